@@ -1,0 +1,104 @@
+import { nativeSubject, tau0Subject } from '../native-subject.ts';
+import type { PolicyDescription, SubjectDescription } from '../policy-description.ts';
+
+/** Virtual address of the log memory of the server; its size is the `logBytes` parameter of the software. */
+const LOG_ADDRESS = 0x2000_0000;
+const LOG_SIZE = 0x4000;
+
+const guestVm: SubjectDescription = {
+  name: 'guest_vm',
+  cpu: 0,
+  profile: 'vm',
+  regions: [
+    { name: 'binary', type: 'subject_binary', sizeBytes: 0x1000, address: 0x40_0000, writable: true, executable: true, fill: 0x90 },
+    { name: 'ram', type: 'subject', sizeBytes: 0x4000, address: 0x100_0000, writable: true, executable: true },
+  ],
+  traps: { event: 'trap_to_monitor', panic: false },
+};
+
+const guestMonitor: SubjectDescription = {
+  ...nativeSubject('guest_monitor', 0),
+  monitors: [
+    { logical: 'monitor_state', subject: 'guest_vm', page: 'state', address: 0x1e_0000, writable: true },
+    { logical: 'monitor_interrupts', subject: 'guest_vm', page: 'interrupts', address: 0x1e_2000, writable: true },
+  ],
+};
+
+/**
+ * Two Genode instances on two CPUs joined by a LOG proxy: local LOG sessions of the client are served in the server.
+ *
+ * Beside them: tau0 with two major frames, a virtual machine with its monitor in one scheduling group, and a watchdog
+ * that shares the server's partition and sleeps until it is woken.
+ */
+export const description: PolicyDescription = {
+  name: 'log-proxy',
+  speedKhz: 2_400_000,
+  tickRateHz: 10_000,
+  vmxTimerRate: 5,
+  subjects: [
+    tau0Subject(0),
+    nativeSubject('genode_client', 0),
+    nativeSubject('genode_server', 1, [
+      { name: 'log', type: 'subject', sizeBytes: LOG_SIZE, address: LOG_ADDRESS, writable: true, executable: false, fill: 0 },
+    ]),
+    nativeSubject('log_watchdog', 1),
+    guestVm,
+    guestMonitor,
+  ],
+  channels: [
+    {
+      name: 'log_proxy_channel',
+      sizeBytes: 0x1000,
+      mode: 'ipi',
+      writer: { subject: 'genode_client', logical: 'log_proxy_out', address: 0x1000_0000, event: 1 },
+      reader: { subject: 'genode_server', logical: 'log_proxy_in', address: 0x1000_0000, vector: 32 },
+    },
+  ],
+  events: [
+    {
+      name: 'client_timer',
+      mode: 'self',
+      source: { subject: 'genode_client', logical: 'timer', id: 31 },
+      target: { subject: 'genode_client', logical: 'timer', action: { kind: 'inject_interrupt', vector: 33 } },
+    },
+    { name: 'server_sleep', mode: 'kernel', source: { subject: 'genode_server', logical: 'sleep', id: 1, action: 'subject_sleep' } },
+    { name: 'server_yield', mode: 'kernel', source: { subject: 'genode_server', logical: 'yield', id: 2, action: 'subject_yield' } },
+    {
+      name: 'wake_watchdog',
+      mode: 'async',
+      source: { subject: 'genode_server', logical: 'wake_watchdog', id: 3 },
+      target: { subject: 'log_watchdog', logical: 'wake', action: { kind: 'inject_interrupt', vector: 34 } },
+    },
+    { name: 'watchdog_sleep', mode: 'kernel', source: { subject: 'log_watchdog', logical: 'sleep', id: 1, action: 'subject_sleep' } },
+    { name: 'watchdog_yield', mode: 'kernel', source: { subject: 'log_watchdog', logical: 'yield', id: 2, action: 'subject_yield' } },
+    { name: 'trap_to_monitor', mode: 'switch', target: { subject: 'guest_monitor', logical: 'handle_trap' } },
+    {
+      name: 'resume_guest',
+      mode: 'switch',
+      source: { subject: 'guest_monitor', logical: 'resume_guest', id: 4 },
+      target: { subject: 'guest_vm', logical: 'resume' },
+    },
+    {
+      name: 'reset_guest',
+      mode: 'switch',
+      source: { subject: 'guest_monitor', logical: 'reset_guest', id: 5 },
+      target: { subject: 'guest_vm', logical: 'reset', id: 63, action: { kind: 'reset' } },
+    },
+  ],
+  partitions: [
+    { name: 'tau0', groups: [['tau0']] },
+    { name: 'client', groups: [['genode_client']] },
+    { name: 'server', groups: [['genode_server'], ['log_watchdog']] },
+    { name: 'guest', groups: [['guest_vm', 'guest_monitor']] },
+  ],
+  majorFrames: [
+    [
+      [{ partition: 'tau0', ticks: 1 }, { partition: 'client', ticks: 4 }, { partition: 'guest', ticks: 3 }],
+      [{ partition: 'server', ticks: 5 }, { partition: 'server', ticks: 3 }],
+    ],
+    [
+      [{ partition: 'client', ticks: 2 }, { partition: 'guest', ticks: 2 }, { partition: 'tau0', ticks: 1 }, { partition: 'client', ticks: 1 }],
+      [{ partition: 'server', ticks: 2 }, { partition: 'server', ticks: 2 }, { partition: 'server', ticks: 2 }],
+    ],
+  ],
+};

@@ -1,0 +1,154 @@
+import { overallVerdict } from '../../engine/conclude.ts';
+import { traceFileName } from '../../engine/counterexample.ts';
+import type { CheckResult } from '../../engine/run.ts';
+import type { VerdictWord } from '../../engine/verdict.ts';
+import { elapsedMs, nowMs } from '../../host/clock.ts';
+import { joinPath, readFileLimited } from '../../host/files.ts';
+import { type Baseline, compareWithBaseline, readBaseline } from '../../report/baseline.ts';
+import type { CheckReport, ReportInput } from '../../report/check-report.ts';
+import { escapeLine } from '../../trace/escape.ts';
+import { err, ok, type Result } from '../../units/result.ts';
+import type { Command, Environment } from '../command.ts';
+import type { ContextSpec } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { internalErrors, usageError } from '../messages.ts';
+import { type Arguments, COMMON_OPTIONS, JSON_OPTION, RUN_OPTIONS } from '../options.ts';
+import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
+import { reporterTargets, writeReportFolder, writeReports } from '../report-output.ts';
+import { runLimits, selectedProperties, sessionOptions } from '../run-options.ts';
+import { Session } from '../session.ts';
+
+const DEFAULT_FOLDER = 'muencheck-report';
+const NO_RESULT: CheckResult = { verdict: overallVerdict([]), properties: [], errors: [], durationsMs: {} };
+
+/** Context of a valid policy without a fault. */
+export function contextSpec(policy: PolicyInput, args: Arguments): ContextSpec {
+  return {
+    policyBytes: policy.bytes,
+    policyPath: policy.path,
+    policySha256: policy.digest,
+    software: policy.software,
+    ...runLimits(args),
+  };
+}
+
+interface Times {
+  readonly policyMs: number;
+  readonly checkMs: number;
+  readonly totalMs: number;
+}
+
+function toReport(version: string, policy: PolicyInput, seed: number, result: CheckResult, times: Times): CheckReport {
+  const { document } = policy;
+  return {
+    tool: 'muencheck',
+    version,
+    policy: {
+      path: policy.path,
+      digest: policy.digest,
+      format: document?.format ?? 'unknown',
+      subjects: document?.subjects.length ?? 0,
+      cpus: document?.kernel.cpus.length ?? 0,
+    },
+    seed,
+    verdict: result.verdict,
+    properties: result.properties.map(verdict => ({ ...verdict, durationMs: result.durationsMs[verdict.id] ?? 0 })),
+    findings: policy.findings,
+    timing: { ...times },
+  };
+}
+
+function loadBaseline(path: string | undefined): Result<Baseline | undefined, string> {
+  if (path === undefined) return ok(undefined);
+  const bytes = readFileLimited(path);
+  if (!bytes.ok) return bytes;
+  const baseline = readBaseline(new TextDecoder().decode(bytes.value));
+  if (baseline.ok) return baseline;
+  const [problem] = baseline.error;
+  return err(
+    `${path} is not a report of \`check --json\`: ${problem?.path ?? '$'}: ${problem?.message ?? 'not valid'}`,
+  );
+}
+
+/** Exit code of a finished check. */
+export function exitCodeOf(verdict: VerdictWord): ExitCode {
+  if (verdict === 'refuted') return EXIT.refuted;
+  return verdict === 'inconclusive' || verdict === 'vacuous' ? EXIT.open : EXIT.holds;
+}
+
+async function runCheck(
+  policy: PolicyInput,
+  properties: Parameters<Session['check']>[1],
+  args: Arguments,
+  environment: Environment,
+): Promise<CheckResult> {
+  const session = new Session(environment, await environment.loadCatalogue(), sessionOptions(args));
+  try {
+    return await session.check(contextSpec(policy, args), properties, '');
+  } finally {
+    await session.close();
+  }
+}
+
+function conclude(policy: PolicyInput, result: CheckResult, args: Arguments, environment: Environment): ExitCode {
+  if (result.errors.length > 0) return internalErrors(environment, result.errors, args.flags.has('verbose'));
+  if (environment.interrupt.requested()) return EXIT.interrupted;
+  return policy.valid ? exitCodeOf(result.verdict) : EXIT.invalid;
+}
+
+async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
+  const startMs = nowMs();
+  const targets = reporterTargets(args);
+  if (!targets.ok) return usageError(environment, 'check', targets.error);
+  const baseline = loadBaseline(args.texts.get('baseline'));
+  if (!baseline.ok) return usageError(environment, 'check', baseline.error);
+  const catalogue = await environment.loadCatalogue();
+  const properties = selectedProperties(args, catalogue.properties);
+  if (!properties.ok) return usageError(environment, 'check', properties.error);
+  const input = readPolicyInput(args.positionals[0] ?? catalogue.defaultScenario, catalogue);
+  if (!input.ok) return usageError(environment, 'check', input.error);
+  const policy = input.value;
+  const policyMs = elapsedMs(startMs);
+  const result = policy.valid ? await runCheck(policy, properties.value, args, environment) : NO_RESULT;
+  const times = { policyMs, checkMs: elapsedMs(startMs + policyMs), totalMs: elapsedMs(startMs) };
+  const report = toReport(environment.version, policy, runLimits(args).seed, result, times);
+  const folder = args.texts.get('out') ?? DEFAULT_FOLDER;
+  const reportInput: ReportInput = {
+    report,
+    policyText: new TextDecoder().decode(policy.bytes),
+    replayCommand: property => `muencheck replay ${escapeLine(joinPath(folder, traceFileName(property)))}`,
+    ...(baseline.value === undefined ? {} : { changes: compareWithBaseline(baseline.value, report) }),
+  };
+  const written = writeReports(targets.value, reportInput, environment);
+  if (!written.ok) return usageError(environment, 'check', written.error);
+  const saved = writeReportFolder(folder, reportInput);
+  if (!saved.ok) return usageError(environment, 'check', saved.error);
+  if (!args.flags.has('quiet'))
+    environment.stderr(
+      `report in ${escapeLine(joinPath(folder, 'report.html'))}, ${(times.totalMs / 1000).toFixed(1)} s\n`,
+    );
+  return conclude(policy, result, args, environment);
+}
+
+export const checkCommand: Command = {
+  name: 'check',
+  summary: 'compile and validate a policy, run all applicable properties, print the verdict table',
+  operands: '[policy.xml | scenario]',
+  minOperands: 0,
+  maxOperands: 1,
+  options: [
+    ...RUN_OPTIONS,
+    { name: 'out', kind: 'text', placeholder: 'dir', help: `report folder (default ${DEFAULT_FOLDER})` },
+    {
+      name: 'reporter',
+      kind: 'list',
+      placeholder: 'name[:file]',
+      help: 'text, json, junit, sarif, github or html; repeatable',
+    },
+    { name: 'baseline', kind: 'text', placeholder: 'old.json', help: 'say what changed since an earlier report' },
+    { ...JSON_OPTION, help: 'print the report as JSON (same as --reporter json)' },
+    ...COMMON_OPTIONS,
+  ],
+  examples: ['check', "check policy.xml --property 'isolation/*' --reporter junit:results.xml"],
+  run,
+};

@@ -1,0 +1,254 @@
+import { type FaultVerdict, propertiesFor, tryFault } from '../../engine/kill-matrix.ts';
+import type { Property } from '../../engine/property.ts';
+import type { InternalError } from '../../engine/task-queue.ts';
+import type { Fault } from '../../faults/fault.ts';
+import { joinPath, writeFileAtomic } from '../../host/files.ts';
+import { escapeLine } from '../../trace/escape.ts';
+import { writeTrace } from '../../trace/read.ts';
+import { groupDigits, layoutTable } from '../../trace/text.ts';
+import { err, ok, type Result } from '../../units/result.ts';
+import type { Catalogue } from '../catalogue.ts';
+import type { Command, Environment } from '../command.ts';
+import { loadFaultModule } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { internalErrors, printFindings, usageError } from '../messages.ts';
+import { suggestion } from '../nearest.ts';
+import { type Arguments, COMMON_OPTIONS, JSON_OPTION, RUN_OPTIONS } from '../options.ts';
+import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
+import { selectedProperties, sessionOptions } from '../run-options.ts';
+import { Session } from '../session.ts';
+import { contextSpec } from './check.ts';
+
+/** A fault and where to look for it. */
+interface Plan {
+  readonly fault: Fault;
+  readonly from?: string;
+  readonly policy: PolicyInput;
+  readonly properties: readonly Property[];
+}
+
+interface Choice {
+  readonly faults: readonly Fault[];
+  readonly from?: string;
+}
+
+async function chooseFaults(
+  args: Arguments,
+  catalogue: Catalogue,
+  environment: Environment,
+): Promise<Result<Choice, ExitCode>> {
+  const from = args.texts.get('from');
+  if (from !== undefined) {
+    const loaded = await loadFaultModule(
+      from,
+      catalogue.faults.map(fault => fault.id),
+    );
+    if (loaded.ok) return ok({ faults: loaded.value, from });
+    printFindings({ ...environment, stdout: environment.stderr }, from, loaded.error);
+    return err(EXIT.usage);
+  }
+  const wanted = args.lists.get('fault') ?? [];
+  const unknown = wanted.find(id => !catalogue.faults.some(fault => fault.id === id));
+  const ids = catalogue.faults.map(fault => fault.id);
+  if (unknown !== undefined)
+    return err(usageError(environment, 'faults', `there is no fault "${unknown}".${suggestion(unknown, ids)}`));
+  return ok({
+    faults: wanted.length === 0 ? catalogue.faults : catalogue.faults.filter(fault => wanted.includes(fault.id)),
+  });
+}
+
+function unknownProperty(faults: readonly Fault[], catalogue: Catalogue): string {
+  const ids: readonly string[] = catalogue.properties.map(property => property.id);
+  for (const fault of faults) {
+    const unknown = fault.killedBy.find(id => !ids.includes(id));
+    if (unknown !== undefined)
+      return `fault "${fault.id}" names the unknown property "${unknown}".${suggestion(unknown, ids)}`;
+  }
+  return '';
+}
+
+/** Finds the policy of each fault: the one the user named, else the fault's own scenario, else the default. */
+function makePlans(
+  choice: Choice,
+  args: Arguments,
+  catalogue: Catalogue,
+  selected: readonly Property[],
+): Result<readonly Plan[], string> {
+  const policies = new Map<string, PolicyInput>();
+  const plans: Plan[] = [];
+  for (const fault of choice.faults) {
+    const target = args.positionals[0] ?? fault.scenario ?? catalogue.defaultScenario;
+    const known = policies.get(target);
+    const input: Result<PolicyInput, string> = known === undefined ? readPolicyInput(target, catalogue) : ok(known);
+    if (!input.ok) return input;
+    policies.set(target, input.value);
+    const properties = propertiesFor(fault, catalogue.properties, args.flags.has('all')).filter(property =>
+      selected.includes(property),
+    );
+    plans.push({ fault, policy: input.value, properties, ...(choice.from === undefined ? {} : { from: choice.from }) });
+  }
+  return ok(plans);
+}
+
+/** Checks the properties on the unmutated systems: one that fails there says nothing about a fault. */
+async function control(
+  plans: readonly Plan[],
+  args: Arguments,
+  session: Session,
+): Promise<{ readonly refuted: readonly string[]; readonly errors: readonly InternalError[] }> {
+  const byPolicy = new Map<PolicyInput, Set<Property>>();
+  for (const plan of plans) {
+    const set = byPolicy.get(plan.policy) ?? new Set<Property>();
+    for (const property of plan.properties) set.add(property);
+    byPolicy.set(plan.policy, set);
+  }
+  const refuted: string[] = [];
+  const errors: InternalError[] = [];
+  for (const [policy, properties] of byPolicy) {
+    const result = await session.check(contextSpec(policy, args), [...properties], 'no fault: ');
+    errors.push(...result.errors);
+    refuted.push(
+      ...result.properties
+        .filter(verdict => verdict.verdict === 'refuted')
+        .map(verdict => `${verdict.id} on ${policy.path}: ${verdict.reason}`),
+    );
+  }
+  return { refuted, errors };
+}
+
+const plainRow = ({ id, title, seam, precedent, killed, by, executions, counterexample }: FaultVerdict): unknown => ({
+  id,
+  title,
+  seam,
+  precedent,
+  killed,
+  by,
+  executions,
+  counterexample,
+});
+
+function matrixText(rows: readonly FaultVerdict[]): string {
+  const header = ['', 'fault', 'seam', 'found by', 'executions', 'operations', 'events', ''];
+  const cells = rows.map(row => [
+    row.killed ? '+' : 'x',
+    row.id,
+    row.seam,
+    row.by ?? (row.exercised ? 'SURVIVED' : 'not exercised'),
+    groupDigits(row.executions),
+    row.counterexample === null ? '' : String(row.counterexample.operations),
+    row.counterexample === null ? '' : String(row.counterexample.events),
+    row.killed ? row.title : row.reason,
+  ]);
+  const killed = rows.filter(row => row.killed).length;
+  return `${[...layoutTable([header, ...cells], { right: [4, 5, 6] }), '', `faults ${killed}/${rows.length} found`].join('\n')}\n`;
+}
+
+function saveTraces(folder: string | undefined, rows: readonly FaultVerdict[]): Result<null, string> {
+  if (folder === undefined) return ok(null);
+  for (const row of rows) {
+    if (row.trace === undefined) continue;
+    const written = writeFileAtomic(joinPath(folder, `fault-${row.id}.trace.json`), writeTrace(row.trace));
+    if (!written.ok) return written;
+  }
+  return ok(null);
+}
+
+interface Matrix {
+  readonly rows: readonly FaultVerdict[];
+  readonly controlRefuted: readonly string[];
+  readonly errors: readonly InternalError[];
+  readonly stopped: string;
+}
+
+async function runMatrix(
+  plans: readonly Plan[],
+  args: Arguments,
+  environment: Environment,
+  catalogue: Catalogue,
+): Promise<Matrix> {
+  const session = new Session(environment, catalogue, sessionOptions(args));
+  try {
+    const { refuted, errors: controlErrors } = await control(plans, args, session);
+    const rows: FaultVerdict[] = [];
+    const errors = [...controlErrors];
+    for (const [index, { fault, from, policy, properties }] of plans.entries()) {
+      if (session.stopped !== '') break;
+      const spec = { ...contextSpec(policy, args), fault: { id: fault.id, ...(from === undefined ? {} : { from }) } };
+      const label = `fault ${index + 1}/${plans.length} ${fault.id}: `;
+      const tried = await tryFault(fault, properties, property => session.check(spec, [property], label));
+      errors.push(...tried.errors);
+      rows.push(tried.verdict);
+    }
+    return { rows, controlRefuted: refuted, errors, stopped: session.stopped };
+  } finally {
+    await session.close();
+  }
+}
+
+function exitCodeOf(matrix: Matrix, total: number, environment: Environment): ExitCode {
+  if (environment.interrupt.requested()) return EXIT.interrupted;
+  if (
+    matrix.controlRefuted.length > 0 ||
+    matrix.rows.some(row => !row.killed && row.exercised && matrix.stopped === '')
+  )
+    return EXIT.refuted;
+  return matrix.rows.length < total || matrix.rows.some(row => !row.killed) ? EXIT.open : EXIT.holds;
+}
+
+async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
+  const catalogue = await environment.loadCatalogue();
+  const choice = await chooseFaults(args, catalogue, environment);
+  if (!choice.ok) return choice.error;
+  const unknown = unknownProperty(choice.value.faults, catalogue);
+  if (unknown !== '') return usageError(environment, 'faults', unknown);
+  const selected = selectedProperties(args, catalogue.properties);
+  if (!selected.ok) return usageError(environment, 'faults', selected.error);
+  const plans = makePlans(choice.value, args, catalogue, selected.value);
+  if (!plans.ok) return usageError(environment, 'faults', plans.error);
+  const invalid = plans.value.find(plan => !plan.policy.valid)?.policy;
+  if (invalid !== undefined) {
+    printFindings(
+      environment,
+      invalid.path,
+      invalid.findings.filter(finding => finding.severity === 'error'),
+    );
+    return EXIT.invalid;
+  }
+  const matrix = await runMatrix(plans.value, args, environment, catalogue);
+  environment.stdout(
+    args.flags.has('json')
+      ? `${JSON.stringify({ faults: matrix.rows.map(plainRow) }, null, 2)}\n`
+      : matrixText(matrix.rows),
+  );
+  const saved = saveTraces(args.texts.get('out'), matrix.rows);
+  if (!saved.ok) return usageError(environment, 'faults', saved.error);
+  for (const line of matrix.controlRefuted) environment.stderr(`without any fault, refuted: ${escapeLine(line)}\n`);
+  if (matrix.stopped !== '')
+    environment.stderr(`${escapeLine(matrix.stopped)}: ${matrix.rows.length} of ${plans.value.length} faults tried\n`);
+  if (matrix.errors.length > 0) return internalErrors(environment, matrix.errors, args.flags.has('verbose'));
+  return exitCodeOf(matrix, plans.value.length, environment);
+}
+
+export const faultsCommand: Command = {
+  name: 'faults',
+  summary: 'kill matrix: which property finds each seeded fault, after how many runs',
+  operands: '[scenario | policy.xml]',
+  minOperands: 0,
+  maxOperands: 1,
+  options: [
+    ...RUN_OPTIONS,
+    { name: 'fault', kind: 'list', placeholder: 'id', help: 'only this fault; repeatable' },
+    {
+      name: 'from',
+      kind: 'text',
+      placeholder: 'file.ts',
+      help: 'try the faults of your own module (default export: a fault or an array)',
+    },
+    { name: 'all', kind: 'flag', help: 'try every property on every fault, not only the ones it names' },
+    { name: 'out', kind: 'text', placeholder: 'dir', help: 'write the counterexamples as trace files' },
+    JSON_OPTION,
+    ...COMMON_OPTIONS,
+  ],
+  examples: ['faults', 'faults log-proxy --from my-fault.ts --all'],
+  run,
+};

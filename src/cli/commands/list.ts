@@ -1,0 +1,96 @@
+import { escapeLine } from '../../trace/escape.ts';
+import { layoutTable } from '../../trace/text.ts';
+import type { Catalogue } from '../catalogue.ts';
+import type { Command, Environment } from '../command.ts';
+import { EXIT, EXIT_CODES, type ExitCode } from '../exit-codes.ts';
+import { usageError } from '../messages.ts';
+import { suggestion } from '../nearest.ts';
+import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
+
+type Cell = string | number | readonly string[];
+type Row = Readonly<Record<string, Cell>>;
+
+/** What can be listed; each listing derives from the table that the tool itself uses. */
+const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]>> = {
+  properties: catalogue =>
+    catalogue.properties.map(property => ({
+      id: property.id,
+      passes: property.passes,
+      method: property.method,
+      claim: property.claim,
+      witnesses: property.witnesses.map(witness => witness.id),
+      killedBy: property.killedBy,
+    })),
+  faults: catalogue =>
+    catalogue.faults.map(fault => ({
+      id: fault.id,
+      seam: fault.seam,
+      title: fault.title,
+      precedent: fault.precedent,
+      killedBy: fault.killedBy,
+      scenario: fault.scenario ?? catalogue.defaultScenario,
+    })),
+  rules: catalogue => catalogue.rules.map(({ code, area, severity, title }) => ({ code, area, severity, title })),
+  scenarios: catalogue =>
+    catalogue.scenarios.map(({ name, title, software }) => ({
+      name,
+      title,
+      software: software.map(item => `${item.subject}: ${item.software}`),
+    })),
+  models: catalogue => catalogue.models.map(({ id, title }) => ({ id, title })),
+  exits: () => EXIT_CODES.map(({ code, name, meaning }) => ({ code, name, meaning })),
+};
+
+const LATER = ['instructions', 'services'];
+
+const cellText = (cell: Cell | undefined): string =>
+  cell === undefined ? '' : typeof cell === 'object' ? cell.join(', ') : String(cell);
+
+function toText(rows: readonly Row[]): string {
+  const columns = Object.keys(rows[0] ?? {});
+  return layoutTable([columns, ...rows.map(row => columns.map(column => cellText(row[column])))])
+    .map(line => `${line}\n`)
+    .join('');
+}
+
+function toMarkdown(rows: readonly Row[]): string {
+  const columns = Object.keys(rows[0] ?? {});
+  const escapeCell = (text: string): string => escapeLine(text).replace(/[|\\<>]/g, character => `\\${character}`);
+  const lines = [
+    columns,
+    columns.map(() => '---'),
+    ...rows.map(row => columns.map(column => escapeCell(cellText(row[column])))),
+  ];
+  return lines.map(cells => `| ${cells.join(' | ')} |\n`).join('');
+}
+
+async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
+  const kind = args.positionals[0] ?? '';
+  const kinds = Object.keys(LISTINGS);
+  const listing = Object.hasOwn(LISTINGS, kind) ? LISTINGS[kind] : undefined;
+  if (LATER.includes(kind))
+    return usageError(environment, 'list', `list ${kind} is not in this version; there are ${kinds.join(', ')}`);
+  if (listing === undefined)
+    return usageError(
+      environment,
+      'list',
+      `cannot list "${kind}".${suggestion(kind, kinds)} There are ${kinds.join(', ')}.`,
+    );
+  if (args.flags.has('json') && args.flags.has('markdown'))
+    return usageError(environment, 'list', 'choose one of --json, --markdown');
+  const rows = listing(await environment.loadCatalogue());
+  const text = args.flags.has('markdown') ? toMarkdown(rows) : toText(rows);
+  environment.stdout(args.flags.has('json') ? `${JSON.stringify(rows, null, 2)}\n` : text);
+  return EXIT.holds;
+}
+
+export const listCommand: Command = {
+  name: 'list',
+  summary: 'what exists',
+  operands: `<${Object.keys(LISTINGS).join(' | ')}>`,
+  minOperands: 1,
+  maxOperands: 1,
+  options: [{ name: 'markdown', kind: 'flag', help: 'print a Markdown table' }, JSON_OPTION, ...COMMON_OPTIONS],
+  examples: ['list properties', 'list faults --markdown'],
+  run,
+};

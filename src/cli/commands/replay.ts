@@ -1,0 +1,123 @@
+import type { ReplayResult } from '../../engine/replay.ts';
+import type { Fault } from '../../faults/fault.ts';
+import { readFileLimited } from '../../host/files.ts';
+import { escapeLine } from '../../trace/escape.ts';
+import { traceToMermaid } from '../../trace/mermaid.ts';
+import { writeTrace } from '../../trace/read.ts';
+import { traceToText } from '../../trace/text.ts';
+import type { Trace } from '../../trace/trace.ts';
+import { traceToVitest } from '../../trace/vitest.ts';
+import { ok, type Result } from '../../units/result.ts';
+import type { Command, Environment } from '../command.ts';
+import { loadFaultModule } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { printFindings, usageError } from '../messages.ts';
+import { type Arguments, COMMON_OPTIONS } from '../options.ts';
+import { type PreparedTrace, prepareTrace } from '../replay-trace.ts';
+
+const FORMATS = ['text', 'json', 'mermaid', 'vitest'] as const;
+const LATER_FORMATS = ['html', 'itf', 'perfetto'];
+
+/** The trace as it was seen now, up to and including timeline step `last`. */
+function seenTrace(trace: Trace, result: ReplayResult, last: number | undefined): Trace {
+  const outcome = result.outcome ?? trace.outcome;
+  const timeline = last === undefined ? outcome.timeline : outcome.timeline.filter(row => row.step <= last);
+  return { ...trace, outcome: { ...outcome, timeline } };
+}
+
+function render(
+  format: string,
+  prepared: PreparedTrace,
+  result: ReplayResult,
+  path: string,
+  step: number | undefined,
+): string {
+  const trace = seenTrace(prepared.trace, result, step);
+  if (format === 'json') return writeTrace(prepared.trace);
+  if (format === 'vitest') return traceToVitest(prepared.trace);
+  if (format === 'mermaid') return traceToMermaid(trace);
+  return traceToText(trace, {
+    claim: prepared.claim,
+    policyText: prepared.policyText,
+    replayCommand: `muencheck replay ${escapeLine(path)}`,
+  });
+}
+
+async function userFaults(args: Arguments, environment: Environment): Promise<Result<readonly Fault[], ExitCode>> {
+  const from = args.texts.get('from');
+  if (from === undefined) return ok([]);
+  const loaded = await loadFaultModule(from, []);
+  if (loaded.ok) return loaded;
+  printFindings({ ...environment, stdout: environment.stderr }, from, loaded.error);
+  return { ok: false, error: EXIT.usage };
+}
+
+async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
+  const path = args.positionals[0] ?? '';
+  const format = args.texts.get('to') ?? 'text';
+  if (LATER_FORMATS.includes(format))
+    return usageError(environment, 'replay', `--to ${format} is not in this version; there are ${FORMATS.join(', ')}`);
+  const bytes = readFileLimited(path);
+  if (!bytes.ok) return usageError(environment, 'replay', bytes.error);
+  const faults = await userFaults(args, environment);
+  if (!faults.ok) return faults.error;
+  const prepared = prepareTrace(new TextDecoder().decode(bytes.value), await environment.loadCatalogue(), faults.value);
+  if (!prepared.ok) {
+    for (const problem of prepared.error) environment.stderr(`muencheck: ${escapeLine(`${path}: ${problem}`)}\n`);
+    return usageError(environment, 'replay', `${path} cannot be replayed`);
+  }
+  const result = prepared.value.run();
+  const step = args.numbers.get('step');
+  const steps = (result.outcome ?? prepared.value.trace.outcome).timeline.map(row => row.step);
+  if (step !== undefined && !steps.includes(step)) {
+    return usageError(
+      environment,
+      'replay',
+      steps.length === 0
+        ? 'this trace has no steps'
+        : `--step ${step}: the steps are ${[...new Set(steps)].join(', ')}`,
+    );
+  }
+  if (result.status !== 'holds' || format !== 'text')
+    environment.stdout(render(format, prepared.value, result, path, step));
+  if (!args.flags.has('quiet'))
+    environment.stderr(`${result.status === 'reproduced' ? 'reproduced exactly' : 'not reproduced'}\n`);
+  for (const difference of result.differences) environment.stderr(`  ${escapeLine(difference)}\n`);
+  return result.status === 'reproduced' ? EXIT.holds : EXIT.differs;
+}
+
+export const replayCommand: Command = {
+  name: 'replay',
+  summary: 'run a counterexample again and compare every fact with the record',
+  operands: '<trace.json>',
+  minOperands: 1,
+  maxOperands: 1,
+  options: [
+    {
+      name: 'to',
+      kind: 'choice',
+      choices: [...FORMATS, ...LATER_FORMATS],
+      help: `output format: ${FORMATS.join(', ')} (default text)`,
+    },
+    {
+      name: 'step',
+      kind: 'count',
+      placeholder: 'n',
+      min: 0,
+      max: Number.MAX_SAFE_INTEGER,
+      help: 'show the timeline up to this step only',
+    },
+    {
+      name: 'from',
+      kind: 'text',
+      placeholder: 'file.ts',
+      help: 'module of the fault that the trace was made with, if it is your own',
+    },
+    ...COMMON_OPTIONS,
+  ],
+  examples: [
+    'replay muencheck-report/isolation-pair-runs.trace.json',
+    'replay trace.json --to vitest > regression.test.ts',
+  ],
+  run,
+};

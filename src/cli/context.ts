@@ -1,0 +1,96 @@
+import { isAbsolute, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Budget, CheckContext, ScenarioSoftware } from '../engine/property.ts';
+import type { Fault } from '../faults/fault.ts';
+import { readFaults } from '../faults/read-faults.ts';
+import { sha256Hex } from '../host/files.ts';
+import type { Finding } from '../policy/finding.ts';
+import { parsePolicy } from '../policy/parse.ts';
+import { defined, invariant } from '../units/invariant.ts';
+import { err, type Result } from '../units/result.ts';
+import type { Catalogue } from './catalogue.ts';
+
+/** Plain data from which every thread rebuilds the same CheckContext. */
+export interface ContextSpec {
+  readonly policyBytes: Uint8Array;
+  readonly policyPath: string;
+  readonly policySha256: string;
+  readonly fault?: { readonly id: string; readonly from?: string };
+  readonly seed: number;
+  readonly budget: Budget;
+  readonly software: readonly ScenarioSoftware[];
+}
+
+/** Loads a user's fault module; the error lists what is wrong with it. */
+export async function loadFaultModule(
+  from: string,
+  knownIds: readonly string[],
+): Promise<Result<readonly Fault[], readonly Finding[]>> {
+  const problem = (message: string, hint: string): Result<never, readonly Finding[]> =>
+    err([{ code: 'FAULT-MODULE', severity: 'error', message, line: 0, column: 0, hint }]);
+  const path = isAbsolute(from) ? from : resolve(from);
+  try {
+    const module: unknown = await import(pathToFileURL(path).href);
+    const exported = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined;
+    return readFaults(exported, knownIds);
+  } catch (cause) {
+    return problem(
+      `the module cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'it must be a TypeScript or JavaScript module of this checkout or of a package that depends on muencheck',
+    );
+  }
+}
+
+async function findFault(spec: NonNullable<ContextSpec['fault']>, catalogue: Catalogue): Promise<Fault> {
+  if (spec.from === undefined)
+    return defined(
+      catalogue.faults.find(fault => fault.id === spec.id),
+      `fault ${spec.id}`,
+    );
+  const loaded = await loadFaultModule(spec.from, []);
+  invariant(loaded.ok, `fault module ${spec.from} cannot be loaded again`);
+  return defined(
+    loaded.value.find(fault => fault.id === spec.id),
+    `fault ${spec.id} of ${spec.from}`,
+  );
+}
+
+/** Builds the context of a policy that is known to parse. */
+export async function createContext(spec: ContextSpec, catalogue: Catalogue): Promise<CheckContext> {
+  const parsed = parsePolicy(spec.policyBytes);
+  invariant(parsed.ok, `policy ${spec.policyPath} does not parse`);
+  const seams =
+    spec.fault === undefined ? catalogue.seams : (await findFault(spec.fault, catalogue)).apply(catalogue.seams);
+  return {
+    document: parsed.value.document,
+    policyText: new TextDecoder().decode(spec.policyBytes),
+    policyPath: spec.policyPath,
+    policySha256: spec.policySha256,
+    seams,
+    seed: spec.seed,
+    budget: spec.budget,
+    software: spec.software,
+  };
+}
+
+const MAX_CACHED = 4;
+
+/** Remembers the last few contexts, because a worker gets many tasks of each. */
+export class ContextCache {
+  private readonly contexts = new Map<string, Promise<CheckContext>>();
+
+  get(spec: ContextSpec, catalogue: Catalogue): Promise<CheckContext> {
+    const { policyBytes, ...rest } = spec;
+    const key = JSON.stringify(rest);
+    const known = this.contexts.get(key);
+    if (known !== undefined) return known;
+    const [oldest] = this.contexts.keys();
+    if (this.contexts.size >= MAX_CACHED && oldest !== undefined) this.contexts.delete(oldest);
+    const created = createContext({ policyBytes, ...rest }, catalogue);
+    this.contexts.set(key, created);
+    return created;
+  }
+}
+
+/** Digest of a policy file as reports and traces carry it. */
+export const policyDigest = (bytes: Uint8Array): string => sha256Hex(bytes);

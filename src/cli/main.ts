@@ -1,0 +1,111 @@
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { readFileLimited } from '../host/files.ts';
+import { choosePaint } from '../host/terminal.ts';
+import { escapeLine } from '../trace/escape.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Environment } from './command.ts';
+import { COMMANDS, LATER_COMMANDS } from './commands/registry.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { commandHelp, programHelp } from './help.ts';
+import { installInterrupt } from './interrupt.ts';
+import { usageError } from './messages.ts';
+import { suggestion } from './nearest.ts';
+import { parseArguments } from './options.ts';
+
+const DEFAULT_COLUMNS = 100;
+
+/** Version of the package. */
+export function readVersion(): string {
+  const bytes = readFileLimited(fileURLToPath(new URL('../../package.json', import.meta.url)));
+  if (!bytes.ok) return 'unknown';
+  const manifest = JSON.parse(new TextDecoder().decode(bytes.value)) as { readonly version?: string };
+  return manifest.version ?? 'unknown';
+}
+
+function createEnvironment(catalogueUrl: string, noColor: boolean): Environment {
+  const stderr = (text: string): void => {
+    process.stderr.write(text);
+  };
+  const stdoutIsTty = process.stdout.isTTY === true;
+  let catalogue: Promise<Catalogue> | undefined;
+  return {
+    version: readVersion(),
+    env: process.env,
+    stdout: text => {
+      process.stdout.write(text);
+    },
+    stderr,
+    stdoutIsTty,
+    stderrIsTty: process.stderr.isTTY === true,
+    columns: process.stderr.columns ?? DEFAULT_COLUMNS,
+    paint: choosePaint({ isTty: stdoutIsTty, env: process.env, noColor }),
+    interrupt: installInterrupt(stderr),
+    catalogueUrl,
+    loadCatalogue: () => {
+      catalogue ??= import(catalogueUrl).then((module: { readonly catalogue: Catalogue }) => module.catalogue);
+      return catalogue;
+    },
+  };
+}
+
+async function dispatch(argv: readonly string[], environment: Environment): Promise<ExitCode> {
+  const [name = '', ...rest] = argv;
+  if (name === '' || name === '--help' || name === '-h' || name === 'help') {
+    environment.stdout(programHelp(environment.version));
+    return name === '' ? EXIT.usage : EXIT.holds;
+  }
+  if (name === '--version' || name === '-V') {
+    environment.stdout(`${environment.version}\n`);
+    return EXIT.holds;
+  }
+  if (LATER_COMMANDS.includes(name)) return usageError(environment, '', `the command "${name}" is not in this version`);
+  const command = COMMANDS.find(candidate => candidate.name === name);
+  const names = COMMANDS.map(candidate => candidate.name);
+  if (command === undefined)
+    return usageError(
+      environment,
+      '',
+      `there is no command "${name}".${suggestion(name, names)} There are ${names.join(', ')}.`,
+    );
+  const args = parseArguments(rest, command.options);
+  if (!args.ok) return usageError(environment, name, args.error);
+  if (args.value.flags.has('help')) {
+    environment.stdout(commandHelp(command));
+    return EXIT.holds;
+  }
+  const count = args.value.positionals.length;
+  if (count < command.minOperands)
+    return usageError(environment, name, `an argument is missing: muencheck ${name} ${command.operands}`);
+  if (count > command.maxOperands)
+    return usageError(environment, name, `too many arguments: muencheck ${name} ${command.operands}`);
+  return command.run(args.value, environment);
+}
+
+function internalError(cause: unknown, verbose: boolean, environment: Environment): ExitCode {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  environment.stderr(`muencheck: internal error: ${escapeLine(`${error.name}: ${error.message}`)}\n`);
+  environment.stderr(
+    verbose ? `${error.stack ?? ''}\n` : 'This is a defect of muencheck, not of the policy. --verbose shows where.\n',
+  );
+  return EXIT.internal;
+}
+
+/**
+ * Runs one command line and sets the exit code of the process.
+ *
+ * @param catalogueUrl URL of the module that exports `catalogue`: what is registered.
+ */
+export async function main(argv: readonly string[], catalogueUrl: string): Promise<void> {
+  // A reader that has seen enough (`| head`) ends us quietly.
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) =>
+    process.exit(cause.code === 'EPIPE' ? EXIT.holds : EXIT.internal),
+  );
+  const environment = createEnvironment(catalogueUrl, argv.includes('--no-color'));
+  const verbose = argv.includes('--verbose') || argv.includes('-v');
+  try {
+    process.exitCode = await dispatch(argv, environment);
+  } catch (cause) {
+    process.exitCode = internalError(cause, verbose, environment);
+  }
+}

@@ -1,0 +1,33 @@
+import type { Trace } from '../trace/trace.ts';
+import { TRACE_VERSION } from '../trace/trace.ts';
+import type { Failure } from './property.ts';
+
+/** Facts about the check that a trace file carries beside the failure itself. */
+export interface TraceOrigin {
+  /** Tool name and version. */
+  readonly tool: string;
+  readonly policyPath: string;
+  readonly policySha256: string;
+  /** The policy file, gzip, base64. */
+  readonly policyGzipBase64: string;
+  readonly seed: number;
+  readonly fault?: NonNullable<Trace['fault']>;
+}
+
+/** Wraps a failure into a self-contained trace file. */
+export function toTrace(property: string, failure: Failure, origin: TraceOrigin): Trace {
+  return {
+    format: 'muencheck-trace',
+    version: TRACE_VERSION,
+    tool: origin.tool,
+    policy: { path: origin.policyPath, sha256: origin.policySha256, gzipBase64: origin.policyGzipBase64 },
+    property,
+    seed: origin.seed,
+    ...(origin.fault === undefined ? {} : { fault: origin.fault }),
+    body: failure.body,
+    outcome: failure.outcome,
+  };
+}
+
+/** File name of a property's counterexample, the same in every run. */
+export const traceFileName = (property: string): string => `${property.replace(/[^A-Za-z0-9-]+/g, '-')}.trace.json`;

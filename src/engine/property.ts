@@ -1,0 +1,104 @@
+import type { Seams } from '../impl/seams.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import type { Trace, TraceBody, TraceOutcome } from '../trace/trace.ts';
+import type { PropertyVerdict } from './verdict.ts';
+
+export const AREAS = [
+  'isolation',
+  'scheduling',
+  'events',
+  'interrupts',
+  'channels',
+  'proxies',
+  'sessions',
+  'vmx',
+  'x86',
+  'world-switch',
+  'gpu',
+  'meta',
+] as const;
+export type Area = (typeof AREAS)[number];
+
+/** What a scenario adds to its policy: named hosted software per subject, with parameters. */
+export interface ScenarioSoftware {
+  readonly subject: string;
+  readonly software: string;
+  readonly parameters: Readonly<Record<string, string | number>>;
+}
+
+/** Everything a property may look at; rebuilt from plain data in each worker. */
+export interface CheckContext {
+  readonly document: PolicyDocument;
+  /** Source text, for policy lines in explanations. */
+  readonly policyText: string;
+  readonly policyPath: string;
+  readonly policySha256: string;
+  /** Implementation collaborators; a seeded fault replaces some of them. */
+  readonly seams: Seams;
+  readonly seed: number;
+  readonly budget: Budget;
+  /** Hosted software of the scenario; empty for a bare policy. */
+  readonly software: readonly ScenarioSoftware[];
+}
+
+/** Budgets are counts, so that results do not depend on the machine's speed. */
+export interface Budget {
+  readonly name: 'smoke' | 'deep' | 'exhaustive';
+  /** Multiplies each property's own default number of runs; `--runs` replaces it. */
+  readonly runs?: number;
+  readonly maxSteps?: number;
+}
+
+/** A slice of a property's work. The slicing never depends on the number of jobs. */
+export interface Task {
+  readonly property: string;
+  readonly index: number;
+  /** Plain data that tells runTask which slice this is. */
+  readonly slice: Readonly<Record<string, string | number>>;
+}
+
+/** A failing body before it is wrapped into a Trace file. */
+export interface Failure {
+  readonly body: TraceBody;
+  readonly outcome: TraceOutcome;
+}
+
+/** Plain-data result of one task. */
+export interface TaskResult {
+  readonly runs: number;
+  readonly steps: number;
+  readonly states: number;
+  readonly witnesses: Readonly<Record<string, number>>;
+  readonly unspecified: Readonly<Record<string, number>>;
+  readonly pairs?: PropertyVerdict['pairs'];
+  /** First failure of the slice, already minimised. */
+  readonly failure?: Failure;
+  /** Why the slice was not finished (for example a state limit); absent when it was. */
+  readonly cut?: string;
+}
+
+export interface Witness {
+  readonly id: string;
+  readonly description: string;
+}
+
+/** One registered property: what it claims, how it is checked, what it must see, which faults it kills. */
+export interface Property {
+  readonly id: `${Area}/${string}`;
+  readonly area: Area;
+  readonly claim: string;
+  /** For example "enumeration", "step refinement", "pair runs". */
+  readonly method: string;
+  /** The word of a passing verdict: complete (proved, exhausted) or sampled (tested). */
+  readonly passes: 'proved' | 'exhausted' | 'tested';
+  /** Each must be seen at least once, else the verdict is vacuous. */
+  readonly witnesses: readonly Witness[];
+  /** Ids of seeded faults that this property must detect. */
+  readonly killedBy: readonly string[];
+  /** Empty string if the property applies, else the reason why not. */
+  notApplicable(context: CheckContext): string;
+  tasks(context: CheckContext): readonly Task[];
+  runTask(context: CheckContext, task: Task): TaskResult;
+  /** Runs a stored body again and reports what it shows; undefined if it shows no failure. */
+  replay(context: CheckContext, trace: Trace): TraceOutcome | undefined;
+}

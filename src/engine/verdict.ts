@@ -1,0 +1,45 @@
+import type { Trace } from '../trace/trace.ts';
+
+/** The verdict words; a sampled result is never called proved. */
+export const VERDICT_WORDS = [
+  'proved',
+  'exhausted',
+  'tested',
+  'refuted',
+  'inconclusive',
+  'vacuous',
+  'not-applicable',
+] as const;
+export type VerdictWord = (typeof VERDICT_WORDS)[number];
+
+/** Result of one ordered pair of subjects. */
+export interface PairCount {
+  readonly high: string;
+  readonly low: string;
+  /** Runs in which the high subject's own state differed. */
+  readonly effectiveRuns: number;
+  readonly totalRuns: number;
+  /** Why the pair was not tested. */
+  readonly excluded?: string;
+}
+
+/** Plain-data result of one property over one policy. */
+export interface PropertyVerdict {
+  readonly id: string;
+  readonly area: string;
+  readonly claim: string;
+  readonly verdict: VerdictWord;
+  readonly method: string;
+  /** Why: the reason of not-applicable, inconclusive, vacuous or refuted; a caveat or empty for a passing verdict. */
+  readonly reason: string;
+  readonly runs: number;
+  /** Kernel steps (exit to entry) or objects examined. */
+  readonly steps: number;
+  readonly states: number;
+  readonly pairs?: readonly PairCount[];
+  /** Times each named witness was seen. */
+  readonly witnesses: Readonly<Record<string, number>>;
+  /** Steps that the model leaves open, by reason. */
+  readonly unspecified: Readonly<Record<string, number>>;
+  readonly counterexample?: Trace;
+}

@@ -1,0 +1,67 @@
+import { highWord, lowWord } from '../units/word.ts';
+import type { PhysicalMemory } from './memory.ts';
+import { REGISTER_WORDS } from './muen/state-layout.ts';
+
+/** What a logical processor is doing. */
+export const CpuMode = { guest: 0, kernel: 1, stopped: 2, entryFailed: 3 } as const;
+
+/**
+ * A logical processor as VMX-root software sees it: general-purpose registers, the current VMCS, TSC and local APIC.
+ *
+ * VMREAD and VMWRITE go to the VMCS region in physical memory; its slot is the "current VMCS" of the processor.
+ */
+export class Cpu {
+  readonly id: number;
+  /** CR2 and the general-purpose registers, low and high words, in subject-state order. */
+  readonly registers = new Uint32Array(REGISTER_WORDS);
+  /** TSC in cycles; below 2^53. */
+  tsc = 0;
+  /** Slot of the current VMCS, -1 before the first VMPTRLD. */
+  vmcsSlot = -1;
+  mode: number = CpuMode.guest;
+  /** Interrupt request register: 256 pending vectors. */
+  readonly irr = new Uint32Array(8);
+  /** TSC at which the VMX-preemption timer fires, Infinity when it is not armed. */
+  timerDeadlineTsc = Number.POSITIVE_INFINITY;
+  readonly #memory: PhysicalMemory;
+
+  constructor(id: number, memory: PhysicalMemory) {
+    this.id = id;
+    this.#memory = memory;
+  }
+
+  /** VMREAD, low word of a field; `word` is the field's offset in the VMCS region. */
+  vmread(word: number): number {
+    return this.#memory.readWord(this.vmcsSlot, word);
+  }
+
+  /** VMWRITE of a 32-bit value. */
+  vmwrite(word: number, value: number): void {
+    this.#memory.writeWord(this.vmcsSlot, word, value >>> 0);
+  }
+
+  /** VMWRITE of a 64-bit value below 2^53. */
+  vmwriteNumber(word: number, value: number): void {
+    this.#memory.writeWord(this.vmcsSlot, word, lowWord(value));
+    this.#memory.writeWord(this.vmcsSlot, word + 1, highWord(value));
+  }
+
+  /** Marks `vector` as requested in the local APIC. */
+  requestInterrupt(vector: number): void {
+    this.irr[vector >>> 5]! |= 1 << (vector & 31);
+  }
+
+  /** Highest requested vector, -1 if none. */
+  highestRequest(): number {
+    for (let word = 7; word >= 0; word--) {
+      const bits = this.irr[word]!;
+      if (bits !== 0) return word * 32 + 31 - Math.clz32(bits);
+    }
+    return -1;
+  }
+
+  /** Acknowledges `vector`: the processor takes it from the request register. */
+  acknowledgeInterrupt(vector: number): void {
+    this.irr[vector >>> 5]! &= ~(1 << (vector & 31));
+  }
+}

@@ -1,0 +1,87 @@
+import type { Finding } from '../policy/finding.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import { hpa, PAGE_SIZE_BYTES, frameOf } from '../units/address.ts';
+import { type Digest, digestWords, formatDigest } from '../units/digest.ts';
+import { err, ok, type Result } from '../units/result.ts';
+import { Cpu } from './cpu.ts';
+import { type HostedSoftware, scriptSoftware } from './hosted.ts';
+import { hostSoftware } from './hosted-subject.ts';
+import { FRAME_WORDS, PhysicalMemory } from './memory.ts';
+import { buildAddressSpaces } from './muen/address-spaces.ts';
+import { compilePolicy } from './muen/compile.ts';
+import { bootCpu, bootGlobal } from './muen/kernel.ts';
+import type { Kernel, Platform } from './muen/kernel-context.ts';
+import { locateKernelMemory } from './muen/kernel-memory.ts';
+import type { Seams } from './seams.ts';
+import { System } from './system.ts';
+import { timeModel } from './time-model.ts';
+
+/** Most memory that fill patterns of regions may materialise; larger fills read as zero and are reported. */
+const FILL_LIMIT_BYTES = 0x100_0000;
+
+/** Compiles the policy, builds its tables in memory, boots the kernel and enters the initial subjects. */
+export function createSystem(document: PolicyDocument, seams: Seams): Result<System, readonly Finding[]> {
+  const compiled = compilePolicy(document, seams.compile);
+  if (!compiled.ok) return compiled;
+  const memory = new PhysicalMemory();
+  const spaces = buildAddressSpaces(memory, document, seams.paging);
+  if (!spaces.ok) return spaces;
+  fillRegions(memory, document);
+  const { tables, pages } = compiled.value;
+  const located = locateKernelMemory(memory, tables, pages);
+  if (!located.ok) return err([kernelFinding(document, located.error)]);
+  const time = timeModel(tables);
+  const cpus = Array.from({ length: tables.cpuCount }, (_, id) => new Cpu(id, memory));
+  for (const cpu of cpus) cpu.tsc = time.startTsc;
+  let system: System | undefined;
+  const platform: Platform = {
+    power: 'running',
+    stopReason: '',
+    ioApicMask: 0,
+    sendIpi: (target, vector, tsc) => system?.requestInterrupt(target, vector, tsc),
+  };
+  const kernel: Kernel = { memory, tables, at: located.value, cpus, platform, ops: seams.kernel };
+  bootGlobal(kernel, cpus[0]!);
+  for (const cpu of cpus) bootCpu(kernel, cpu);
+  const idle = scriptSoftware([]);
+  system = new System(kernel, time, tables.subjects.map(() => hostSoftware(idle)), seams.machine);
+  system.begin({ cyclesPerInstruction: time.unitCycles, endTsc: time.startTsc, maxKernelSteps: 0, interrupts: [], interleavings: [] });
+  system.enterInitial();
+  return ok(system);
+}
+
+/** Installs a program per subject id; subjects without one spin. */
+export function installSoftware(system: System, software: ReadonlyMap<number, HostedSoftware>): void {
+  const idle = scriptSoftware([]);
+  system.hosted = system.kernel.tables.subjects.map(subject => hostSoftware(software.get(subject.id) ?? idle));
+}
+
+/** Digest of memory and processors: equal digests mean equal systems. */
+export function systemDigest(system: System): string {
+  const memory = system.memory.digest();
+  const words = system.processorWords();
+  const processors: Digest = digestWords(words, 0, words.length, 1);
+  return formatDigest({ high: (memory.high ^ processors.high) >>> 0, low: (memory.low + processors.low) >>> 0 });
+}
+
+/** Writes the fill patterns of regions; a zero pattern is what untouched memory reads as anyway. */
+function fillRegions(memory: PhysicalMemory, document: PolicyDocument): void {
+  for (const region of document.memory) {
+    if (region.content?.kind !== 'fill' || region.content.pattern === 0 || region.sizeBytes > FILL_LIMIT_BYTES) continue;
+    const word = Math.imul(region.content.pattern, 0x01010101) >>> 0;
+    for (let offset = 0; offset < region.sizeBytes; offset += PAGE_SIZE_BYTES) {
+      memory.fillWords(memory.slotOf(frameOf(hpa(region.physicalAddress + offset))), 0, FRAME_WORDS, word);
+    }
+  }
+}
+
+function kernelFinding(document: PolicyDocument, message: string): Finding {
+  return {
+    code: 'COMPILE-KERNEL-MEMORY',
+    severity: 'error',
+    message,
+    line: document.kernel.at.line,
+    column: document.kernel.at.column,
+    hint: 'enlarge the region, or reduce the number of subjects, groups or barriers',
+  };
+}

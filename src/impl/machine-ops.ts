@@ -1,0 +1,36 @@
+import { joinWords } from "../units/word.ts";
+import { type Gpa, hpa, type SubjectAddress } from '../units/address.ts';
+import type { Cpu } from './cpu.ts';
+import type { PhysicalMemory } from './memory.ts';
+import { translateEpt } from './vmx/ept-walk.ts';
+import { failingEntryCheck } from './vmx/entry-checks.ts';
+import { ENABLE_EPT, Vmcs } from './vmx/vmcs.ts';
+import { type Access, translateIa32e } from './x86/paging-walk.ts';
+
+
+/** Processor behaviour that a seeded fault can replace. */
+export interface MachineOps {
+  readonly translate: typeof translate;
+  readonly failingEntryCheck: typeof failingEntryCheck;
+  readonly requestInterrupt: typeof requestInterrupt;
+}
+
+/** EPTP bits 51:12. */
+const pageAligned = (value: number): number => value - (value % 0x1000);
+
+/** Translates an access of the current subject through the tables that its VMCS names: Hpa, or a negative fault code. */
+export function translate(memory: PhysicalMemory, cpu: Cpu, address: SubjectAddress, access: Access): number {
+  if ((cpu.vmread(Vmcs.proc2Controls) & ENABLE_EPT) !== 0) {
+    const eptPointer = joinWords(cpu.vmread(Vmcs.eptPointer), cpu.vmread(Vmcs.eptPointer + 1));
+    return translateEpt(memory, hpa(pageAligned(eptPointer)), address as number as Gpa, access);
+  }
+  const cr3 = joinWords(cpu.vmread(Vmcs.cr3), cpu.vmread(Vmcs.cr3 + 1));
+  return translateIa32e(memory, hpa(pageAligned(cr3)), address, access);
+}
+
+/** Requests `vector` at the local APIC of a CPU. */
+export function requestInterrupt(cpu: Cpu, vector: number): void {
+  cpu.requestInterrupt(vector);
+}
+
+export const machineOps: MachineOps = { translate, failingEntryCheck, requestInterrupt };

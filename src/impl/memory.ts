@@ -1,0 +1,248 @@
+import { type FrameNumber, frameOf, type Hpa, PAGE_SIZE_BYTES, pageOffset } from '../units/address.ts';
+import { type Digest, digestWords } from '../units/digest.ts';
+import { invariant } from '../units/invariant.ts';
+
+/** 32-bit words in a frame. */
+export const FRAME_WORDS = PAGE_SIZE_BYTES / 4;
+/** Most frames that one memory materialises: 1 GiB. */
+export const MAX_FRAMES = 0x40000;
+
+/** Point to which the memory can be rolled back; taking an older one invalidates all newer ones. */
+export interface MemorySnapshot {
+  readonly depth: number;
+}
+
+interface UndoLog {
+  readonly slots: number[];
+  readonly copies: Uint32Array[];
+}
+
+/**
+ * Sparse host-physical memory: 4 KiB frames inside one WebAssembly.Memory, materialised on first touch.
+ *
+ * A frame's place inside the WebAssembly memory is its *slot*; slots never move, so callers may cache them. A frame that
+ * was never touched reads as zero and costs nothing. Writes mark the slot as touched in the current step (for the frame
+ * condition) and save its content once per snapshot (so that restore costs what was dirtied).
+ */
+export class PhysicalMemory {
+  /** Views over all slots; replaced when the memory grows, so always read them through this object. */
+  words: Uint32Array;
+  bytes: Uint8Array;
+  readonly #store: WebAssembly.Memory;
+  readonly #slotOfFrame = new Map<number, number>();
+  #frameOfSlot = new Float64Array(1024);
+  #slotCount = 0;
+  #stepStamp = 1;
+  #stepMark = new Uint32Array(1024);
+  #touched: number[] = [];
+  #undoStamp = 0;
+  #undoMark = new Uint32Array(1024);
+  readonly #undoLogs: UndoLog[] = [];
+  readonly #pool: Uint32Array[] = [];
+  #digestMark = new Uint8Array(1024);
+  readonly #digestDirty: number[] = [];
+  #contribution = new Uint32Array(2048);
+  #digestHigh = 0;
+  #digestLow = 0;
+
+  constructor() {
+    this.#store = new WebAssembly.Memory({ initial: 64, maximum: (MAX_FRAMES * PAGE_SIZE_BYTES) / 0x10000 });
+    this.words = new Uint32Array(this.#store.buffer);
+    this.bytes = new Uint8Array(this.#store.buffer);
+  }
+
+  /** Number of materialised frames. */
+  get frameCount(): number {
+    return this.#slotCount;
+  }
+
+  /** Slot of `frame`, materialised (zero-filled) if needed. */
+  slotOf(frame: FrameNumber): number {
+    const known = this.#slotOfFrame.get(frame);
+    return known === undefined ? this.#materialise(frame) : known;
+  }
+
+  /** Slot of `frame`, or -1 if it was never touched and so reads as zero. */
+  findSlot(frame: FrameNumber): number {
+    const known = this.#slotOfFrame.get(frame);
+    return known === undefined ? -1 : known;
+  }
+
+  /** Frame that a slot holds. */
+  frameOfSlot(slot: number): FrameNumber {
+    return this.#frameOfSlot[slot] as FrameNumber;
+  }
+
+  /** Unsigned 32-bit word `index` (0 .. 1023) of a slot. */
+  readWord(slot: number, index: number): number {
+    return this.words[slot * FRAME_WORDS + index]!;
+  }
+
+  /** Writes an unsigned 32-bit word. */
+  writeWord(slot: number, index: number, value: number): void {
+    if (this.#stepMark[slot] !== this.#stepStamp) this.#touch(slot);
+    this.words[slot * FRAME_WORDS + index] = value;
+  }
+
+  readByte(slot: number, offset: number): number {
+    return this.bytes[slot * PAGE_SIZE_BYTES + offset]!;
+  }
+
+  writeByte(slot: number, offset: number, value: number): void {
+    if (this.#stepMark[slot] !== this.#stepStamp) this.#touch(slot);
+    this.bytes[slot * PAGE_SIZE_BYTES + offset] = value;
+  }
+
+  /** Fills `count` words of a slot from `index`. */
+  fillWords(slot: number, index: number, count: number, value: number): void {
+    if (this.#stepMark[slot] !== this.#stepStamp) this.#touch(slot);
+    const start = slot * FRAME_WORDS + index;
+    this.words.fill(value, start, start + count);
+  }
+
+  /** Unsigned 32-bit little-endian word at a 4-byte-aligned address. */
+  readWordAt(address: Hpa): number {
+    const slot = this.findSlot(frameOf(address));
+    return slot < 0 ? 0 : this.readWord(slot, pageOffset(address) >>> 2);
+  }
+
+  /** Writes two halves at an 8-byte-aligned address. */
+  writePair(address: Hpa, low: number, high: number): void {
+    const slot = this.slotOf(frameOf(address));
+    const index = pageOffset(address) >>> 2;
+    this.writeWord(slot, index, low);
+    this.writeWord(slot, index + 1, high);
+  }
+
+  /** Copies `data` to physical memory from `address`. */
+  writeBytes(address: Hpa, data: Uint8Array): void {
+    let done = 0;
+    while (done < data.length) {
+      const at = (address + done) as Hpa;
+      const slot = this.slotOf(frameOf(at));
+      const count = Math.min(data.length - done, PAGE_SIZE_BYTES - pageOffset(at));
+      if (this.#stepMark[slot] !== this.#stepStamp) this.#touch(slot);
+      this.bytes.set(data.subarray(done, done + count), slot * PAGE_SIZE_BYTES + pageOffset(at));
+      done += count;
+    }
+  }
+
+  /** Starts a new step: afterwards `touchedSlots` lists what was written since. */
+  beginStep(): void {
+    this.#stepStamp = (this.#stepStamp + 1) >>> 0;
+    this.#touched.length = 0;
+  }
+
+  /** Slots written since beginStep, each once, in order of first write. */
+  get touchedSlots(): readonly number[] {
+    return this.#touched;
+  }
+
+  /** Marks the present content; later writes can be rolled back to it. */
+  snapshot(): MemorySnapshot {
+    this.#undoLogs.push({ slots: [], copies: [] });
+    this.#undoStamp += 1;
+    this.beginStep();
+    return { depth: this.#undoLogs.length };
+  }
+
+  /** Rolls back to `snapshot`, which stays valid; newer snapshots do not. Costs the frames written since. */
+  restore(snapshot: MemorySnapshot): void {
+    invariant(snapshot.depth >= 1 && snapshot.depth <= this.#undoLogs.length, 'snapshot is older than the memory keeps');
+    for (let depth = this.#undoLogs.length; depth >= snapshot.depth; depth--) {
+      const log = this.#undoLogs[depth - 1]!;
+      for (let index = log.slots.length - 1; index >= 0; index--) {
+        const slot = log.slots[index]!;
+        const copy = log.copies[index]!;
+        this.words.set(copy, slot * FRAME_WORDS);
+        this.#markDigest(slot);
+        this.#pool.push(copy);
+      }
+      log.slots.length = 0;
+      log.copies.length = 0;
+    }
+    this.#undoLogs.length = snapshot.depth;
+    this.#undoStamp += 1;
+    this.beginStep();
+  }
+
+  /** Digest of all memory; equal contents give equal digests whatever was materialised. Costs the frames written since the last call. */
+  digest(): Digest {
+    for (const slot of this.#digestDirty) this.#updateContribution(slot);
+    this.#digestDirty.length = 0;
+    return { high: this.#digestHigh, low: this.#digestLow };
+  }
+
+  #updateContribution(slot: number): void {
+    this.#digestMark[slot] = 0;
+    this.#digestHigh = (this.#digestHigh - this.#contribution[slot * 2]!) >>> 0;
+    this.#digestLow = (this.#digestLow - this.#contribution[slot * 2 + 1]!) >>> 0;
+    const start = slot * FRAME_WORDS;
+    let isZero = true;
+    for (let index = start; index < start + FRAME_WORDS; index++) {
+      if (this.words[index] !== 0) {
+        isZero = false;
+        break;
+      }
+    }
+    const frame = this.#frameOfSlot[slot]!;
+    const hash = isZero ? { high: 0, low: 0 } : digestWords(this.words, start, FRAME_WORDS, (frame % 0xffff_fffb) >>> 0);
+    this.#contribution[slot * 2] = hash.high;
+    this.#contribution[slot * 2 + 1] = hash.low;
+    this.#digestHigh = (this.#digestHigh + hash.high) >>> 0;
+    this.#digestLow = (this.#digestLow + hash.low) >>> 0;
+  }
+
+  #touch(slot: number): void {
+    this.#stepMark[slot] = this.#stepStamp;
+    this.#touched.push(slot);
+    this.#markDigest(slot);
+    const log = this.#undoLogs[this.#undoLogs.length - 1];
+    if (log !== undefined && this.#undoMark[slot] !== this.#undoStamp) {
+      this.#undoMark[slot] = this.#undoStamp;
+      const copy = this.#pool.pop() ?? new Uint32Array(FRAME_WORDS);
+      const start = slot * FRAME_WORDS;
+      copy.set(this.words.subarray(start, start + FRAME_WORDS));
+      log.slots.push(slot);
+      log.copies.push(copy);
+    }
+  }
+
+  #markDigest(slot: number): void {
+    if (this.#digestMark[slot] === 0) {
+      this.#digestMark[slot] = 1;
+      this.#digestDirty.push(slot);
+    }
+  }
+
+  #materialise(frame: FrameNumber): number {
+    const slot = this.#slotCount;
+    invariant(slot < MAX_FRAMES, `more than ${MAX_FRAMES} frames touched`);
+    this.#slotCount += 1;
+    const neededBytes = this.#slotCount * PAGE_SIZE_BYTES;
+    const haveBytes = this.#store.buffer.byteLength;
+    if (neededBytes > haveBytes) {
+      const wanted = Math.min(haveBytes * 2, MAX_FRAMES * PAGE_SIZE_BYTES);
+      this.#store.grow((wanted - haveBytes) / 0x10000);
+      this.words = new Uint32Array(this.#store.buffer);
+      this.bytes = new Uint8Array(this.#store.buffer);
+    }
+    if (slot >= this.#stepMark.length) this.#growMarks();
+    this.#frameOfSlot[slot] = frame;
+    this.#slotOfFrame.set(frame, slot);
+    return slot;
+  }
+
+  #growMarks(): void {
+    const size = this.#stepMark.length * 2;
+    const grow = <T extends Uint32Array | Float64Array | Uint8Array>(old: T, larger: T): T => {
+      larger.set(old);
+      return larger;
+    };
+    this.#frameOfSlot = grow(this.#frameOfSlot, new Float64Array(size));
+    this.#stepMark = grow(this.#stepMark, new Uint32Array(size));
+    this.#undoMark = grow(this.#undoMark, new Uint32Array(size));
+    this.#digestMark = grow(this.#digestMark, new Uint8Array(size));
+    this.#contribution = grow(this.#contribution, new Uint32Array(size * 2));
+  }
+}

@@ -1,0 +1,200 @@
+import type { SubjectId } from '../../units/ids.ts';
+import type { Cpu } from '../cpu.ts';
+import { ExitReasonCode, MAX_TRAP } from '../vmx/exit-reasons.ts';
+import { Vmcs } from '../vmx/vmcs.ts';
+import { IRQ_REMAP_OFFSET, VTD_FAULT_VECTOR } from './compile-interrupts.ts';
+import type { Kernel, Segments } from './kernel-context.ts';
+import { currentPartition, currentSubject, setActiveSubject, setMajorFrame, setMinorFrame } from './scheduling-state.ts';
+import { stopSystem } from './source-events.ts';
+import { RAX_WORD, RCX_WORD, RDX_WORD } from './state-layout.ts';
+
+/** VM-exit handling in Muen's order: save, dispatch, target events, injection, timer, restore (Muen SK.Kernel Handle_Vmx_Exit). */
+export function* handleVmExit(kernel: Kernel, cpu: Cpu): Segments {
+  const subject = currentSubject(kernel, cpu);
+  const reason = cpu.vmread(Vmcs.exitReason);
+  kernel.ops.saveState(kernel, cpu, subject);
+  yield* dispatch(kernel, cpu, subject, reason & 0xffff);
+  if (kernel.platform.power !== 'running') return;
+  const next = currentSubject(kernel, cpu);
+  if (cpu.vmcsSlot !== kernel.at.vmcsSlots[next]) kernel.ops.loadVmcs(kernel, cpu, next);
+  yield* kernel.ops.handlePendingTargetEvents(kernel, cpu, next);
+  prepareEntry(kernel, cpu, next);
+}
+
+/** Injection, timer and state restore, the last steps before VM entry. */
+function prepareEntry(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
+  kernel.ops.injectInterrupt(kernel, cpu, subject);
+  kernel.ops.armTimer(kernel, cpu);
+  kernel.ops.filterState(kernel, subject);
+  kernel.ops.restoreState(kernel, cpu, subject);
+}
+
+function* dispatch(kernel: Kernel, cpu: Cpu, subject: SubjectId, reason: number): Segments {
+  const interruptInfo = cpu.vmread(Vmcs.exitInterruptInfo);
+  switch (reason) {
+    case ExitReasonCode.externalInterrupt:
+      yield* kernel.ops.handleInterrupt(kernel, cpu, interruptInfo & 0xff);
+      return;
+    case ExitReasonCode.vmcall:
+      if (kernel.ops.privilegeLevel(kernel, subject) === 0) yield* kernel.ops.handleHypercall(kernel, cpu, subject);
+      else yield* kernel.ops.handleTrap(kernel, cpu, subject, reason);
+      return;
+    case ExitReasonCode.preemptionTimer:
+      yield* kernel.ops.handleTimerExpiry(kernel, cpu);
+      return;
+    case ExitReasonCode.interruptWindow:
+      kernel.ops.setInterruptWindow(cpu, false);
+      return;
+    case ExitReasonCode.xsetbv:
+      kernel.ops.handleXsetbv(kernel, subject);
+      return;
+    case ExitReasonCode.entryFailureMachineCheck:
+      stopSystem(kernel, 'panic', subject, 'machine check at VM entry');
+      return;
+    case ExitReasonCode.exception:
+      if (isFatalException(interruptInfo)) stopSystem(kernel, 'panic', subject, 'NMI or machine check');
+      else yield* kernel.ops.handleTrap(kernel, cpu, subject, reason);
+      return;
+    default:
+      yield* kernel.ops.handleTrap(kernel, cpu, subject, reason);
+  }
+}
+
+/** NMI (type 2, vector 2) or machine check (type 3, vector 18) in the VM-exit interruption information. */
+function isFatalException(interruptInfo: number): boolean {
+  const typeAndVector = interruptInfo & 0x7ff;
+  return typeAndVector === 0x202 || typeAndVector === 0x312;
+}
+
+/** VMCALL from CPL 0: RAX selects the event, compared in full; an invalid number does nothing, RIP always advances. */
+export function* handleHypercall(kernel: Kernel, cpu: Cpu, subject: SubjectId): Segments {
+  const slot = kernel.at.stateSlots[subject]!;
+  const low = kernel.memory.readWord(slot, RAX_WORD);
+  const high = kernel.memory.readWord(slot, RAX_WORD + 1);
+  if (kernel.ops.isValidHypercall(low, high)) {
+    yield* kernel.ops.handleSourceEvent(kernel, cpu, subject, kernel.tables.subjects[subject]!.vmcalls[low & 63]!, false);
+  }
+  if (kernel.platform.power === 'running') kernel.ops.incrementRip(kernel, subject);
+}
+
+/** True if the full 64-bit number is an event number. */
+export const isValidHypercall = (low: number, high: number): boolean => high === 0 && low < 64;
+
+/** Any other exit: the subject's trap table decides. Reasons above the table stop the system. */
+export function* handleTrap(kernel: Kernel, cpu: Cpu, subject: SubjectId, reason: number): Segments {
+  if (reason > MAX_TRAP) {
+    stopSystem(kernel, 'panic', subject, `unknown trap ${reason}`);
+    return;
+  }
+  yield* kernel.ops.handleSourceEvent(kernel, cpu, subject, kernel.tables.subjects[subject]!.traps[reason]!, true);
+}
+
+/** External interrupt: routed to its subject's pending interrupts; a level-triggered line is masked. */
+export function* handleInterrupt(kernel: Kernel, cpu: Cpu, vector: number): Segments {
+  if (vector < IRQ_REMAP_OFFSET || vector >= VTD_FAULT_VECTOR) return;
+  const route = kernel.tables.vectorRouting[vector];
+  if (route === undefined) return;
+  kernel.ops.insertInterrupt(kernel, route.subject, route.vector);
+  yield* kernel.ops.indicateActivity(kernel, cpu, route.subject, true);
+  if (route.level) kernel.ops.maskIrq(kernel, vector - IRQ_REMAP_OFFSET);
+}
+
+/** End of a minor frame; afterwards the timed event of the subject now selected, at most one. */
+export function* handleTimerExpiry(kernel: Kernel, cpu: Cpu): Segments {
+  yield* kernel.ops.switchFrame(kernel, cpu);
+  const subject = currentSubject(kernel, cpu);
+  if (cpu.vmcsSlot !== kernel.at.vmcsSlots[subject]) kernel.ops.loadVmcs(kernel, cpu, subject);
+  if (!kernel.ops.isTimedEventDue(kernel, subject, cpu.tsc)) return;
+  const event = kernel.tables.subjects[subject]!.vmcalls[kernel.ops.timedEventNumber(kernel, subject)]!;
+  yield* kernel.ops.handleSourceEvent(kernel, cpu, subject, event, false);
+  kernel.ops.clearTimedEvent(kernel, subject);
+}
+
+/** General protection, which the kernel queues as an ordinary pending vector when it refuses XSETBV. */
+const GENERAL_PROTECTION = 13;
+
+/** XSETBV: checked, then taken over into the subject's FPU page; a refused one queues #GP and leaves RIP. */
+export function handleXsetbv(kernel: Kernel, subject: SubjectId): void {
+  const slot = kernel.at.stateSlots[subject]!;
+  const read = (word: number): number => kernel.memory.readWord(slot, word);
+  const value = read(RAX_WORD);
+  const valid =
+    kernel.ops.privilegeLevel(kernel, subject) === 0 &&
+    read(RCX_WORD) === 0 &&
+    read(RDX_WORD) === 0 &&
+    kernel.ops.isValidXcr0(value, kernel.tables.xcr0Features);
+  if (!valid) {
+    kernel.ops.insertInterrupt(kernel, subject, GENERAL_PROTECTION);
+    return;
+  }
+  kernel.memory.writeWord(kernel.at.fpuSlots[subject]!, 0, value);
+  kernel.ops.incrementRip(kernel, subject);
+}
+
+/** XCR0 rules (SDM Vol. 1, "XSAVE-Supported Features and State-Component Bitmaps"): x87 always, AVX needs SSE, AVX-512 all or none and needs AVX. */
+export function isValidXcr0(value: number, features: number): boolean {
+  const avx512 = value & 0b1110_0000;
+  return (
+    (value & ~features) === 0 &&
+    (value & 1) !== 0 &&
+    ((value & 4) === 0 || (value & 2) !== 0) &&
+    (avx512 === 0 || (avx512 === 0b1110_0000 && (value & 4) !== 0))
+  );
+}
+
+/** Delivers all pending target events of the subject about to run, highest first (Muen Handle_Pending_Target_Event). */
+export function* handlePendingTargetEvents(kernel: Kernel, cpu: Cpu, subject: SubjectId): Segments {
+  let handled = false;
+  for (let count = 0; count < 64; count++) {
+    const event = yield* kernel.ops.consumeEvent(kernel, subject);
+    if (event < 0) break;
+    handled = true;
+    const { action, vector } = kernel.tables.subjects[subject]!.targets[event]!;
+    if (action === 'inject_interrupt') kernel.ops.insertInterrupt(kernel, subject, vector);
+    else if (action === 'reset') yield* kernel.ops.initSubject(kernel, cpu, subject);
+  }
+  if (handled && !kernel.ops.isRunning(kernel, subject)) kernel.ops.setRunning(kernel, subject, true);
+}
+
+/** Brings a subject to its initial state (Muen Init_Subject); used at boot and for the reset action. Its memory stays. */
+export function* initSubject(kernel: Kernel, cpu: Cpu, subject: SubjectId): Segments {
+  kernel.ops.resetFpu(kernel, subject);
+  yield* kernel.ops.clearEvents(kernel, subject);
+  kernel.ops.clearInterrupts(kernel, subject);
+  kernel.ops.initTimedEvent(kernel, subject);
+  kernel.ops.resetVmcs(kernel, cpu, subject);
+  kernel.ops.resetState(kernel, subject);
+}
+
+/** Boot of one CPU up to its first entry; global data are the BSP's. Runs alone, before any subject. */
+export function bootCpu(kernel: Kernel, cpu: Cpu): void {
+  for (const spec of kernel.tables.subjects) {
+    if (spec.cpu === cpu.id) runToEnd(kernel.ops.initSubject(kernel, cpu, spec.id));
+  }
+  setMinorFrame(kernel, cpu.id, 1);
+  for (const group of kernel.tables.groups.slice(1)) setActiveSubject(kernel, cpu.id, group.id, group.initialSubject);
+  const subject = currentSubject(kernel, cpu);
+  kernel.ops.loadVmcs(kernel, cpu, subject);
+  const first = kernel.tables.plans[cpu.id]![0]![0]!;
+  kernel.ops.publishSchedulingInfo(kernel, currentPartition(kernel, cpu), cpu.tsc, cpu.tsc + first.deadlineCycles);
+  kernel.ops.armTimer(kernel, cpu);
+  kernel.ops.filterState(kernel, subject);
+  kernel.ops.restoreState(kernel, cpu, subject);
+}
+
+/** Boot of the shared state by the BSP: every existing group starts with its activity bit set. */
+export function bootGlobal(kernel: Kernel, bsp: Cpu): void {
+  setMajorFrame(kernel, 0, bsp.tsc);
+  kernel.ops.initAllBarrier(kernel, kernel.tables.cpuCount);
+  kernel.ops.configureBarriers(kernel, kernel.tables.majorFrames[0]!.barrierSizes);
+  for (const partition of kernel.tables.partitions.slice(1)) {
+    partition.groups.forEach((_, index) => {
+      runToEnd(kernel.ops.setActivityBit(kernel, partition.id, index));
+    });
+  }
+}
+
+/** Runs a kernel function through all its interleaving points. */
+export function runToEnd(segments: Segments<unknown>): void {
+  while (segments.next().done !== true);
+}

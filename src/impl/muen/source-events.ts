@@ -1,0 +1,53 @@
+import type { SubjectId } from '../../units/ids.ts';
+import { unreachable } from '../../units/invariant.ts';
+import type { Cpu } from '../cpu.ts';
+import { IPI_VECTOR } from './compile-interrupts.ts';
+import type { Kernel, PowerState, Segments } from './kernel-context.ts';
+import { groupAt, setActiveSubject } from './scheduling-state.ts';
+import { activeGroupIndex, currentPartition } from './scheduling-state.ts';
+import { NONE, type SourceEventSpec } from './tables.ts';
+
+/** Executes a source event of `subject`: first its action, then its target (Muen Handle_Source_Event). */
+export function* handleSourceEvent(kernel: Kernel, cpu: Cpu, subject: SubjectId, event: SourceEventSpec, advanceRip: boolean): Segments {
+  switch (event.action) {
+    case 'none':
+      break;
+    case 'subject_sleep':
+      yield* kernel.ops.reschedulePartition(kernel, cpu, subject, advanceRip, true);
+      break;
+    case 'subject_yield':
+      yield* kernel.ops.reschedulePartition(kernel, cpu, subject, advanceRip, false);
+      break;
+    case 'system_reboot':
+      stopSystem(kernel, 'reboot', subject, event.action);
+      return;
+    case 'system_poweroff':
+      stopSystem(kernel, 'poweroff', subject, event.action);
+      return;
+    case 'system_panic':
+      stopSystem(kernel, 'panic', subject, event.action);
+      return;
+    case 'unmask_irq':
+      kernel.ops.unmaskIrq(kernel, event.irq);
+      break;
+    default:
+      unreachable(event.action);
+  }
+  if (event.targetSubject === NONE) return;
+  const target = kernel.tables.subjects[event.targetSubject]!;
+  if (event.targetEvent !== NONE) {
+    yield* kernel.ops.setEventPending(kernel, target.id, event.targetEvent);
+    yield* kernel.ops.indicateActivity(kernel, cpu, target.id, target.cpu === cpu.id);
+    if (event.sendIpi) kernel.platform.sendIpi(target.cpu, IPI_VECTOR, cpu.tsc);
+  }
+  if (event.handover) {
+    const partition = currentPartition(kernel, cpu);
+    setActiveSubject(kernel, cpu.id, groupAt(kernel, partition, activeGroupIndex(kernel, cpu.id, partition)), target.id);
+  }
+}
+
+/** Stops the whole system; nothing runs afterwards. */
+export function stopSystem(kernel: Kernel, power: PowerState, subject: SubjectId, reason: string): void {
+  kernel.platform.power = power;
+  kernel.platform.stopReason = `${reason} by ${kernel.tables.subjects[subject]!.name}`;
+}

@@ -1,0 +1,82 @@
+import type { SubjectId } from '../../units/ids.ts';
+import { highWord, lowWord } from '../../units/word.ts';
+import type { Cpu } from '../cpu.ts';
+import { FRAME_WORDS } from '../memory.ts';
+import { VMCS_REVISION, vmcsWord } from '../vmx/vmcs.ts';
+import type { Kernel } from './kernel-context.ts';
+import { RESTORE_TRANSFERS } from './state-layout.ts';
+
+/** Host values that the kernel sets for every subject (Muen SK.VMX VMCS_Setup_Host_Fields). */
+const HOST_FIELDS: readonly (readonly [string, number])[] = [
+  ['HOST_CS_SELECTOR', 8],
+  ['HOST_DS_SELECTOR', 0x10],
+  ['HOST_ES_SELECTOR', 0x10],
+  ['HOST_SS_SELECTOR', 0x10],
+  ['HOST_FS_SELECTOR', 0x10],
+  ['HOST_GS_SELECTOR', 0x10],
+  ['HOST_TR_SELECTOR', 0x18],
+  ['HOST_RSP', 0x128000],
+];
+
+const word = {
+  eptPointer: vmcsWord('EPT_POINTER'),
+  cr3: vmcsWord('GUEST_CR3'),
+  linkPointer: vmcsWord('LINK_POINTER'),
+  pin: vmcsWord('PIN_CONTROLS'),
+  proc: vmcsWord('PROC_CONTROLS'),
+  proc2: vmcsWord('PROC2_CONTROLS'),
+  exit: vmcsWord('EXIT_CONTROLS'),
+  entry: vmcsWord('ENTRY_CONTROLS'),
+  exceptions: vmcsWord('EXCEPTION_BITMAP'),
+  cr0Mask: vmcsWord('CR0_MASK'),
+  cr4Mask: vmcsWord('CR4_MASK'),
+  ioBitmapA: vmcsWord('IO_BITMAP_A'),
+  ioBitmapB: vmcsWord('IO_BITMAP_B'),
+  msrBitmap: vmcsWord('MSR_BITMAP'),
+};
+
+/** EPTP low bits: write-back tables, walk length 4 (SDM Vol. 3C, "Extended-Page-Table Pointer"). */
+const EPTP_FLAGS = 0x1e;
+
+/** Clears and rebuilds the VMCS of a subject: controls, host fields, guest fields (Muen SK.VMX Reset). */
+export function resetVmcs(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
+  const { memory } = kernel;
+  const spec = kernel.tables.subjects[subject]!;
+  const slot = kernel.at.vmcsSlots[subject]!;
+  memory.fillWords(slot, 0, FRAME_WORDS, 0);
+  memory.writeWord(slot, 0, VMCS_REVISION);
+  cpu.vmcsSlot = slot;
+  const put = (field: number, value: number): void => {
+    memory.writeWord(slot, field, lowWord(value));
+    memory.writeWord(slot, field + 1, highWord(value));
+  };
+  memory.writeWord(slot, word.pin, spec.pinControls);
+  memory.writeWord(slot, word.proc, spec.procControls);
+  memory.writeWord(slot, word.proc2, spec.proc2Controls);
+  memory.writeWord(slot, word.exit, spec.exitControls);
+  memory.writeWord(slot, word.entry, spec.entryControls);
+  memory.writeWord(slot, word.exceptions, spec.exceptionBitmap);
+  memory.writeWord(slot, word.cr0Mask, spec.cr0Mask[0]);
+  memory.writeWord(slot, word.cr0Mask + 1, spec.cr0Mask[1]);
+  memory.writeWord(slot, word.cr4Mask, spec.cr4Mask[0]);
+  memory.writeWord(slot, word.cr4Mask + 1, spec.cr4Mask[1]);
+  put(word.ioBitmapA, spec.ioBitmap);
+  put(word.ioBitmapB, spec.ioBitmap + 0x1000);
+  put(word.msrBitmap, spec.msrBitmap);
+  memory.writeWord(slot, word.linkPointer, 0xffff_ffff);
+  memory.writeWord(slot, word.linkPointer + 1, 0xffff_ffff);
+  put(word.eptPointer, spec.ept ? spec.rootTable + EPTP_FLAGS : 0);
+  put(word.cr3, spec.ept ? 0 : spec.rootTable);
+  for (const [name, value] of HOST_FIELDS) put(vmcsWord(name), value);
+  const { stateWords, vmcsWords, masks } = RESTORE_TRANSFERS;
+  for (let index = 0; index < stateWords.length; index++) {
+    memory.writeWord(slot, vmcsWords[index]!, (spec.initialState[stateWords[index]!]! & masks[index]!) >>> 0);
+  }
+}
+
+/** FPU page after reset: XCR0 = all supported features. */
+export function resetFpu(kernel: Kernel, subject: SubjectId): void {
+  const slot = kernel.at.fpuSlots[subject]!;
+  kernel.memory.fillWords(slot, 0, FRAME_WORDS, 0);
+  kernel.memory.writeWord(slot, 0, kernel.tables.xcr0Features);
+}

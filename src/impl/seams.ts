@@ -1,0 +1,23 @@
+import { type MachineOps, machineOps } from './machine-ops.ts';
+import { type CompileOps, compileOps } from './muen/compile.ts';
+import { type KernelOps, kernelOps } from './muen/ops.ts';
+import { type ChannelOps, channelOps } from './native/muchannel.ts';
+import { type PagingOps, pagingOps } from './paging-ops.ts';
+
+/** The implementation's collaborators that a seeded fault can replace, by concern. */
+export interface Seams {
+  readonly kernel: KernelOps;
+  readonly paging: PagingOps;
+  readonly compile: CompileOps;
+  readonly machine: MachineOps;
+  readonly channel: ChannelOps;
+}
+
+/** The implementation as it should be. */
+export const defaultSeams: Seams = {
+  kernel: kernelOps,
+  paging: pagingOps,
+  compile: compileOps,
+  machine: machineOps,
+  channel: channelOps,
+};

@@ -1,0 +1,410 @@
+import type { ExternalInterrupt, Interleaving } from '../units/schedule.ts';
+import type { CpuId, SubjectId } from '../units/ids.ts';
+import { highWord, lowWord } from '../units/word.ts';
+import { Cpu, CpuMode } from './cpu.ts';
+import { type ExitCause, executeOperation } from './hosted-cpu.ts';
+import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.ts';
+import type { MachineOps } from './machine-ops.ts';
+import type { PhysicalMemory } from './memory.ts';
+import { handleVmExit } from './muen/kernel.ts';
+import { AtomicAccess, type Kernel, type Platform, type Segments } from './muen/kernel-context.ts';
+import { barrierWord } from './muen/mp.ts';
+import { REGISTER_WORDS } from './muen/state-layout.ts';
+import type { TimeModel } from './time-model.ts';
+import { ENTRY_FAILURE, ExitReasonCode } from './vmx/exit-reasons.ts';
+import { Activity, INJECT_EXTERNAL_INTERRUPT, ProcControl, RFLAGS_IF, Vmcs, vmcsWord } from './vmx/vmcs.ts';
+
+/** What a run is told from outside; the same inputs give the same run. */
+export interface RunInputs {
+  readonly cyclesPerInstruction: number;
+  readonly endTsc: number;
+  readonly maxKernelSteps: number;
+  readonly interrupts: readonly ExternalInterrupt[];
+  readonly interleavings: readonly Interleaving[];
+}
+
+/** Watches a run; every callback is optional work for a checker, none can change the run. */
+export interface SystemObserver {
+  /** A VM exit was taken; the kernel has not run yet. */
+  onExit?(cpu: Cpu, subject: SubjectId, reason: number): void;
+  /** The kernel performed one atomic segment; `access` is the access it stands before next, 0 when it is about to enter a subject. */
+  onSegment?(cpu: Cpu, access: number): void;
+  /** A subject was entered. */
+  onEntry?(cpu: Cpu, subject: SubjectId): void;
+  /** A subject executed an operation; `exit` is the exit it caused. */
+  onOperation?(cpu: Cpu, subject: SubjectId, hosted: HostedSubject, exit: ExitCause | undefined): void;
+}
+
+const EXIT_INTERRUPT_ERROR_CODE = vmcsWord('EXIT_INTERRUPT_ERROR_CODE');
+const PIN_ACTIVATE_TIMER = 1 << 6;
+const PIN_EXTERNAL_INTERRUPT = 1 << 0;
+/** Actions that a CPU takes at most when an interleaving gives it precedence, before it reaches a point itself. */
+const FORCED_ACTIONS = 64;
+
+/** Snapshot of everything but physical memory. */
+interface CpuSnapshot {
+  readonly registers: Uint32Array;
+  readonly irr: Uint32Array;
+  readonly tsc: number;
+  readonly vmcsSlot: number;
+  readonly mode: number;
+  readonly timerDeadlineTsc: number;
+}
+
+export interface SystemSnapshot {
+  readonly cpus: readonly CpuSnapshot[];
+  readonly hosted: readonly HostedSubject[];
+  readonly platform: { readonly power: Platform['power']; readonly stopReason: string; readonly ioApicMask: number };
+}
+
+/**
+ * A running Muen system: CPUs, kernel, hosted subjects, virtual time.
+ *
+ * By default the CPU whose next action comes first in virtual time acts (ties: lowest id), and kernel code runs from exit
+ * to entry without interruption. At an interleaving point (before each atomic access) the inputs may let another CPU proceed.
+ */
+export class System {
+  readonly kernel: Kernel;
+  readonly memory: PhysicalMemory;
+  readonly time: TimeModel;
+  readonly cpus: readonly Cpu[];
+  hosted: HostedSubject[];
+  /** Kernel steps (exit to entry) completed in this run. */
+  kernelSteps = 0;
+  /** Atomic segments executed in this run. */
+  segments = 0;
+  observer: SystemObserver = {};
+  readonly #ops: MachineOps;
+  readonly #subjectOfVmcs = new Map<number, SubjectId>();
+  #handlers: (Segments | undefined)[] = [];
+  /** Access each suspended CPU stands before. */
+  #standing: number[] = [];
+  #inputs: RunInputs = { cyclesPerInstruction: 1, endTsc: 0, maxKernelSteps: 0, interrupts: [], interleavings: [] };
+  #interruptCursor: number[] = [];
+  #interruptsOf: ExternalInterrupt[][] = [];
+  #point = 0;
+  #interleavingCursor = 0;
+  #forced = -1;
+  #latestTsc = 0;
+  #heldLines = 0;
+  /** TSC of the latest interrupt message per CPU. */
+  #requestTsc: number[] = [];
+  /** Barrier at which each spinning CPU waits, and the sense it waits to see changed. */
+  readonly #spinBarrier: number[] = [];
+  readonly #spinSense: number[] = [];
+
+  constructor(kernel: Kernel, time: TimeModel, hosted: HostedSubject[], ops: MachineOps) {
+    this.kernel = kernel;
+    this.memory = kernel.memory;
+    this.time = time;
+    this.cpus = kernel.cpus;
+    this.hosted = hosted;
+    this.#ops = ops;
+    kernel.at.vmcsSlots.forEach((slot, subject) => {
+      this.#subjectOfVmcs.set(slot, subject);
+    });
+  }
+
+  /** Subject whose VMCS is current on a CPU. */
+  subjectOn(cpu: Cpu): SubjectId {
+    return this.#subjectOfVmcs.get(cpu.vmcsSlot) ?? -1;
+  }
+
+  /** Prepares a run; memory and CPUs stay as they are. */
+  begin(inputs: RunInputs): void {
+    this.#inputs = inputs;
+    this.kernelSteps = 0;
+    this.segments = 0;
+    this.#point = 0;
+    this.#interleavingCursor = 0;
+    this.#forced = -1;
+    this.#latestTsc = 0;
+    this.#heldLines = 0;
+    this.#requestTsc = this.cpus.map(() => 0);
+    this.#handlers = this.cpus.map(() => undefined);
+    this.#standing = this.cpus.map(() => 0);
+    this.#interruptCursor = this.cpus.map(() => 0);
+    this.#interruptsOf = this.cpus.map(cpu => inputs.interrupts.filter(row => row.cpu === cpu.id).sort((a, b) => a.tsc - b.tsc));
+  }
+
+  /** Enters the initial subject of each CPU; part of boot. */
+  enterInitial(): void {
+    for (const cpu of this.cpus) this.#enterGuest(cpu);
+  }
+
+  /** Performs the next action of the run; false when the run is over. */
+  step(): boolean {
+    if (this.kernel.platform.power !== 'running' || this.kernelSteps >= this.#inputs.maxKernelSteps) return false;
+    if (this.#heldLines !== 0) this.#releaseLines();
+    if (this.#forced >= 0) return this.#stepForced();
+    let best: Cpu | undefined;
+    let bestTsc = Number.POSITIVE_INFINITY;
+    for (const cpu of this.cpus) {
+      const tsc = this.#nextActionTsc(cpu);
+      // A CPU that stands inside the kernel goes on before any guest does.
+      const key = cpu.mode === CpuMode.kernel && tsc !== Number.POSITIVE_INFINITY ? -1 : tsc;
+      if (key < bestTsc) {
+        best = cpu;
+        bestTsc = key;
+      }
+    }
+    if (best === undefined || bestTsc > this.#inputs.endTsc) return false;
+    this.#act(best, this.#nextActionTsc(best));
+    return true;
+  }
+
+  /** Runs to the end; the number of kernel steps made. */
+  run(): number {
+    while (this.step());
+    return this.kernelSteps;
+  }
+
+  snapshot(): SystemSnapshot {
+    const { power, stopReason, ioApicMask } = this.kernel.platform;
+    return {
+      cpus: this.cpus.map(cpu => ({
+        registers: cpu.registers.slice(),
+        irr: cpu.irr.slice(),
+        tsc: cpu.tsc,
+        vmcsSlot: cpu.vmcsSlot,
+        mode: cpu.mode,
+        timerDeadlineTsc: cpu.timerDeadlineTsc,
+      })),
+      hosted: this.hosted.map(subject => ({ ...subject })),
+      platform: { power, stopReason, ioApicMask },
+    };
+  }
+
+  restore(snapshot: SystemSnapshot): void {
+    snapshot.cpus.forEach((saved, id) => {
+      const cpu = this.cpus[id]!;
+      cpu.registers.set(saved.registers);
+      cpu.irr.set(saved.irr);
+      cpu.tsc = saved.tsc;
+      cpu.vmcsSlot = saved.vmcsSlot;
+      cpu.mode = saved.mode;
+      cpu.timerDeadlineTsc = saved.timerDeadlineTsc;
+    });
+    this.hosted = snapshot.hosted.map(subject => ({ ...subject }));
+    Object.assign(this.kernel.platform, snapshot.platform);
+  }
+
+  #stepForced(): boolean {
+    const cpu = this.cpus[this.#forced];
+    this.#forced = -1;
+    if (cpu === undefined) return true;
+    const pointBefore = this.#point;
+    for (let count = 0; count < FORCED_ACTIONS && this.#point === pointBefore; count++) {
+      const tsc = this.#nextActionTsc(cpu);
+      if (tsc > this.#inputs.endTsc || this.kernel.platform.power !== 'running') break;
+      const wasKernel = cpu.mode === CpuMode.kernel;
+      this.#act(cpu, tsc);
+      if (wasKernel || this.#forced >= 0) break;
+    }
+    return true;
+  }
+
+  /** TSC of the next thing that can happen on a CPU; Infinity when it waits for another one. */
+  #nextActionTsc(cpu: Cpu): number {
+    if (cpu.mode === CpuMode.kernel) return this.#isBlocked(cpu) ? Number.POSITIVE_INFINITY : cpu.tsc;
+    if (cpu.mode === CpuMode.entryFailed) return cpu.tsc;
+    let next = Math.max(cpu.timerDeadlineTsc, cpu.tsc);
+    if (this.#windowOpen(cpu)) return cpu.tsc;
+    const interrupt = this.#interruptTsc(cpu);
+    if (interrupt < next) next = interrupt;
+    const done = cpu.tsc + this.#inputs.cyclesPerInstruction;
+    if (done < next && done + this.time.guardCycles <= cpu.timerDeadlineTsc && cpu.vmread(Vmcs.activity) === Activity.active) next = done;
+    return next;
+  }
+
+  #isBlocked(cpu: Cpu): boolean {
+    return this.#standing[cpu.id] === AtomicAccess.barrierSpin && this.#spinSense[cpu.id] === this.#readSense(cpu);
+  }
+
+  #readSense(cpu: Cpu): number {
+    return this.memory.readWord(this.kernel.at.globalSlot, barrierWord(this.kernel, this.#spinBarrier[cpu.id]!) + 1);
+  }
+
+  #windowOpen(cpu: Cpu): boolean {
+    return (
+      (cpu.vmread(Vmcs.procControls) & ProcControl.interruptWindowExiting) !== 0 &&
+      (cpu.vmread(Vmcs.rflags) & RFLAGS_IF) !== 0 &&
+      (cpu.vmread(Vmcs.interruptibility) & 3) === 0
+    );
+  }
+
+  /** TSC at which an interrupt reaches the CPU in guest mode: now if one is requested, else the next arrival. */
+  #interruptTsc(cpu: Cpu): number {
+    if ((cpu.vmread(Vmcs.pinControls) & PIN_EXTERNAL_INTERRUPT) === 0) return Number.POSITIVE_INFINITY;
+    if (cpu.highestRequest() >= 0) return Math.max(cpu.tsc, this.#requestTsc[cpu.id] ?? 0);
+    const arrival = this.#interruptsOf[cpu.id]![this.#interruptCursor[cpu.id]!];
+    return arrival === undefined ? Number.POSITIVE_INFINITY : Math.max(cpu.tsc, this.#toUnit(arrival.tsc));
+  }
+
+  #toUnit(tsc: number): number {
+    return Math.ceil(tsc / this.time.unitCycles) * this.time.unitCycles;
+  }
+
+  #act(cpu: Cpu, tsc: number): void {
+    if (cpu.mode === CpuMode.kernel) {
+      cpu.tsc = Math.max(cpu.tsc, this.#latestTsc);
+      this.#runKernel(cpu);
+      return;
+    }
+    cpu.tsc = tsc;
+    if (tsc > this.#latestTsc) this.#latestTsc = tsc;
+    if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, { ...NO_CAUSE, reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0 });
+    else if (tsc >= cpu.timerDeadlineTsc) this.#exitGuest(cpu, { ...NO_CAUSE, reason: ExitReasonCode.preemptionTimer });
+    else if (this.#windowOpen(cpu)) this.#exitGuest(cpu, { ...NO_CAUSE, reason: ExitReasonCode.interruptWindow });
+    else if (this.#interruptTsc(cpu) <= tsc) this.#takeInterrupt(cpu);
+    else this.#execute(cpu);
+  }
+
+  #takeInterrupt(cpu: Cpu): void {
+    const cursor = this.#interruptCursor[cpu.id]!;
+    const arrival = this.#interruptsOf[cpu.id]![cursor];
+    if (arrival !== undefined && this.#toUnit(arrival.tsc) <= cpu.tsc) {
+      this.#interruptCursor[cpu.id] = cursor + 1;
+      const line = arrival.vector - 32;
+      const isHeld = line >= 0 && line < 32 && (this.kernel.platform.ioApicMask & (1 << line)) !== 0;
+      if (isHeld) this.#heldLines |= 1 << line;
+      else this.#ops.requestInterrupt(cpu, arrival.vector);
+    }
+    const vector = cpu.highestRequest();
+    if (vector < 0) return;
+    cpu.acknowledgeInterrupt(vector);
+    this.#exitGuest(cpu, { ...NO_CAUSE, reason: ExitReasonCode.externalInterrupt, interruptInfo: (INJECT_EXTERNAL_INTERRUPT | vector) >>> 0 });
+  }
+
+  /** A level-triggered line that was asserted while masked arrives once it is unmasked. */
+  #releaseLines(): void {
+    const free = this.#heldLines & ~this.kernel.platform.ioApicMask;
+    for (let line = 0; line < 32; line++) {
+      if ((free & (1 << line)) === 0) continue;
+      this.#heldLines &= ~(1 << line);
+      const route = this.kernel.tables.vectorRouting[line + 32];
+      if (route !== undefined) this.requestInterrupt(this.kernel.tables.subjects[route.subject]!.cpu, line + 32, this.#latestTsc);
+    }
+  }
+
+  /** An interrupt message reaches the local APIC of `target` at `tsc`. */
+  requestInterrupt(target: CpuId, vector: number, tsc: number): void {
+    const cpu = this.cpus[target];
+    if (cpu === undefined) return;
+    this.#requestTsc[target] = tsc;
+    this.#ops.requestInterrupt(cpu, vector);
+  }
+
+  #execute(cpu: Cpu): void {
+    const subject = this.subjectOn(cpu);
+    const hosted = this.hosted[subject]!;
+    const rip = guestRip(cpu);
+    if ((cpu.vmread(Vmcs.csSelector) & 3) !== 0) cpu.vmwrite(Vmcs.csSelector, cpu.vmread(Vmcs.csSelector) & ~3);
+    const operation = fetchOperation(hosted, rip, this.kernel.tables.subjects[subject]!.entryPoint);
+    const exit = executeOperation(this.memory, cpu, hosted, operation, this.#ops);
+    if (exit === undefined) hosted.retiredCount += 1;
+    this.observer.onOperation?.(cpu, subject, hosted, exit);
+    if (exit !== undefined) this.#exitGuest(cpu, exit);
+  }
+
+  #exitGuest(cpu: Cpu, cause: ExitCause): void {
+    cpu.vmwrite(Vmcs.exitReason, cause.reason);
+    cpu.vmwrite(Vmcs.exitInterruptInfo, cause.interruptInfo);
+    cpu.vmwrite(EXIT_INTERRUPT_ERROR_CODE, cause.interruptErrorCode);
+    cpu.vmwriteNumber(Vmcs.exitQualification, cause.qualification);
+    cpu.vmwriteNumber(Vmcs.guestPhysicalAddress, cause.guestPhysicalAddress);
+    cpu.vmwrite(Vmcs.exitInstructionLength, cause.instructionLength);
+    this.#startKernel(cpu, cause.reason);
+  }
+
+  #startKernel(cpu: Cpu, reason: number): void {
+    cpu.tsc += this.time.exitCostCycles;
+    cpu.mode = CpuMode.kernel;
+    cpu.timerDeadlineTsc = Number.POSITIVE_INFINITY;
+    this.observer.onExit?.(cpu, this.subjectOn(cpu), reason);
+    this.memory.beginStep();
+    this.#handlers[cpu.id] = handleVmExit(this.kernel, cpu);
+    this.#standing[cpu.id] = 0;
+    this.#runKernel(cpu);
+  }
+
+  /** Runs kernel segments of a CPU until it enters a subject, waits at a barrier, or another CPU is to proceed. */
+  #runKernel(cpu: Cpu): void {
+    const handler = this.#handlers[cpu.id]!;
+    for (;;) {
+      this.memory.beginStep();
+      const { done, value } = handler.next();
+      this.segments += 1;
+      const access = done === true ? 0 : (value as number);
+      if (access === AtomicAccess.barrierSpin && this.#standing[cpu.id] !== AtomicAccess.barrierSpin) this.#noteSpin(cpu);
+      this.#standing[cpu.id] = access;
+      this.observer.onSegment?.(cpu, access);
+      if (done === true) break;
+      const deviation = this.#inputs.interleavings[this.#interleavingCursor];
+      const point = this.#point;
+      this.#point += 1;
+      if (deviation !== undefined && deviation.point === point) {
+        this.#interleavingCursor += 1;
+        if (deviation.cpu !== cpu.id) {
+          this.#forced = deviation.cpu;
+          return;
+        }
+      }
+      if (access === AtomicAccess.barrierSpin && this.#isBlocked(cpu)) return;
+    }
+    this.#handlers[cpu.id] = undefined;
+    if (cpu.tsc > this.#latestTsc) this.#latestTsc = cpu.tsc;
+    if (this.kernel.platform.power !== 'running') {
+      cpu.mode = CpuMode.stopped;
+      return;
+    }
+    this.kernelSteps += 1;
+    this.#enterGuest(cpu);
+  }
+
+  #noteSpin(cpu: Cpu): void {
+    // The barrier that the CPU waits at is the one of its plan position: the all-CPU barrier after the last minor frame.
+    const { tables, at } = this.kernel;
+    const minor = this.memory.readWord(at.dataSlots[cpu.id]!, 0);
+    const plan = tables.plans[cpu.id]![this.memory.readWord(at.globalSlot, 0)]!;
+    this.#spinBarrier[cpu.id] = minor < plan.length ? plan[minor - 1]!.barrier : 0;
+    this.#spinSense[cpu.id] = this.#readSense(cpu);
+  }
+
+  #enterGuest(cpu: Cpu): void {
+    const subject = this.subjectOn(cpu);
+    const failing = this.#ops.failingEntryCheck(cpu);
+    this.observer.onEntry?.(cpu, subject);
+    if (failing !== undefined) {
+      cpu.mode = CpuMode.entryFailed;
+      return;
+    }
+    cpu.mode = CpuMode.guest;
+    const info = cpu.vmread(Vmcs.entryInterruptInfo);
+    if ((info & INJECT_EXTERNAL_INTERRUPT) !== 0) {
+      const hosted = this.hosted[subject]!;
+      hosted.vectors = [...hosted.vectors, info & 0xff];
+      cpu.vmwrite(Vmcs.entryInterruptInfo, info & 0x7fff_ffff);
+      cpu.vmwrite(Vmcs.activity, Activity.active);
+    }
+    const { unitCycles } = this.time;
+    const isArmed = (cpu.vmread(Vmcs.pinControls) & PIN_ACTIVATE_TIMER) !== 0;
+    cpu.timerDeadlineTsc = isArmed
+      ? (Math.floor(cpu.tsc / unitCycles) + cpu.vmread(Vmcs.preemptionTimer)) * unitCycles
+      : Number.POSITIVE_INFINITY;
+  }
+
+  /** Words that stand for all processor state, for the system digest. */
+  processorWords(): Uint32Array {
+    const words: number[] = [];
+    for (const cpu of this.cpus) {
+      for (let index = 0; index < REGISTER_WORDS; index++) words.push(cpu.registers[index]!);
+      words.push(...cpu.irr, lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, this.subjectOn(cpu) >>> 0);
+    }
+    words.push(this.kernel.platform.ioApicMask);
+    for (const subject of this.hosted) words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
+    return Uint32Array.from(words);
+  }
+}
+
+const NO_CAUSE: ExitCause = { reason: 0, qualification: 0, interruptInfo: 0, interruptErrorCode: 0, guestPhysicalAddress: 0, instructionLength: 0 };

@@ -1,0 +1,5 @@
+import { channelModel } from './channel.model.ts';
+import type { Model } from './model.ts';
+
+/** All models, in the order in which `list models` shows them. */
+export const MODELS: readonly Model[] = [channelModel];

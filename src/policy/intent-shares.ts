@@ -1,0 +1,126 @@
+import type { MemoryRegion } from './document.ts';
+import type { Finding } from './finding.ts';
+import type { HeldMapping, IntentFacts, Judgement } from './intent-facts.ts';
+import { explainedBy, finding, groupBy, quoted, rights, unexplained } from './intent-facts.ts';
+import type { Loader } from './intent-loader.ts';
+import { loaderRole } from './intent-loader.ts';
+import { judgeMapping, maps } from './intent-memory.ts';
+
+/** Judges all mappings of one unowned region together: a channel has one writer, everything else is a declared share. */
+export function judgeShared(facts: IntentFacts, loaders: readonly Loader[], all: readonly HeldMapping[]): Judgement[] {
+  const mirrors = all.filter(held => loaderRole(loaders, held) !== undefined);
+  const own = all.filter(held => !mirrors.includes(held));
+  const region = all[0]!.region;
+  return [
+    ...mirrors.map(held => judgeMapping(facts, loaders, held)),
+    ...(region.type === 'subject_channel' ? judgeChannel(facts, region, own) : judgeShare(facts, own)),
+  ];
+}
+
+function judgeShare(facts: IntentFacts, own: readonly HeldMapping[]): Judgement[] {
+  const families = new Set(own.map(held => facts.familyOf(held.holder.name)));
+  return own.map(held => {
+    const others = own.filter(other => other !== held).map(userOf);
+    if (families.size > 1) return explainedBy('declared-share', held, `declared share with ${others.join(', ')}`);
+    return others.length > 0 && own.some(other => other.holder !== held.holder)
+      ? explainedBy('sibling', held, `shared with ${others.join(', ')}`)
+      : explainedBy('sole-user', held, 'no other subject maps it');
+  });
+}
+
+function userOf({ holder, mapping }: HeldMapping): string {
+  return `${quoted(holder.name)} (${rights(mapping)}, line ${mapping.at.line})`;
+}
+
+interface ChannelEvidence {
+  /** Families of subjects that trigger, or receive, the event that bears the channel's name. */
+  readonly sources: ReadonlySet<string>;
+  readonly targets: ReadonlySet<string>;
+  /** Families that may write. */
+  readonly writers: readonly string[];
+}
+
+function judgeChannel(facts: IntentFacts, region: MemoryRegion, own: readonly HeldMapping[]): Judgement[] {
+  const byFamily = groupBy(own, held => facts.familyOf(held.holder.name));
+  const writers = [...byFamily]
+    .filter(([, mappings]) => mappings.some(held => held.mapping.writable))
+    .map(([family]) => family);
+  const evidence: ChannelEvidence = { ...channelEvents(facts, region.name), writers };
+  const meant = meantWriter(evidence, byFamily);
+  const judgements = own.map(held => {
+    const judged = judgeChannelMapping(facts, held, own, evidence, meant);
+    return { ...judged, findings: [...judged.findings, ...executableChannel(held)] };
+  });
+  return own.length > 0 && writers.length === 0 ? [...judgements, unexplained(noWriter(region, own))] : judgements;
+}
+
+/** The toolchain gives a channel's event the channel's name; the writer triggers it and a reader receives it. */
+function channelEvents(facts: IntentFacts, channel: string) {
+  const sources = new Set<string>();
+  const targets = new Set<string>();
+  for (const subject of facts.subjects.values()) {
+    const family = facts.familyOf(subject.name);
+    if (subject.sourceGroups.some(group => group.events.some(event => event.physical === channel))) sources.add(family);
+    if (subject.targetEvents.some(event => event.physical === channel)) targets.add(family);
+  }
+  return { sources, targets };
+}
+
+/** The one family that is meant to write, undefined if the policy does not say. */
+function meantWriter(
+  evidence: ChannelEvidence,
+  byFamily: ReadonlyMap<string, readonly HeldMapping[]>,
+): string | undefined {
+  const { sources, targets, writers } = evidence;
+  const bySource = [...sources].filter(family => byFamily.has(family) && !targets.has(family));
+  if (bySource.length === 1) return bySource[0];
+  const plain = writers.filter(family => !targets.has(family) && !readsToo(byFamily.get(family)!));
+  return plain.length === 1 ? plain[0] : undefined;
+}
+
+function readsToo(mappings: readonly HeldMapping[]): boolean {
+  return mappings.some(held => !held.mapping.writable);
+}
+
+function judgeChannelMapping(
+  facts: IntentFacts,
+  held: HeldMapping,
+  own: readonly HeldMapping[],
+  evidence: ChannelEvidence,
+  meant: string | undefined,
+): Judgement {
+  const family = facts.familyOf(held.holder.name);
+  const others = own.filter(other => facts.familyOf(other.holder.name) !== family);
+  const counterparts = others
+    .filter(other => other.mapping.writable !== held.mapping.writable)
+    .map(userOf)
+    .join(', ');
+  if (!held.mapping.writable) return explainedBy('channel-reader', held, `reads from ${counterparts || 'nobody'}`);
+  if (meant === family || (evidence.writers.length === 1 && (meant === undefined || !evidence.targets.has(family)))) {
+    return explainedBy('channel-writer', held, `writes to ${counterparts || 'nobody'}`);
+  }
+  const mappings = own.filter(other => facts.familyOf(other.holder.name) === family);
+  const isReader = evidence.targets.has(family) || readsToo(mappings);
+  const writers = others.filter(other => other.mapping.writable || facts.familyOf(other.holder.name) === meant);
+  const named = writers.map(userOf).join(', ');
+  const known =
+    meant === undefined ? 'which of them is meant to write is not stated' : `${quoted(meant)} is the writer`;
+  const code = isReader ? 'INTENT-CHANNEL-READER-WRITES' : 'INTENT-SECOND-WRITER';
+  const what = isReader ? 'but it is a reader of this channel' : 'but a channel has one writer';
+  const message = `${maps(held)}, ${what}${named === '' ? '' : `; ${named} maps it too`}: ${known}`;
+  return unexplained(finding(code, held.mapping.at, message));
+}
+
+function executableChannel(held: HeldMapping): Finding[] {
+  return held.mapping.executable
+    ? [finding('INTENT-CHANNEL-EXECUTABLE', held.mapping.at, `${maps(held)}, executable`)]
+    : [];
+}
+
+function noWriter(region: MemoryRegion, own: readonly HeldMapping[]): Finding {
+  return finding(
+    'INTENT-CHANNEL-NO-WRITER',
+    region.at,
+    `channel ${quoted(region.name)} is only read, by ${own.map(userOf).join(', ')}`,
+  );
+}

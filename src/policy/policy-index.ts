@@ -1,0 +1,170 @@
+import type {
+  DeviceDomain,
+  LogicalDevice,
+  MemoryMapping,
+  MemoryRegion,
+  PhysicalDevice,
+  PhysicalEvent,
+  PolicyDocument,
+  SchedulingGroup,
+  SchedulingPartition,
+  SourceEvent,
+  SourceGroup,
+  Subject,
+  TargetEvent,
+} from './document.ts';
+
+/** Where a subject is scheduled. */
+export interface GroupPlace {
+  readonly partition: SchedulingPartition;
+  readonly group: SchedulingGroup;
+}
+
+/** One end of an event at a subject. */
+export interface EventSource {
+  readonly subject: Subject;
+  readonly group: SourceGroup['name'];
+  readonly event: SourceEvent;
+}
+export interface EventTarget {
+  readonly subject: Subject;
+  readonly event: TargetEvent;
+}
+
+/** A mapping together with who has it. */
+export interface OwnedMapping {
+  readonly owner:
+    | { readonly kind: 'kernel'; readonly cpu: number }
+    | { readonly kind: 'subject'; readonly subject: Subject }
+    | { readonly kind: 'domain'; readonly domain: DeviceDomain };
+  readonly mapping: MemoryMapping;
+}
+
+/** Look-up tables over a document; where a name is not unique the first node has it. */
+export interface PolicyIndex {
+  readonly document: PolicyDocument;
+  readonly regions: ReadonlyMap<string, MemoryRegion>;
+  readonly devices: ReadonlyMap<string, PhysicalDevice>;
+  readonly events: ReadonlyMap<string, PhysicalEvent>;
+  readonly subjects: ReadonlyMap<string, Subject>;
+  readonly partitions: ReadonlyMap<string, SchedulingPartition>;
+  readonly places: ReadonlyMap<string, GroupPlace>;
+  readonly sources: ReadonlyMap<string, readonly EventSource[]>;
+  readonly targets: ReadonlyMap<string, readonly EventTarget[]>;
+  /** Every mapping of a memory region. */
+  readonly mappings: readonly OwnedMapping[];
+  /** CPUs that any major frame schedules, ascending. */
+  readonly activeCpus: readonly number[];
+}
+
+const cache = new WeakMap<PolicyDocument, PolicyIndex>();
+
+/** Index of a document; built once per document. */
+export function indexOf(document: PolicyDocument): PolicyIndex {
+  const known = cache.get(document);
+  if (known !== undefined) return known;
+  const index = buildIndex(document);
+  cache.set(document, index);
+  return index;
+}
+
+function buildIndex(document: PolicyDocument): PolicyIndex {
+  const cpus = document.scheduling.majorFrames.flatMap(frame => frame.cpus.map(cpu => cpu.id));
+  return {
+    document,
+    regions: byName(document.memory),
+    devices: byName(document.hardware.devices),
+    events: byName(document.events),
+    subjects: byName(document.subjects),
+    partitions: byName(document.scheduling.partitions),
+    places: subjectPlaces(document),
+    sources: groupByPhysical(
+      document.subjects.flatMap(subject =>
+        subject.sourceGroups.flatMap(group => group.events.map(event => ({ subject, group: group.name, event }))),
+      ),
+    ),
+    targets: groupByPhysical(
+      document.subjects.flatMap(subject => subject.targetEvents.map(event => ({ subject, event }))),
+    ),
+    mappings: ownedMappings(document),
+    activeCpus: [...new Set(cpus)].sort((a, b) => a - b),
+  };
+}
+
+function byName<T extends { readonly name: string }>(nodes: readonly T[]): ReadonlyMap<string, T> {
+  const map = new Map<string, T>();
+  for (const node of nodes) if (!map.has(node.name)) map.set(node.name, node);
+  return map;
+}
+
+function subjectPlaces({ scheduling }: PolicyDocument): ReadonlyMap<string, GroupPlace> {
+  const places = new Map<string, GroupPlace>();
+  for (const partition of scheduling.partitions) {
+    for (const group of partition.groups) {
+      for (const { name } of group.subjects) if (!places.has(name)) places.set(name, { partition, group });
+    }
+  }
+  return places;
+}
+
+function groupByPhysical<T extends { readonly event: { readonly physical: string } }>(
+  ends: readonly T[],
+): ReadonlyMap<string, readonly T[]> {
+  const map = new Map<string, T[]>();
+  for (const end of ends) {
+    const list = map.get(end.event.physical);
+    if (list === undefined) map.set(end.event.physical, [end]);
+    else list.push(end);
+  }
+  return map;
+}
+
+function ownedMappings(document: PolicyDocument): readonly OwnedMapping[] {
+  return [
+    ...document.kernel.cpus.flatMap(cpu =>
+      cpu.memory.map(mapping => ({ owner: { kind: 'kernel' as const, cpu: cpu.id }, mapping })),
+    ),
+    ...document.subjects.flatMap(subject =>
+      subject.memory.map(mapping => ({ owner: { kind: 'subject' as const, subject }, mapping })),
+    ),
+    ...document.deviceDomains.flatMap(domain =>
+      domain.memory.map(mapping => ({ owner: { kind: 'domain' as const, domain }, mapping })),
+    ),
+  ];
+}
+
+/** Name of a mapping's owner for messages. */
+export function ownerName({ owner }: OwnedMapping): string {
+  switch (owner.kind) {
+    case 'kernel':
+      return `kernel on CPU ${owner.cpu}`;
+    case 'subject':
+      return `subject '${owner.subject.name}'`;
+    case 'domain':
+      return `device domain '${owner.domain.name}'`;
+  }
+}
+
+/** The subject whose page tables `subject` uses: itself, or its origin when it is a sibling. */
+export function originOf(index: PolicyIndex, subject: Subject): Subject {
+  return (subject.siblingOf === undefined ? undefined : index.subjects.get(subject.siblingOf)) ?? subject;
+}
+
+/** True when the subject runs on EPT, false when it is native (its address space is an IA-32e page table). */
+export const usesEpt = (subject: Subject): boolean => subject.vcpu.controls.proc2.EnableEPT === 1;
+
+/** All device references with who has them; `owner` is for messages. */
+export function deviceReferences(
+  document: PolicyDocument,
+): readonly { readonly owner: string; readonly device: LogicalDevice; readonly subject?: Subject }[] {
+  return [
+    ...document.kernel.devices.map(device => ({ owner: 'kernel', device })),
+    ...document.subjects.flatMap(subject =>
+      subject.devices.map(device => ({ owner: `subject '${subject.name}'`, device, subject })),
+    ),
+  ];
+}
+
+/** True when the device declares the capability. */
+export const hasCapability = (device: PhysicalDevice, name: string): boolean =>
+  device.capabilities.some(capability => capability.name === name);

@@ -1,0 +1,33 @@
+import type { Rule } from '../rule.ts';
+import { ACCESS_RULES } from './access.ts';
+import { ADDRESS_SPACE_RULES } from './address-spaces.ts';
+import { BARRIER_RULES } from './barriers.ts';
+import { DEVICE_RULES } from './devices.ts';
+import { EVENT_RULES } from './events.ts';
+import { HARDWARE_RULES } from './hardware.ts';
+import { KERNEL_RULES } from './kernel.ts';
+import { MEMORY_RULES } from './memory.ts';
+import { MSR_RULES } from './msrs.ts';
+import { NAME_RULES } from './names.ts';
+import { REFERENCE_RULES } from './references.ts';
+import { REGION_RULES } from './regions.ts';
+import { SCHEDULING_RULES } from './scheduling.ts';
+import { VCPU_RULES } from './vcpu.ts';
+
+/** All rules, in the order in which findings are shown: names and references first, since they explain others. */
+export const RULES: readonly Rule[] = [
+  ...NAME_RULES,
+  ...REFERENCE_RULES,
+  ...HARDWARE_RULES,
+  ...MEMORY_RULES,
+  ...REGION_RULES,
+  ...ADDRESS_SPACE_RULES,
+  ...ACCESS_RULES,
+  ...KERNEL_RULES,
+  ...DEVICE_RULES,
+  ...EVENT_RULES,
+  ...SCHEDULING_RULES,
+  ...BARRIER_RULES,
+  ...VCPU_RULES,
+  ...MSR_RULES,
+];

@@ -1,0 +1,144 @@
+import type { MsrRange, Subject } from '../document.ts';
+import { type Rule, rule } from '../rule.ts';
+
+const IA32_DEBUGCTL = 0x1d9;
+const IA32_EFER = 0xc000_0080;
+const MSR_STORE_LIMIT = 32;
+
+/** MSRs that the VMCS always saves and loads for the guest: SYSENTER_*, FS and GS base. */
+const VMCS_MSRS: readonly number[] = [0x174, 0x175, 0x176, 0xc000_0100, 0xc000_0101];
+/** System-wide MSRs: platform information, thermal, RAPL, HWP, configurable TDP. */
+const GLOBAL_MSRS: readonly number[] = [
+  0xce, 0x19c, 0x1a2, 0x1b1, 0x606, 0x610, 0x611, 0x619, 0x641, 0x64b, 0x770, 0x771, 0x774,
+];
+/** STAR, LSTAR, CSTAR, FMASK and KERNEL_GS_BASE. */
+const STORED_MSRS: readonly number[] = [0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0xc000_0102];
+
+/** MSRs that a subject may access (muen.md section 7, MSR whitelist). */
+const ALLOWED_MSRS: readonly number[] = [...VMCS_MSRS, IA32_DEBUGCTL, IA32_EFER, ...STORED_MSRS, ...GLOBAL_MSRS];
+
+const isWithin = (range: MsrRange, msr: number): boolean => range.start <= msr && msr <= range.end;
+
+/** True when the subject may read or write the MSR. */
+const accesses = ({ vcpu }: Subject, msr: number): boolean => vcpu.msrs.some(range => isWithin(range, msr));
+
+/** MSRs whose value the kernel must keep in the subject's MSR store: writable, neither in the VMCS nor system-wide. */
+export function storedMsrs({ vcpu }: Subject): readonly number[] {
+  const { entry, exit } = vcpu.controls;
+  const inVmcs = new Set([...VMCS_MSRS, ...GLOBAL_MSRS]);
+  if (entry.LoadDebugControls === 1 && exit.SaveDebugControls === 1) inVmcs.add(IA32_DEBUGCTL);
+  if (entry.LoadIA32EFER === 1 && exit.SaveIA32EFER === 1) inVmcs.add(IA32_EFER);
+  const writable = vcpu.msrs.filter(range => range.mode !== 'r');
+  return ALLOWED_MSRS.filter(msr => !inVmcs.has(msr) && writable.some(range => isWithin(range, msr)));
+}
+
+export const needsMsrStore = (subject: Subject): boolean => storedMsrs(subject).length > 0;
+
+const hex = (msr: number): string => `0x${msr.toString(16)}`;
+
+/** Rules about the model-specific registers of subjects. */
+export const MSR_RULES: readonly Rule[] = [
+  rule(
+    {
+      code: 'MSR-ORDER',
+      area: 'vcpu',
+      title: 'Validate that MSR start addresses are not above end addresses.',
+      severity: 'error',
+    },
+    ({ document }, visit) => {
+      for (const subject of document.subjects) {
+        for (const range of subject.vcpu.msrs) {
+          visit.examined();
+          if (range.start > range.end) {
+            const message = `MSR range of subject '${subject.name}' starts at ${hex(range.start)}, after its end ${hex(range.end)}`;
+            visit.report(range, message, 'Swap start and end.');
+          }
+        }
+      }
+    },
+  ),
+  rule(
+    {
+      code: 'MSR-ALLOWED',
+      area: 'vcpu',
+      title: 'Validate that subjects access only MSRs of the allowed list.',
+      severity: 'error',
+    },
+    ({ document }, visit) => {
+      for (const subject of document.subjects) {
+        for (const range of subject.vcpu.msrs) {
+          visit.examined();
+          if (range.start > range.end) continue;
+          const allowed = ALLOWED_MSRS.filter(msr => isWithin(range, msr)).length;
+          if (allowed !== range.end - range.start + 1) {
+            const message = `MSR range ${hex(range.start)} .. ${hex(range.end)} of subject '${subject.name}' holds MSRs outside the allowed list`;
+            visit.report(range, message, `Allowed: ${ALLOWED_MSRS.map(hex).join(', ')}.`);
+          }
+        }
+      }
+    },
+  ),
+  rule(
+    {
+      code: 'MSR-STORE-LIMIT',
+      area: 'vcpu',
+      title: `Validate that no subject needs more than ${MSR_STORE_LIMIT} entries in its MSR store.`,
+      severity: 'error',
+    },
+    ({ document }, visit) => {
+      for (const subject of document.subjects) {
+        visit.examined();
+        const count = storedMsrs(subject).length;
+        if (count > MSR_STORE_LIMIT) {
+          visit.report(
+            subject,
+            `subject '${subject.name}' needs ${count} MSR store entries, at most ${MSR_STORE_LIMIT} fit`,
+            'Give it fewer MSRs.',
+          );
+        }
+      }
+    },
+  ),
+  rule(
+    {
+      code: 'MSR-CONTROLS',
+      area: 'vcpu',
+      title: 'Validate that DEBUGCTL and EFER are saved and loaded at world switches when the subject may access them.',
+      severity: 'error',
+    },
+    ({ document }, visit) => {
+      for (const subject of document.subjects) {
+        const { entry, exit } = subject.vcpu.controls;
+        const rows = [
+          {
+            msr: IA32_DEBUGCTL,
+            name: 'IA32_DEBUGCTL',
+            bits: {
+              'exit SaveDebugControls': exit.SaveDebugControls,
+              'entry LoadDebugControls': entry.LoadDebugControls,
+            },
+          },
+          {
+            msr: IA32_EFER,
+            name: 'IA32_EFER',
+            bits: {
+              'exit SaveIA32EFER': exit.SaveIA32EFER,
+              'exit LoadIA32EFER': exit.LoadIA32EFER,
+              'entry LoadIA32EFER': entry.LoadIA32EFER,
+            },
+          },
+        ];
+        for (const { msr, name, bits } of rows) {
+          if (!accesses(subject, msr)) continue;
+          visit.examined();
+          for (const [bit, value] of Object.entries(bits)) {
+            if (value !== 1) {
+              const message = `subject '${subject.name}' may access ${name}, but ${bit} is ${value}, expected 1`;
+              visit.report(subject.vcpu, message, 'Set the control or remove the MSR.');
+            }
+          }
+        }
+      }
+    },
+  ),
+];

@@ -1,0 +1,260 @@
+import type { MajorFrame, MinorFrame } from '../document.ts';
+import type { PolicyIndex } from '../policy-index.ts';
+import { lineOf, type Rule, rule, type Visit } from '../rule.ts';
+
+const sum = (frames: readonly MinorFrame[]): number => frames.reduce((total, frame) => total + frame.ticks, 0);
+
+/** TSC cycles per tick, as the table generator computes them: integer division. */
+const cyclesPerTick = ({ document: { hardware, scheduling } }: PolicyIndex): number =>
+  Math.floor((hardware.processor.speedKhz * 1000) / scheduling.tickRateHz);
+
+function checkFrameCpus({ document: { scheduling } }: PolicyIndex, visit: Visit): void {
+  const cpusOf = (frame: MajorFrame): string =>
+    frame.cpus
+      .map(cpu => cpu.id)
+      .sort((a, b) => a - b)
+      .join(', ');
+  const first = scheduling.majorFrames[0];
+  if (first === undefined) return;
+  for (const frame of scheduling.majorFrames) {
+    visit.examined();
+    if (new Set(frame.cpus.map(cpu => cpu.id)).size !== frame.cpus.length) {
+      visit.report(frame, `a CPU stands twice in the major frame: ${cpusOf(frame)}`, 'Give each CPU once.');
+    }
+    if (cpusOf(frame) !== cpusOf(first)) {
+      visit.report(
+        frame,
+        `the major frame has CPUs ${cpusOf(frame)}, the first one ${cpusOf(first)}`,
+        'Schedule the same CPUs in every major frame.',
+      );
+    }
+  }
+}
+
+function checkTicks({ document: { scheduling } }: PolicyIndex, visit: Visit): void {
+  for (const frame of scheduling.majorFrames) {
+    const first = frame.cpus[0];
+    if (first === undefined) continue;
+    for (const cpu of frame.cpus) {
+      visit.examined();
+      const [ticks, expected] = [sum(cpu.minorFrames), sum(first.minorFrames)];
+      if (ticks !== expected) {
+        const message = `CPU ${cpu.id} has ${ticks} ticks in the major frame of ${lineOf(frame)}, CPU ${first.id} has ${expected}`;
+        visit.report(cpu, message, 'Give all CPUs of a major frame the same sum of ticks.');
+      }
+    }
+  }
+}
+
+function checkAffinity({ document: { scheduling }, partitions }: PolicyIndex, visit: Visit): void {
+  const scheduled = new Set<string>();
+  for (const frame of scheduling.majorFrames) {
+    for (const cpu of frame.cpus) {
+      for (const minor of cpu.minorFrames) {
+        visit.examined();
+        scheduled.add(minor.partition);
+        const partition = partitions.get(minor.partition);
+        if (partition !== undefined && partition.cpu !== cpu.id) {
+          const message = `partition '${partition.name}' of CPU ${partition.cpu} is scheduled on CPU ${cpu.id}`;
+          visit.report(minor, message, 'A partition runs on one CPU only.');
+        }
+      }
+    }
+  }
+  for (const partition of scheduling.partitions) {
+    if (!scheduled.has(partition.name)) {
+      visit.report(
+        partition,
+        `partition '${partition.name}' is in no minor frame`,
+        'Schedule it or remove it with its subjects.',
+      );
+    }
+  }
+}
+
+function checkMembership({ document, places }: PolicyIndex, visit: Visit): void {
+  const members = new Map<string, number>();
+  for (const partition of document.scheduling.partitions) {
+    for (const group of partition.groups) {
+      for (const member of group.subjects) {
+        const count = (members.get(member.name) ?? 0) + 1;
+        members.set(member.name, count);
+        if (count > 1)
+          visit.report(
+            member,
+            `subject '${member.name}' is in more than one scheduling group`,
+            'Keep it in one group.',
+          );
+      }
+    }
+  }
+  for (const subject of document.subjects) {
+    visit.examined();
+    const place = places.get(subject.name);
+    if (place === undefined) {
+      visit.report(
+        subject,
+        `subject '${subject.name}' is in no scheduling group`,
+        'Add it to a group; it never runs otherwise.',
+      );
+      continue;
+    }
+    if (place.partition.cpu !== subject.cpu) {
+      const message = `subject '${subject.name}' has cpu ${subject.cpu}, its partition '${place.partition.name}' has cpu ${place.partition.cpu}`;
+      visit.report(subject, message, 'Use the CPU of the partition.');
+    }
+    if (place.group.id !== subject.schedGroupId) {
+      const message = `subject '${subject.name}' has schedGroupId ${subject.schedGroupId}, but is in scheduling group ${place.group.id}`;
+      visit.report(subject, message, 'Use the id of the group.');
+    }
+  }
+}
+
+/** Subjects of a group that switch events reach from its first subject. */
+function reachable(
+  { events, targets }: PolicyIndex,
+  subjects: PolicyIndex['subjects'],
+  initial: string,
+): ReadonlySet<string> {
+  const seen = new Set([initial]);
+  const open = [initial];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    for (const group of subjects.get(name)?.sourceGroups ?? []) {
+      for (const source of group.events) {
+        if (events.get(source.physical)?.mode !== 'switch') continue;
+        for (const target of targets.get(source.physical)?.slice(0, 2) ?? []) {
+          if (seen.has(target.subject.name)) continue;
+          seen.add(target.subject.name);
+          open.push(target.subject.name);
+        }
+      }
+    }
+  }
+  return seen;
+}
+
+function checkRunnable(index: PolicyIndex, visit: Visit): void {
+  for (const partition of index.document.scheduling.partitions) {
+    for (const group of partition.groups) {
+      const initial = group.subjects[0];
+      if (initial === undefined) continue;
+      const runnable = reachable(index, index.subjects, initial.name);
+      for (const member of group.subjects) {
+        visit.examined();
+        if (!runnable.has(member.name)) {
+          const message = `subject '${member.name}' of scheduling group ${group.id} is not reached by switch events from '${initial.name}'`;
+          visit.report(member, message, 'It never runs: add a switch event or give it its own group.');
+        }
+      }
+    }
+  }
+}
+
+function checkTime(index: PolicyIndex, visit: Visit): void {
+  const { scheduling, hardware } = index.document;
+  const factor = cyclesPerTick(index);
+  visit.examined();
+  if (factor === 0) {
+    const message = `a tick of ${scheduling.tickRateHz} Hz has 0 cycles of a ${hardware.processor.speedKhz} kHz TSC`;
+    visit.report(scheduling, message, 'Lower tickRate or correct the processor speed.');
+  }
+  for (const frame of scheduling.majorFrames) {
+    for (const cpu of frame.cpus) {
+      const cycles = sum(cpu.minorFrames) * factor;
+      if (!Number.isSafeInteger(cycles)) {
+        visit.report(
+          cpu,
+          `the major frame has ${cycles} cycles on CPU ${cpu.id}, expected less than 2^53`,
+          'Use fewer ticks.',
+        );
+      }
+    }
+  }
+}
+
+function checkTimer(index: PolicyIndex, visit: Visit): void {
+  const { vmxTimerRate } = index.document.hardware.processor;
+  const factor = cyclesPerTick(index);
+  for (const frame of index.document.scheduling.majorFrames) {
+    for (const cpu of frame.cpus) {
+      for (const minor of cpu.minorFrames) {
+        visit.examined();
+        const count = Math.floor((minor.ticks * factor) / 2 ** vmxTimerRate);
+        if (count >= 2 ** 32) {
+          const message = `the minor frame needs the VMX-preemption timer value ${count}, which has more than 32 bits`;
+          visit.report(minor, message, 'The frame would end early; split it into shorter frames.');
+        } else if (count === 0 && factor > 0) {
+          const message = `the minor frame has ${minor.ticks * factor} cycles, less than one count of the VMX-preemption timer (2^${vmxTimerRate} cycles)`;
+          visit.report(minor, message, 'The frame would end at once; give it more ticks.');
+        }
+      }
+    }
+  }
+}
+
+/** Rules about partitions, groups and frames. */
+export const SCHEDULING_RULES: readonly Rule[] = [
+  rule(
+    {
+      code: 'SCHED-CPUS',
+      area: 'scheduling',
+      title: 'Validate that each major frame has the same CPUs, each once.',
+      severity: 'error',
+    },
+    checkFrameCpus,
+  ),
+  rule(
+    {
+      code: 'SCHED-TICKS',
+      area: 'scheduling',
+      title: 'Validate that all CPUs of a major frame have the same sum of ticks.',
+      severity: 'error',
+    },
+    checkTicks,
+  ),
+  rule(
+    {
+      code: 'SCHED-AFFINITY',
+      area: 'scheduling',
+      title: 'Validate that partitions are scheduled, and only on their own CPU.',
+      severity: 'error',
+    },
+    checkAffinity,
+  ),
+  rule(
+    {
+      code: 'SCHED-MEMBERSHIP',
+      area: 'scheduling',
+      title: 'Validate that each subject is in exactly one scheduling group and has its CPU and its group id.',
+      severity: 'error',
+    },
+    checkMembership,
+  ),
+  rule(
+    {
+      code: 'SCHED-RUNNABLE',
+      area: 'scheduling',
+      title: 'Validate that switch events reach all subjects of a scheduling group.',
+      severity: 'error',
+    },
+    checkRunnable,
+  ),
+  rule(
+    {
+      code: 'SCHED-TIME',
+      area: 'scheduling',
+      title: 'Validate that ticks and major frames have a positive, exact number of cycles.',
+      severity: 'error',
+    },
+    checkTime,
+  ),
+  rule(
+    {
+      code: 'SCHED-TIMER',
+      area: 'scheduling',
+      title: 'Validate that the VMX-preemption timer can count every minor frame.',
+      severity: 'warning',
+    },
+    checkTimer,
+  ),
+];

@@ -1,0 +1,195 @@
+import { type SaxesAttributeNS, SaxesParser } from 'saxes';
+import { err, ok, type Result } from '../units/result.ts';
+import { attributeOffset } from './attribute-place.ts';
+import type { SourcePosition } from './document.ts';
+import type { Finding } from './finding.ts';
+import { lineStarts, positionAt } from './policy-lines.ts';
+import { decodeUtf8 } from './utf8.ts';
+import { classifyXmlError } from './xml-errors.ts';
+
+/** One element; its name and attribute names carry no namespace prefix. */
+export interface XmlElement {
+  readonly name: string;
+  /** Place of the `<` of the start tag. */
+  readonly at: SourcePosition;
+  /** Index of that `<` in the source text. */
+  readonly offset: number;
+  /** Attribute values by name; the object has no prototype, so every name is safe. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: readonly XmlElement[];
+  /** Character data that stands directly in this element, concatenated. */
+  readonly text: string;
+  /** Index of the first of that text that is not white space, -1 if there is none. */
+  readonly textOffset: number;
+}
+
+export interface XmlDocument {
+  readonly root: XmlElement;
+  readonly source: string;
+  readonly starts: readonly number[];
+}
+
+/** Bounds that a file must keep; a policy of a real system stays far below all of them. */
+export interface XmlLimits {
+  readonly maxBytes: number;
+  readonly maxDepth: number;
+  readonly maxElements: number;
+}
+
+export const XML_LIMITS: XmlLimits = { maxBytes: 64 * 2 ** 20, maxDepth: 64, maxElements: 2_000_000 };
+
+/**
+ * Reads an XML file into a tree of elements.
+ *
+ * Comments are dropped. Refused, with the place: anything that is not well-formed XML 1.0 in UTF-8, a document type,
+ * an entity other than the five predefined ones, a processing instruction, a namespace, and files above `limits`
+ * (a too large file is refused before it is decoded). Never throws; the first error ends the reading.
+ */
+export function parseXml(bytes: Uint8Array, limits: XmlLimits = XML_LIMITS): Result<XmlDocument, Finding> {
+  if (bytes.length > limits.maxBytes) return err(tooLarge(bytes.length, limits.maxBytes));
+  const decoded = decodeUtf8(bytes);
+  return decoded.ok ? parseXmlText(decoded.value, limits) : decoded;
+}
+
+/** As parseXml, for text that is already decoded; `maxBytes` bounds its length. */
+export function parseXmlText(text: string, limits: XmlLimits = XML_LIMITS): Result<XmlDocument, Finding> {
+  if (text.length > limits.maxBytes) return err(tooLarge(text.length, limits.maxBytes));
+  const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  const starts = lineStarts(source);
+  try {
+    return ok({ root: readTree(source, starts, limits), source, starts });
+  } catch (error) {
+    if (error instanceof Refused) return err(error.finding);
+    throw error;
+  }
+}
+
+/** Leaves the parser's callbacks at the first error; caught in parseXmlText. */
+class Refused extends Error {
+  readonly finding: Finding;
+  constructor(finding: Finding) {
+    super(finding.message);
+    this.finding = finding;
+  }
+}
+
+interface OpenElement {
+  readonly name: string;
+  readonly at: SourcePosition;
+  readonly offset: number;
+  readonly attributes: Record<string, string>;
+  readonly children: XmlElement[];
+  text: string;
+  textOffset: number;
+}
+
+function readTree(source: string, starts: readonly number[], limits: XmlLimits): XmlElement {
+  const parser = new SaxesParser({ xmlns: false, position: false, defaultXMLVersion: '1.0', forceXMLVersion: true });
+  const refuse = (code: string, offset: number, message: string, hint: string): never => {
+    const at = positionAt(starts, Math.max(0, Math.min(offset, source.length)));
+    throw new Refused({ code, severity: 'error', message, ...at, hint });
+  };
+  const open: OpenElement[] = [];
+  let root: XmlElement | undefined;
+  let elements = 0;
+  let markupEnd = 0;
+
+  parser.on('error', error => {
+    const place = { source, position: parser.position, tag: open.at(-1) };
+    const problem = classifyXmlError(error.message, place, starts);
+    refuse(problem.code, problem.offset, problem.message, problem.hint);
+  });
+  parser.on('xmldecl', ({ encoding }) => {
+    if (encoding !== undefined && !/^(utf-?8|us-ascii)$/i.test(encoding)) {
+      const hint = 'Convert the file to UTF-8 and declare encoding="utf-8".';
+      refuse('XML-ENCODING', source.indexOf(encoding), `the file declares encoding ${quote(encoding)}`, hint);
+    }
+  });
+  parser.on('doctype', () => {
+    const hint = 'Remove the DOCTYPE; a Muen policy has none.';
+    refuse('XML-DOCTYPE', source.indexOf('<!DOCTYPE'), 'a document type declaration is not accepted', hint);
+  });
+  parser.on('processinginstruction', ({ target }) => {
+    const offset = source.lastIndexOf('<?', parser.position - 1);
+    const hint = 'Remove it; only the <?xml ...?> declaration at the start is accepted.';
+    refuse('XML-PI', offset, `processing instruction ${quote(target)} is not accepted`, hint);
+  });
+  parser.on('comment', () => {
+    markupEnd = parser.position;
+  });
+  parser.on('opentag', tag => {
+    const offset = source.lastIndexOf('<', parser.position - 1);
+    elements += 1;
+    if (elements > limits.maxElements) {
+      refuse('XML-TOO-MANY', offset, `more than ${limits.maxElements} elements`, 'This is no policy of a real system.');
+    }
+    if (open.length >= limits.maxDepth) {
+      const hint = 'A format B policy is less than 12 levels deep.';
+      refuse('XML-TOO-DEEP', offset, `elements are nested deeper than ${limits.maxDepth} levels`, hint);
+    }
+    const attributes = plainAttributes(tag.attributes);
+    refuseNamespaces(tag.name, attributes, offset, source, refuse);
+    const at = positionAt(starts, offset);
+    open.push({ name: tag.name, at, offset, attributes, children: [], text: '', textOffset: -1 });
+    markupEnd = parser.position;
+  });
+  const addText = (text: string): void => {
+    const element = open.at(-1);
+    if (element !== undefined) {
+      element.text += text;
+      if (element.textOffset < 0 && /\S/.test(text)) {
+        element.textOffset = markupEnd + Math.max(0, source.slice(markupEnd, parser.position).search(/\S/));
+      }
+    }
+    markupEnd = Math.max(markupEnd, parser.position - 1);
+  };
+  parser.on('text', addText);
+  parser.on('cdata', addText);
+  parser.on('closetag', () => {
+    const element = open.pop()!;
+    const parent = open.at(-1);
+    if (parent === undefined) root = element;
+    else parent.children.push(element);
+    markupEnd = parser.position;
+  });
+  parser.write(source).close();
+  if (root === undefined) return refuse('XML-EMPTY', 0, 'the file holds no element', 'Give a policy file in format B.');
+  return root;
+}
+
+function plainAttributes(
+  attributes: Record<string, string> | Record<string, SaxesAttributeNS>,
+): Record<string, string> {
+  return attributes as Record<string, string>;
+}
+
+function refuseNamespaces(
+  name: string,
+  attributes: Readonly<Record<string, string>>,
+  offset: number,
+  source: string,
+  refuse: (code: string, offset: number, message: string, hint: string) => never,
+): void {
+  const hint =
+    'Format B uses no namespaces; xi:include stands in source policies only: give the expanded and allocated policy_b.xml.';
+  if (name.includes(':')) refuse('XML-NAMESPACE', offset, `element <${name}> has a namespace prefix`, hint);
+  for (const attribute of Object.keys(attributes)) {
+    if (attribute.includes(':') || attribute === 'xmlns') {
+      const place = attributeOffset(source, { name, offset }, attribute);
+      refuse('XML-NAMESPACE', place, `attribute ${quote(attribute)} of <${name}> belongs to a namespace`, hint);
+    }
+  }
+}
+
+function tooLarge(size: number, limit: number): Finding {
+  return {
+    code: 'XML-TOO-LARGE',
+    severity: 'error',
+    message: `the file has ${size} bytes, more than the limit of ${limit}`,
+    line: 0,
+    column: 0,
+    hint: 'A policy of a real system has less than 1 MiB; was an image or a log given instead?',
+  };
+}
+
+const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);

@@ -1,0 +1,21 @@
+import type { Finding, Severity } from '../policy/finding.ts';
+import { escapeLine } from '../trace/escape.ts';
+import type { Paint, Tone } from '../units/paint.ts';
+
+const TONES: Readonly<Record<Severity, Tone>> = { error: 'bad', warning: 'warn', notice: 'dim' };
+
+/** One finding: `file:line:column severity CODE message`, and the hint on a line of its own. */
+export function findingLines(path: string, finding: Finding, paint: Paint): string[] {
+  const place = finding.line === 0 ? escapeLine(path) : `${escapeLine(path)}:${finding.line}:${finding.column}`;
+  const head = `${place} ${paint(TONES[finding.severity], finding.severity)} ${finding.code} ${escapeLine(finding.message)}`;
+  return finding.hint === '' ? [head] : [head, `    hint: ${escapeLine(finding.hint)}`];
+}
+
+/** Says how many findings of each severity there are. */
+export function countFindings(findings: readonly Finding[]): string {
+  const counts = (['error', 'warning', 'notice'] as const)
+    .map(severity => [severity, findings.filter(finding => finding.severity === severity).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([severity, count]) => `${count} ${severity}${count === 1 ? '' : 's'}`);
+  return counts.length === 0 ? 'no findings' : counts.join(', ');
+}

@@ -1,0 +1,140 @@
+import { VERDICT_WORDS } from '../engine/verdict.ts';
+import { groupDigits, traceToText } from '../trace/text.ts';
+import { type CheckReport, countWords, type ReportedProperty, type ReportInput } from './check-report.ts';
+import { escapeMarkup, escapeMarkupLines } from './markup.ts';
+import type { Reporter } from './reporter.ts';
+
+// No script at all and no network: the page is data, whatever a policy or a trace contains.
+const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+const STYLE = `
+:root { color-scheme: light dark; --line: #8884; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.verdict { font-weight: 600; white-space: nowrap; }
+.refuted { color: #b3261e; } .proved, .exhausted, .tested { color: #1b6e3c; } .inconclusive, .vacuous { color: #8a5a00; } .not-applicable { color: #777; }
+@media (prefers-color-scheme: dark) { .refuted { color: #ff8a80; } .proved, .exhausted, .tested { color: #7ddba0; } .inconclusive, .vacuous { color: #ffcc66; } .not-applicable { color: #999; } }
+pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: 4px; font-size: 13px; }
+details { margin: .3rem 0; } summary { cursor: pointer; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; } dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
+@media print { details { display: block; } body { max-width: none; } }
+`;
+
+const anchor = (id: string): string => escapeMarkup(id.replace(/[^A-Za-z0-9-]+/g, '-'));
+
+const numberCell = (value: number): string => `<td class="number">${value === 0 ? '' : groupDigits(value)}</td>`;
+
+function propertyRow(property: ReportedProperty): string {
+  const name =
+    property.counterexample === undefined
+      ? escapeMarkup(property.id)
+      : `<a href="#${anchor(property.id)}">${escapeMarkup(property.id)}</a>`;
+  const word = `<td class="verdict ${property.verdict}">${property.verdict}</td>`;
+  const numbers = numberCell(property.runs) + numberCell(property.steps) + numberCell(property.states);
+  return `<tr><td>${name}<br><small>${escapeMarkup(property.claim)}</small></td>${word}${numbers}<td>${escapeMarkup(property.reason)}</td></tr>`;
+}
+
+function verdictTable(report: CheckReport): string {
+  const head =
+    '<tr><th>property</th><th>verdict</th><th class="number">runs</th><th class="number">steps</th><th class="number">states</th><th>reason</th></tr>';
+  return `<h2>Properties</h2><table><thead>${head}</thead><tbody>${report.properties.map(propertyRow).join('\n')}</tbody></table>`;
+}
+
+function findingTable(report: CheckReport): string {
+  if (report.findings.length === 0) return '';
+  const rows = report.findings.map(finding => {
+    const hint = finding.hint === '' ? '' : `<br><small>hint: ${escapeMarkup(finding.hint)}</small>`;
+    return `<tr><td class="number">${finding.line}:${finding.column}</td><td>${finding.severity}</td><td>${escapeMarkup(finding.code)}</td><td>${escapeMarkup(finding.message)}${hint}</td></tr>`;
+  });
+  return `<h2>Findings</h2><table><thead><tr><th class="number">place</th><th>severity</th><th>code</th><th>message</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
+}
+
+function counterexamples(input: ReportInput): string {
+  const blocks = input.report.properties.flatMap(property => {
+    if (property.counterexample === undefined) return [];
+    const text = traceToText(property.counterexample, {
+      claim: property.claim,
+      policyText: input.policyText,
+      replayCommand: input.replayCommand(property.id),
+    });
+    return [
+      `<details open id="${anchor(property.id)}"><summary>${escapeMarkup(property.id)}</summary><pre>${escapeMarkupLines(text)}</pre></details>`,
+    ];
+  });
+  return blocks.length === 0 ? '' : `<h2>Counterexamples</h2>${blocks.join('\n')}`;
+}
+
+function coverage(report: CheckReport): string {
+  const rows = report.properties.flatMap(property =>
+    Object.entries(property.witnesses).map(
+      ([id, seen]) =>
+        `<tr><td>${escapeMarkup(property.id)}</td><td>${escapeMarkup(id)}</td><td class="number">${seen === 0 ? 'never' : groupDigits(seen)}</td></tr>`,
+    ),
+  );
+  const open = report.properties.flatMap(property =>
+    Object.entries(property.unspecified).map(
+      ([reason, steps]) =>
+        `<tr><td>${escapeMarkup(property.id)}</td><td>${escapeMarkup(reason)}</td>${numberCell(steps)}</tr>`,
+    ),
+  );
+  const table = (title: string, what: string, lines: readonly string[]): string =>
+    lines.length === 0
+      ? ''
+      : `<details><summary>${title} (${lines.length})</summary><table><thead><tr><th>property</th><th>${what}</th><th class="number">count</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></details>`;
+  const both = table('Witnesses', 'witness', rows) + table('Steps that the model leaves open', 'reason', open);
+  return both === '' ? '' : `<h2>Coverage</h2>${both}`;
+}
+
+function summary(report: CheckReport): string {
+  const words = countWords(report, VERDICT_WORDS).map(
+    ([word, count]) => `${count} <span class="${word}">${word}</span>`,
+  );
+  const facts: readonly (readonly [string, string])[] = [
+    [
+      'verdict',
+      `<span class="verdict ${report.verdict}">${report.verdict}</span>${words.length === 0 ? '' : `: ${words.join(', ')}`}`,
+    ],
+    ['policy', escapeMarkup(report.policy.path)],
+    ['SHA-256', escapeMarkup(report.policy.digest)],
+    [
+      'system',
+      `format ${escapeMarkup(report.policy.format)}, ${report.policy.subjects} subjects, ${report.policy.cpus} CPUs`,
+    ],
+    ['tool', `${escapeMarkup(report.tool)} ${escapeMarkup(report.version)}`],
+    ['seed', `0x${report.seed.toString(16)}`],
+  ];
+  return `<dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join('')}</dl>`;
+}
+
+/** One self-contained page without scripts. */
+export const htmlReporter: Reporter = {
+  name: 'html',
+  description: 'one self-contained page: no scripts, no network',
+  render(input) {
+    const { report } = input;
+    const title = `${report.tool}: ${report.policy.path}: ${report.verdict}`;
+    return [
+      '<!doctype html>',
+      '<html lang="en">',
+      '<head>',
+      '<meta charset="utf-8">',
+      `<meta http-equiv="Content-Security-Policy" content="${CONTENT_POLICY}">`,
+      '<meta name="viewport" content="width=device-width, initial-scale=1">',
+      `<title>${escapeMarkup(title)}</title>`,
+      `<style>${STYLE}</style>`,
+      '</head>',
+      '<body>',
+      '<h1>muencheck report</h1>',
+      summary(report),
+      verdictTable(report),
+      findingTable(report),
+      counterexamples(input),
+      coverage(report),
+      '</body>',
+      '</html>',
+      '',
+    ].join('\n');
+  },
+};

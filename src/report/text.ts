@@ -1,0 +1,154 @@
+import type { PairCount, VerdictWord } from '../engine/verdict.ts';
+import { VERDICT_WORDS } from '../engine/verdict.ts';
+import { escapeLine } from '../trace/escape.ts';
+import { groupDigits, layoutTable, traceToText } from '../trace/text.ts';
+import type { Paint, Tone } from '../units/paint.ts';
+import { type CheckReport, countWords, type ReportedProperty, type ReportInput } from './check-report.ts';
+import { countFindings, findingLines } from './findings-text.ts';
+import type { Reporter } from './reporter.ts';
+
+/** A glyph beside every verdict word, so that a table can be read at a glance without colour. */
+const GLYPHS: Readonly<Record<VerdictWord, string>> = {
+  proved: '+',
+  exhausted: '+',
+  tested: '+',
+  refuted: 'x',
+  inconclusive: '?',
+  vacuous: 'o',
+  'not-applicable': '-',
+};
+
+const TONES: Readonly<Record<VerdictWord, Tone>> = {
+  proved: 'good',
+  exhausted: 'good',
+  tested: 'good',
+  refuted: 'bad',
+  inconclusive: 'warn',
+  vacuous: 'warn',
+  'not-applicable': 'dim',
+};
+
+const count = (value: number): string => (value === 0 ? '' : groupDigits(value));
+
+const pairCell = (pairs: readonly PairCount[] | undefined): string =>
+  pairs === undefined ? '' : `${pairs.filter(pair => pair.excluded === undefined).length}/${pairs.length}`;
+
+function verdictTable(report: CheckReport, paint: Paint): string[] {
+  const header = ['', 'property', 'verdict', 'runs', 'steps', 'states', 'pairs', 'reason'];
+  const rows = report.properties.map(property => [
+    GLYPHS[property.verdict],
+    property.id,
+    property.verdict,
+    count(property.runs),
+    count(property.steps),
+    count(property.states),
+    pairCell(property.pairs),
+    property.reason,
+  ]);
+  const [head = '', ...lines] = layoutTable([header, ...rows], { right: [3, 4, 5, 6] });
+  const painted = lines.map((line, index) => {
+    const verdict = report.properties[index]?.verdict;
+    if (verdict === undefined) return line;
+    const start =
+      line.indexOf(` ${verdict} `) >= 0 ? line.indexOf(` ${verdict} `) + 1 : line.indexOf(` ${verdict}`) + 1;
+    return `${line.slice(0, start)}${paint(TONES[verdict], verdict)}${line.slice(start + verdict.length)}`;
+  });
+  return [paint('dim', head), ...painted];
+}
+
+function witnessLines(properties: readonly ReportedProperty[]): string[] {
+  const rows = properties
+    .filter(property => property.verdict !== 'not-applicable' && Object.keys(property.witnesses).length > 0)
+    .map(property => [
+      `  ${property.id}`,
+      Object.entries(property.witnesses)
+        .map(([id, seen]) => `${id} ${seen === 0 ? 'NEVER' : groupDigits(seen)}`)
+        .join(', '),
+    ]);
+  return rows.length === 0 ? [] : ['', 'witnesses (what was seen, how often)', ...layoutTable(rows)];
+}
+
+/** Pairs tested and excluded, per property, the reasons grouped. */
+function pairLines(properties: readonly ReportedProperty[]): string[] {
+  const lines = properties.flatMap(property => {
+    if (property.pairs === undefined) return [];
+    const tested = property.pairs.filter(pair => pair.excluded === undefined);
+    const effective = tested.reduce((sum, pair) => sum + pair.effectiveRuns, 0);
+    const total = tested.reduce((sum, pair) => sum + pair.totalRuns, 0);
+    const reasons = new Map<string, number>();
+    for (const pair of property.pairs)
+      if (pair.excluded !== undefined) reasons.set(pair.excluded, (reasons.get(pair.excluded) ?? 0) + 1);
+    return [
+      `  ${property.id}: ${tested.length} pairs tested, ${groupDigits(effective)} of ${groupDigits(total)} runs effective`,
+      ...[...reasons].map(([reason, pairs]) => `    ${pairs} excluded: ${escapeLine(reason)}`),
+    ];
+  });
+  return lines.length === 0 ? [] : ['', 'pairs of subjects (high -> low)', ...lines];
+}
+
+function unspecifiedLines(properties: readonly ReportedProperty[]): string[] {
+  const rows = properties.flatMap(property =>
+    Object.entries(property.unspecified).map(([reason, steps]) => [`  ${property.id}`, groupDigits(steps), reason]),
+  );
+  return rows.length === 0 ? [] : ['', 'steps that the model leaves open', ...layoutTable(rows, { right: [1] })];
+}
+
+function findingBlock(input: ReportInput, paint: Paint): string[] {
+  const { report } = input;
+  if (report.findings.length === 0) return [];
+  return [
+    '',
+    `findings: ${countFindings(report.findings)}`,
+    ...report.findings.flatMap(finding => findingLines(report.policy.path, finding, paint)),
+  ];
+}
+
+function counterexampleBlocks(input: ReportInput): string[] {
+  return input.report.properties.flatMap(property =>
+    property.counterexample === undefined
+      ? []
+      : [
+          '',
+          traceToText(property.counterexample, {
+            claim: property.claim,
+            policyText: input.policyText,
+            replayCommand: input.replayCommand(property.id),
+          }).trimEnd(),
+        ],
+  );
+}
+
+function headLine(report: CheckReport): string {
+  const { policy } = report;
+  const size = `format ${policy.format}, ${policy.subjects} subjects, ${policy.cpus} CPUs`;
+  return `${report.tool} ${report.version}  ${escapeLine(policy.path)}  ${size}  sha256 ${policy.digest.slice(0, 16)}  seed 0x${report.seed.toString(16)}`;
+}
+
+function summaryLine(report: CheckReport, paint: Paint): string {
+  const words = countWords(report, VERDICT_WORDS).map(([word, number]) => `${number} ${word}`);
+  return `verdict ${paint(TONES[report.verdict], report.verdict)}${words.length === 0 ? '' : `: ${words.join(', ')}`}`;
+}
+
+/** Verdict table, witnesses, findings and counterexamples for a person at a terminal. */
+export const textReporter: Reporter = {
+  name: 'text',
+  description: 'verdict table, witnesses, findings and counterexamples',
+  render(input, paint) {
+    const { report } = input;
+    const lines = [
+      headLine(report),
+      ...(report.properties.length === 0 ? [] : ['', ...verdictTable(report, paint)]),
+      ...witnessLines(report.properties),
+      ...pairLines(report.properties),
+      ...unspecifiedLines(report.properties),
+      ...findingBlock(input, paint),
+      ...counterexampleBlocks(input),
+      ...(input.changes === undefined
+        ? []
+        : ['', 'changes since the baseline', ...input.changes.map(line => `  ${escapeLine(line)}`)]),
+      '',
+      report.properties.length === 0 ? 'no property was checked' : summaryLine(report, paint),
+    ];
+    return `${lines.join('\n')}\n`;
+  },
+};

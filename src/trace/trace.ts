@@ -1,0 +1,100 @@
+import type { Operation } from '../units/operation.ts';
+import type { ExternalInterrupt, Interleaving } from '../units/schedule.ts';
+
+export type { ExternalInterrupt, Interleaving } from '../units/schedule.ts';
+
+/** Current version of the trace file format. */
+export const TRACE_VERSION = 1;
+
+/** Program of one subject: a fixed operation list, or named hosted software with plain-data parameters. */
+export type SubjectProgram =
+  | { readonly subject: string; readonly operations: readonly Operation[] }
+  | {
+      readonly subject: string;
+      readonly software: string;
+      readonly parameters: Readonly<Record<string, string | number>>;
+    };
+
+/** Everything that determines one run of a system: two runs of the same spec are equal in every digest. */
+export interface RunSpec {
+  /** TSC cycles that one hosted operation takes. */
+  readonly cyclesPerInstruction: number;
+  /** The run ends when every CPU has reached this TSC, or after maxKernelSteps. */
+  readonly endTsc: number;
+  readonly maxKernelSteps: number;
+  readonly programs: readonly SubjectProgram[];
+  readonly interrupts: readonly ExternalInterrupt[];
+  readonly interleavings: readonly Interleaving[];
+}
+
+/** The concrete thing that a counterexample executes, by kind of check. */
+export type TraceBody =
+  /** One run, checked step by step against the model (or by a run invariant). */
+  | { readonly kind: 'run'; readonly run: RunSpec }
+  /** Two runs that differ only in subject `high`; subject `low` must see no difference. */
+  | {
+      readonly kind: 'pair';
+      readonly high: string;
+      readonly low: string;
+      readonly left: RunSpec;
+      readonly right: RunSpec;
+    }
+  /** No execution: the property enumerates structures of the compiled policy. */
+  | { readonly kind: 'static' };
+
+/** A counterexample as a self-contained file. */
+export interface Trace {
+  readonly format: 'muencheck-trace';
+  readonly version: typeof TRACE_VERSION;
+  readonly tool: string;
+  readonly policy: {
+    readonly path: string;
+    readonly sha256: string;
+    /** The policy file itself, gzip, base64. */
+    readonly gzipBase64: string;
+  };
+  readonly property: string;
+  readonly seed: number;
+  /** Seeded fault that was active, and the module it came from if it is a user's own. */
+  readonly fault?: { readonly id: string; readonly from?: string };
+  readonly body: TraceBody;
+  readonly outcome: TraceOutcome;
+}
+
+/** What running the body showed; a replay must show exactly this. */
+export interface TraceOutcome {
+  /** One line: what differed or which rule was violated. */
+  readonly summary: string;
+  /** What a person reads: one line per fact, "Let ... Then ... because ...". */
+  readonly explanation: readonly string[];
+  /** Policy lines involved. */
+  readonly policyLines: readonly number[];
+  /** Timeline rows for the text form. */
+  readonly timeline: readonly TimelineRow[];
+  /** Digest of the whole machine after every kernel step up to the failure (both runs for a pair, left first). */
+  readonly digests: readonly string[];
+}
+
+export interface TimelineRow {
+  readonly step: number;
+  readonly tsc: number;
+  readonly cpu: number;
+  readonly subject: string;
+  readonly event: string;
+  readonly note?: string;
+}
+
+/** Number of operations in a trace body: what "at most 12 operations" counts. */
+export function countOperations(body: TraceBody): number {
+  const inRun = (run: RunSpec): number =>
+    run.programs.reduce((sum, program) => sum + ('operations' in program ? program.operations.length : 0), 0);
+  if (body.kind === 'run') return inRun(body.run);
+  return body.kind === 'pair' ? Math.max(inRun(body.left), inRun(body.right)) : 0;
+}
+
+/** Number of external inputs in a trace body: interrupts and interleaving deviations. */
+export function countEvents(body: TraceBody): number {
+  const inRun = (run: RunSpec): number => run.interrupts.length + run.interleavings.length;
+  if (body.kind === 'run') return inRun(body.run);
+  return body.kind === 'pair' ? Math.max(inRun(body.left), inRun(body.right)) : 0;
+}

@@ -1,0 +1,23 @@
+/**
+ * One operation of hosted subject software, as plain data (it stands in traces and counterexample files).
+ *
+ * 64-bit values are two unsigned 32-bit halves, so that every operation is JSON and exact.
+ */
+export type Operation =
+  | { readonly kind: 'read'; readonly address: number; readonly sizeBytes: 1 | 2 | 4 | 8 }
+  | { readonly kind: 'write'; readonly address: number; readonly sizeBytes: 1 | 2 | 4 | 8; readonly low: number; readonly high: number }
+  /** VMCALL with RAX = high:low; `cpl` 3 calls from user mode. */
+  | { readonly kind: 'vmcall'; readonly low: number; readonly high: number; readonly cpl: 0 | 3 }
+  /** Any VM exit an instruction or the environment of the subject could cause, by basic exit reason (SDM Vol. 3D, "VMX Basic Exit Reasons"). */
+  | { readonly kind: 'exit'; readonly reason: number; readonly qualification: number; readonly interruptInfo: number }
+  | { readonly kind: 'hlt' }
+  | { readonly kind: 'rdtsc' }
+  /** Writes the subject's own timed-event page: trigger (absolute TSC) and event number. */
+  | { readonly kind: 'timedEvent'; readonly low: number; readonly high: number; readonly event: number }
+  /** Loads a general-purpose register; index in the order CR2, RAX, RBX, RCX, RDX, RDI, RSI, RBP, R8..R15. */
+  | { readonly kind: 'load'; readonly register: number; readonly low: number; readonly high: number }
+  | { readonly kind: 'sti' }
+  | { readonly kind: 'cli' }
+  | { readonly kind: 'nop' };
+
+export type OperationKind = Operation['kind'];
