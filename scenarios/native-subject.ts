@@ -5,7 +5,15 @@ export const PANIC_TRAPS = { event: 'system_panic', panic: true } as const;
 
 /** Program text (no-operation bytes; hosted software runs in its place) and a stack below the entry stack pointer 0x3000. */
 const PROGRAM_REGIONS: readonly RegionDescription[] = [
-  { name: 'text', type: 'subject_binary', sizeBytes: 0x1000, address: 0x20_0000, writable: false, executable: true, fill: 0x90 },
+  {
+    name: 'text',
+    type: 'subject_binary',
+    sizeBytes: 0x1000,
+    address: 0x20_0000,
+    writable: false,
+    executable: true,
+    fill: 0x90,
+  },
   { name: 'stack', type: 'subject', sizeBytes: 0x2000, address: 0x1000, writable: true, executable: false, fill: 0 },
 ];
 

@@ -62,8 +62,18 @@ export interface ChannelDescription {
   readonly name: string;
   readonly sizeBytes: number;
   readonly mode: 'async' | 'ipi';
-  readonly writer: { readonly subject: string; readonly logical: string; readonly address: number; readonly event: number };
-  readonly reader: { readonly subject: string; readonly logical: string; readonly address: number; readonly vector: number };
+  readonly writer: {
+    readonly subject: string;
+    readonly logical: string;
+    readonly address: number;
+    readonly event: number;
+  };
+  readonly reader: {
+    readonly subject: string;
+    readonly logical: string;
+    readonly address: number;
+    readonly vector: number;
+  };
 }
 
 export type KernelAction = 'subject_sleep' | 'subject_yield' | 'system_reboot' | 'system_poweroff' | 'system_panic';
@@ -73,7 +83,12 @@ export interface EventDescription {
   readonly name: string;
   readonly mode: 'async' | 'ipi' | 'self' | 'switch' | 'kernel';
   /** The vmcall source; absent when the event is only raised by traps. */
-  readonly source?: { readonly subject: string; readonly logical: string; readonly id: number; readonly action?: KernelAction };
+  readonly source?: {
+    readonly subject: string;
+    readonly logical: string;
+    readonly id: number;
+    readonly action?: KernelAction;
+  };
   /** Absent for kernel mode. */
   readonly target?: {
     readonly subject: string;

@@ -54,21 +54,33 @@ function processor(description: PolicyDescription): XmlElement {
   const cpus = Array.from({ length: CPU_COUNT }, (_, cpu) => element('cpu', { apicId: cpu * 2, cpuId: cpu }));
   const leaves = CPUID_LEAVES.map(([leaf, subleaf, eax, ebx, ecx, edx]) =>
     element('cpuid', {
-      eax: wordLiteral(eax!, 2), ebx: wordLiteral(ebx!, 2), ecx: wordLiteral(ecx!, 2), edx: wordLiteral(edx!, 2),
-      leaf: wordLiteral(leaf!, 2), subleaf: byteLiteral(subleaf!),
-    }));
+      eax: wordLiteral(eax!, 2),
+      ebx: wordLiteral(ebx!, 2),
+      ecx: wordLiteral(ecx!, 2),
+      edx: wordLiteral(edx!, 2),
+      leaf: wordLiteral(leaf!, 2),
+      subleaf: byteLiteral(subleaf!),
+    }),
+  );
   const msrs = MSRS.map(([address, name, value]) =>
-    element('msr', { address: wordLiteral(address, 2), name, regval: wordLiteral(value, 4) }));
-  return element('processor', { cpuCores: CPU_COUNT, speed: description.speedKhz, vmxTimerRate: description.vmxTimerRate }, [
-    ...cpus, ...leaves, ...msrs,
-  ]);
+    element('msr', { address: wordLiteral(address, 2), name, regval: wordLiteral(value, 4) }),
+  );
+  return element(
+    'processor',
+    { cpuCores: CPU_COUNT, speed: description.speedKhz, vmxTimerRate: description.vmxTimerRate },
+    [...cpus, ...leaves, ...msrs],
+  );
 }
 
 function capabilities(entries: Readonly<Record<string, string>>): XmlElement {
-  return element('capabilities', {}, Object.entries(entries).map(([name, value]): XmlElement => {
-    const bare = element('capability', { name });
-    return value === '' ? bare : { ...bare, text: value };
-  }));
+  return element(
+    'capabilities',
+    {},
+    Object.entries(entries).map(([name, value]): XmlElement => {
+      const bare = element('capability', { name });
+      return value === '' ? bare : { ...bare, text: value };
+    }),
+  );
 }
 
 const ioPort = (name: string, start: number, end: number): XmlElement =>
@@ -98,10 +110,17 @@ const DEVICES: readonly XmlElement[] = [
 export function hardwareElement(description: PolicyDescription): XmlElement {
   const blocks = MEMORY_BLOCKS.map(block =>
     element('memoryBlock', {
-      allocatable: block.allocatable, name: block.name,
-      physicalAddress: wordLiteral(block.address), size: wordLiteral(block.sizeBytes),
-    }));
-  return element('hardware', {}, [processor(description), element('memory', {}, blocks), element('devices', {}, DEVICES)]);
+      allocatable: block.allocatable,
+      name: block.name,
+      physicalAddress: wordLiteral(block.address),
+      size: wordLiteral(block.sizeBytes),
+    }),
+  );
+  return element('hardware', {}, [
+    processor(description),
+    element('memory', {}, blocks),
+    element('devices', {}, DEVICES),
+  ]);
 }
 
 /** The `platform` element: no aliases, kernel diagnostics on the serial port. */
@@ -127,15 +146,26 @@ export function kernelDevicesElement(): XmlElement {
   const pages = KERNEL_DEVICE_PAGES.map(page =>
     element('device', { logical: page.logical, physical: page.physical }, [
       element('memory', {
-        executable: false, logical: page.memory, physical: page.memory,
-        virtualAddress: wordLiteral(page.virtualAddress, 2), writable: true,
+        executable: false,
+        logical: page.memory,
+        physical: page.memory,
+        virtualAddress: wordLiteral(page.virtualAddress, 2),
+        writable: true,
       }),
-    ]));
+    ]),
+  );
   const ports = (logical: string, physical: string, pairs: readonly (readonly [string, string])[]): XmlElement =>
-    element('device', { logical, physical }, pairs.map(([port, target]) => element('ioPort', { logical: port, physical: target })));
+    element(
+      'device',
+      { logical, physical },
+      pairs.map(([port, target]) => element('ioPort', { logical: port, physical: target })),
+    );
   return element('devices', {}, [
     ports('debugconsole', 'com_1', [['port', 'ioport1']]),
     ...pages,
-    ports('system_board', 'system_board', [['reset_port', 'reset'], ['poweroff_port', 'pm1a_cnt']]),
+    ports('system_board', 'system_board', [
+      ['reset_port', 'reset'],
+      ['poweroff_port', 'pm1a_cnt'],
+    ]),
   ]);
 }

@@ -1,5 +1,5 @@
 import type { PolicyDescription, SubjectDescription } from './policy-description.ts';
-import { CPU_COUNT, KERNEL_DEVICE_PAGES, MEMORY_BLOCKS } from './policy-hardware.ts';
+import { CPU_COUNT, KERNEL_DEVICE_PAGES } from './policy-hardware.ts';
 import { byteLiteral, element, wordLiteral, type XmlElement } from './xml-text.ts';
 
 const PAGE = 0x1000;
@@ -40,16 +40,24 @@ const SINFO_SIZE = 0x8000;
 
 const fill = (pattern: number): { readonly kind: 'fill'; readonly pattern: number } => ({ kind: 'fill', pattern });
 const kernelFile = (offset: number): { readonly kind: 'file'; readonly filename: string; readonly offset: number } => ({
-  kind: 'file', filename: 'kernel', offset,
+  kind: 'file',
+  filename: 'kernel',
+  offset,
 });
 const region = (name: string, type: string, pages: number, content?: Region['content'], address?: number): Region => ({
-  name, type, sizeBytes: pages * PAGE, caching: 'WB',
+  name,
+  type,
+  sizeBytes: pages * PAGE,
+  caching: 'WB',
   ...(content === undefined ? {} : { content }),
   ...(address === undefined ? {} : { address }),
 });
 
 /** Ids (1-based, document order) of partitions and groups that a subject belongs to. */
-export function placeOf(description: PolicyDescription, subject: string): { readonly partition: number; readonly group: number } {
+export function placeOf(
+  description: PolicyDescription,
+  subject: string,
+): { readonly partition: number; readonly group: number } {
   let group = 0;
   for (const [index, partition] of description.partitions.entries()) {
     for (const members of partition.groups) {
@@ -79,7 +87,8 @@ function kernelImageRegions(): Region[] {
 function subjectRegions(subject: SubjectDescription): Region[] {
   const { name } = subject;
   const own = subject.regions.map(own =>
-    region(`${name}|${own.name}`, own.type, own.sizeBytes / PAGE, own.fill === undefined ? undefined : fill(own.fill)));
+    region(`${name}|${own.name}`, own.type, own.sizeBytes / PAGE, own.fill === undefined ? undefined : fill(own.fill)),
+  );
   const file = (suffix: string): Region['content'] => ({ kind: 'file', filename: `${name}_${suffix}`, offset: 'none' });
   return [
     ...own,
@@ -100,7 +109,8 @@ function tablePages(ranges: readonly (readonly [number, number])[]): number {
   const distinct = (span: number): number => {
     const indexes = new Set<number>();
     for (const [start, size] of ranges) {
-      for (let index = Math.floor(start / span); index <= Math.floor((start + size - 1) / span); index++) indexes.add(index);
+      for (let index = Math.floor(start / span); index <= Math.floor((start + size - 1) / span); index++)
+        indexes.add(index);
     }
     return indexes.size;
   };
@@ -111,20 +121,35 @@ function tablePages(ranges: readonly (readonly [number, number])[]): number {
 export function subjectMappings(description: PolicyDescription, subject: SubjectDescription): Mapping[] {
   const { name } = subject;
   const read = (logical: string, physical: string, virtualAddress: number, writable = false): Mapping => ({
-    logical, physical, virtualAddress, writable, executable: false,
+    logical,
+    physical,
+    virtualAddress,
+    writable,
+    executable: false,
   });
-  const own = subject.regions.map((own): Mapping => ({
-    logical: own.name, physical: `${name}|${own.name}`, virtualAddress: own.address, writable: own.writable, executable: own.executable,
-  }));
+  const own = subject.regions.map(
+    (own): Mapping => ({
+      logical: own.name,
+      physical: `${name}|${own.name}`,
+      virtualAddress: own.address,
+      writable: own.writable,
+      executable: own.executable,
+    }),
+  );
   const channels = description.channels.flatMap(channel => [
-    ...(channel.writer.subject === name ? [read(channel.writer.logical, channel.name, channel.writer.address, true)] : []),
+    ...(channel.writer.subject === name
+      ? [read(channel.writer.logical, channel.name, channel.writer.address, true)]
+      : []),
     ...(channel.reader.subject === name ? [read(channel.reader.logical, channel.name, channel.reader.address)] : []),
   ]);
   const monitors = (subject.monitors ?? []).map(monitor =>
-    read(monitor.logical, `${monitor.subject}|${monitor.page}`, monitor.address, monitor.writable));
+    read(monitor.logical, `${monitor.subject}|${monitor.page}`, monitor.address, monitor.writable),
+  );
   const tau0 = subject.isTau0 === true ? [read('sys_interface', 'sys_interface', 0x3f_f000, true)] : [];
   return [
-    ...tau0, ...own, ...channels,
+    ...tau0,
+    ...own,
+    ...channels,
     read('sinfo', `${name}|sinfo`, SINFO_ADDRESS),
     ...monitors,
     read('scheduling_info', `scheduling_info_${placeOf(description, name).partition}`, SINFO_ADDRESS + SINFO_SIZE),
@@ -134,15 +159,27 @@ export function subjectMappings(description: PolicyDescription, subject: Subject
 
 /** Mappings of the kernel on one CPU (muen kernel layout: fixed areas, then pages by global subject id). */
 export function kernelMappings(description: PolicyDescription, cpu: number): Mapping[] {
-  const page = (logical: string, physical: string, virtualAddress: number, writable = true, executable = false): Mapping => ({
-    logical, physical, virtualAddress, writable, executable,
+  const page = (
+    logical: string,
+    physical: string,
+    virtualAddress: number,
+    writable = true,
+    executable = false,
+  ): Mapping => ({
+    logical,
+    physical,
+    virtualAddress,
+    writable,
+    executable,
   });
   const local = description.subjects.map((subject, id) => ({ subject, id })).filter(entry => entry.subject.cpu === cpu);
   const same = (suffix: string, id: number, base: number): Mapping => {
     const name = `${description.subjects[id]!.name}|${suffix}`;
     return page(name, name, base + id * PAGE);
   };
-  const partitions = [...new Set(local.map(({ subject }) => placeOf(description, subject.name).partition))].sort((a, b) => a - b);
+  const partitions = [...new Set(local.map(({ subject }) => placeOf(description, subject.name).partition))].sort(
+    (a, b) => a - b,
+  );
   return [
     page('text', 'kernel_text', 0x10_0000, false, true),
     page('data', `kernel_data_${cpu}`, 0x12_0000),
@@ -152,7 +189,9 @@ export function kernelMappings(description: PolicyDescription, cpu: number): Map
     page('stack', `kernel_stack_${cpu}`, 0x12_7000),
     page('interrupt_stack', `kernel_interrupt_stack_${cpu}`, 0x12_9000),
     ...KERNEL_SUBJECT_PAGES.flatMap(({ suffix, base }) => local.map(({ id }) => same(suffix, id, base))),
-    ...partitions.map(id => page(`scheduling_info_${id}`, `scheduling_info_${id}`, SCHEDULING_INFO_BASE + (id - 1) * PAGE)),
+    ...partitions.map(id =>
+      page(`scheduling_info_${id}`, `scheduling_info_${id}`, SCHEDULING_INFO_BASE + (id - 1) * PAGE),
+    ),
     page('crash_audit', 'crash_audit', 0x40_0000),
     ...(cpu === 0 ? [page('tau0_interface', 'sys_interface', 0x3f_f000, false)] : []),
     ...local.filter(({ subject }) => subject.profile === 'vm').map(({ id }) => same('msrstore', id, MSR_STORE_BASE)),
@@ -169,7 +208,8 @@ function pageTableRegions(description: PolicyDescription, regions: readonly Regi
     return region(`kernel_${cpu}|pt`, 'system_pt', pages, fill(0));
   });
   const subjects = description.subjects.map(subject =>
-    region(`${subject.name}|pt`, 'system_pt', tablePages(ranges(subjectMappings(description, subject))), fill(0)));
+    region(`${subject.name}|pt`, 'system_pt', tablePages(ranges(subjectMappings(description, subject))), fill(0)),
+  );
   return [...kernel, ...subjects];
 }
 
@@ -189,56 +229,42 @@ export function allRegions(description: PolicyDescription): Region[] {
   return [...regions, ...pageTableRegions(description, regions)];
 }
 
-/** Placement class of the toolchain: files first, then filled system regions, other filled ones, uninitialised ones. */
-function placementClass(region: Region): number {
-  if (region.content?.kind === 'file') return 0;
-  if (region.content?.kind === 'fill') return region.type.startsWith('system') ? 1 : 2;
-  return 3;
-}
-
-/** Gives every region an address: class by class, large before small, then by name; first fit at the lowest address. */
-export function placeRegions(regions: readonly Region[]): (Region & { readonly address: number })[] {
-  const taken = regions.flatMap(({ address, sizeBytes }): [number, number][] => (address === undefined ? [] : [[address, sizeBytes]]));
-  const isFree = (start: number, size: number): boolean => taken.every(([from, length]) => start + size <= from || start >= from + length);
-  const order = regions
-    .filter(({ address }) => address === undefined)
-    .sort((a, b) => placementClass(a) - placementClass(b) || b.sizeBytes - a.sizeBytes || (a.name < b.name ? -1 : 1));
-  const placed = new Map<string, number>();
-  for (const { name, sizeBytes } of order) {
-    const candidates = MEMORY_BLOCKS.filter(block => block.allocatable).flatMap(block => {
-      const ends = taken.map(([from, length]) => from + length).filter(end => end > block.address);
-      return [block.address, ...ends.sort((a, b) => a - b)].filter(start => start + sizeBytes <= block.address + block.sizeBytes);
-    });
-    const address = candidates.find(start => isFree(start, sizeBytes));
-    if (address === undefined) throw new Error(`no memory left for ${name}`);
-    taken.push([address, sizeBytes]);
-    placed.set(name, address);
-  }
-  return regions.map(region => ({ ...region, address: region.address ?? placed.get(region.name)! }));
-}
-
 /** The `memory` element of a placed region. */
 export function regionElement(region: Region & { readonly address: number }): XmlElement {
   const { content } = region;
-  const children = content === undefined ? [] : [
-    content.kind === 'fill'
-      ? element('fill', { pattern: byteLiteral(content.pattern) })
-      : element('file', {
-        filename: content.filename,
-        offset: content.offset === 'none' ? 'none' : wordLiteral(content.offset),
-        ...(region.type === 'subject_info' ? { size: wordLiteral(region.sizeBytes) } : {}),
-      }),
-  ];
-  return element('memory', {
-    alignment: wordLiteral(PAGE), caching: region.caching, name: region.name,
-    physicalAddress: wordLiteral(region.address), size: wordLiteral(region.sizeBytes), type: region.type,
-  }, children);
+  const children =
+    content === undefined
+      ? []
+      : [
+          content.kind === 'fill'
+            ? element('fill', { pattern: byteLiteral(content.pattern) })
+            : element('file', {
+                filename: content.filename,
+                offset: content.offset === 'none' ? 'none' : wordLiteral(content.offset),
+                ...(region.type === 'subject_info' ? { size: wordLiteral(region.sizeBytes) } : {}),
+              }),
+        ];
+  return element(
+    'memory',
+    {
+      alignment: wordLiteral(PAGE),
+      caching: region.caching,
+      name: region.name,
+      physicalAddress: wordLiteral(region.address),
+      size: wordLiteral(region.sizeBytes),
+      type: region.type,
+    },
+    children,
+  );
 }
 
 /** The `memory` element of a logical mapping. */
 export function mappingElement(mapping: Mapping): XmlElement {
   return element('memory', {
-    executable: mapping.executable, logical: mapping.logical, physical: mapping.physical,
-    virtualAddress: wordLiteral(mapping.virtualAddress), writable: mapping.writable,
+    executable: mapping.executable,
+    logical: mapping.logical,
+    physical: mapping.physical,
+    virtualAddress: wordLiteral(mapping.virtualAddress),
+    writable: mapping.writable,
   });
 }

@@ -11,48 +11,152 @@ function bits(name: string, order: readonly string[], set: readonly string[]): X
 
 const PIN = ['ExternalInterruptExiting', 'NMIExiting', 'VirtualNMIs', 'ActivateVMXTimer', 'ProcessPostedInterrupts'];
 const PROC = [
-  'InterruptWindowExiting', 'UseTSCOffsetting', 'HLTExiting', 'INVLPGExiting', 'MWAITExiting', 'RDPMCExiting',
-  'RDTSCExiting', 'CR3LoadExiting', 'CR3StoreExiting', 'CR8LoadExiting', 'CR8StoreExiting', 'UseTPRShadow',
-  'NMIWindowExiting', 'MOVDRExiting', 'UnconditionalIOExiting', 'UseIOBitmaps', 'MonitorTrapFlag', 'UseMSRBitmaps',
-  'MONITORExiting', 'PAUSEExiting', 'Activate2ndaryControls',
+  'InterruptWindowExiting',
+  'UseTSCOffsetting',
+  'HLTExiting',
+  'INVLPGExiting',
+  'MWAITExiting',
+  'RDPMCExiting',
+  'RDTSCExiting',
+  'CR3LoadExiting',
+  'CR3StoreExiting',
+  'CR8LoadExiting',
+  'CR8StoreExiting',
+  'UseTPRShadow',
+  'NMIWindowExiting',
+  'MOVDRExiting',
+  'UnconditionalIOExiting',
+  'UseIOBitmaps',
+  'MonitorTrapFlag',
+  'UseMSRBitmaps',
+  'MONITORExiting',
+  'PAUSEExiting',
+  'Activate2ndaryControls',
 ];
 const PROC2 = [
-  'VirtualAPICAccesses', 'EnableEPT', 'DescriptorTableExiting', 'EnableRDTSCP', 'Virtualizex2APICMode', 'EnableVPID',
-  'WBINVDExiting', 'UnrestrictedGuest', 'APICRegisterVirtualization', 'VirtualInterruptDelivery', 'PAUSELoopExiting',
-  'RDRANDExiting', 'EnableINVPCID', 'EnableVMFunctions',
+  'VirtualAPICAccesses',
+  'EnableEPT',
+  'DescriptorTableExiting',
+  'EnableRDTSCP',
+  'Virtualizex2APICMode',
+  'EnableVPID',
+  'WBINVDExiting',
+  'UnrestrictedGuest',
+  'APICRegisterVirtualization',
+  'VirtualInterruptDelivery',
+  'PAUSELoopExiting',
+  'RDRANDExiting',
+  'EnableINVPCID',
+  'EnableVMFunctions',
 ];
 const ENTRY = [
-  'LoadDebugControls', 'IA32eModeGuest', 'EntryToSMM', 'DeactiveDualMonitorTreatment', 'LoadIA32PERFGLOBALCTRL',
-  'LoadIA32PAT', 'LoadIA32EFER',
+  'LoadDebugControls',
+  'IA32eModeGuest',
+  'EntryToSMM',
+  'DeactiveDualMonitorTreatment',
+  'LoadIA32PERFGLOBALCTRL',
+  'LoadIA32PAT',
+  'LoadIA32EFER',
 ];
 const EXIT = [
-  'SaveDebugControls', 'HostAddressspaceSize', 'LoadIA32PERFGLOBALCTRL', 'AckInterruptOnExit', 'SaveIA32PAT',
-  'LoadIA32PAT', 'SaveIA32EFER', 'LoadIA32EFER', 'SaveVMXTimerValue',
+  'SaveDebugControls',
+  'HostAddressspaceSize',
+  'LoadIA32PERFGLOBALCTRL',
+  'AckInterruptOnExit',
+  'SaveIA32PAT',
+  'LoadIA32PAT',
+  'SaveIA32EFER',
+  'LoadIA32EFER',
+  'SaveVMXTimerValue',
 ];
 const EXCEPTIONS = [
-  'DivideError', 'Debug', 'Breakpoint', 'Overflow', 'BOUNDRangeExceeded', 'InvalidOpcode', 'DeviceNotAvailable',
-  'DoubleFault', 'CoprocessorSegmentOverrun', 'InvalidTSS', 'SegmentNotPresent', 'StackSegmentFault',
-  'GeneralProtection', 'PageFault', 'x87FPUFloatingPointError', 'AlignmentCheck', 'MachineCheck',
+  'DivideError',
+  'Debug',
+  'Breakpoint',
+  'Overflow',
+  'BOUNDRangeExceeded',
+  'InvalidOpcode',
+  'DeviceNotAvailable',
+  'DoubleFault',
+  'CoprocessorSegmentOverrun',
+  'InvalidTSS',
+  'SegmentNotPresent',
+  'StackSegmentFault',
+  'GeneralProtection',
+  'PageFault',
+  'x87FPUFloatingPointError',
+  'AlignmentCheck',
+  'MachineCheck',
   'SIMDFloatingPointException',
 ];
 const CR0 = [
-  'ProtectionEnable', 'MonitorCoprocessor', 'Emulation', 'TaskSwitched', 'ExtensionType', 'NumericError',
-  'WriteProtect', 'AlignmentMask', 'NotWritethrough', 'CacheDisable', 'Paging',
+  'ProtectionEnable',
+  'MonitorCoprocessor',
+  'Emulation',
+  'TaskSwitched',
+  'ExtensionType',
+  'NumericError',
+  'WriteProtect',
+  'AlignmentMask',
+  'NotWritethrough',
+  'CacheDisable',
+  'Paging',
 ];
 const CR4 = [
-  'Virtual8086', 'ProtectedVirtualInts', 'TimeStampDisable', 'DebuggingExtensions', 'PageSizeExtensions',
-  'PhysicalAddressExtension', 'MachineCheckEnable', 'PageGlobalEnable', 'PerfCounterEnable', 'OSSupportFXSAVE',
-  'OSSupportSIMDExceptions', 'UMInstructionPrevention', 'VMXEnable', 'SMXEnable', 'FSGSBASEEnable', 'PCIDEnable',
-  'XSAVEEnable', 'SMEPEnable', 'SMAPEnable', 'ProtectionKeyEnable',
+  'Virtual8086',
+  'ProtectedVirtualInts',
+  'TimeStampDisable',
+  'DebuggingExtensions',
+  'PageSizeExtensions',
+  'PhysicalAddressExtension',
+  'MachineCheckEnable',
+  'PageGlobalEnable',
+  'PerfCounterEnable',
+  'OSSupportFXSAVE',
+  'OSSupportSIMDExceptions',
+  'UMInstructionPrevention',
+  'VMXEnable',
+  'SMXEnable',
+  'FSGSBASEEnable',
+  'PCIDEnable',
+  'XSAVEEnable',
+  'SMEPEnable',
+  'SMAPEnable',
+  'ProtectionKeyEnable',
 ];
 const GPR = [
-  'rip', 'rsp', 'rax', 'rbx', 'rcx', 'rdx', 'rdi', 'rsi', 'rbp', 'r08', 'r09', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15',
+  'rip',
+  'rsp',
+  'rax',
+  'rbx',
+  'rcx',
+  'rdx',
+  'rdi',
+  'rsi',
+  'rbp',
+  'r08',
+  'r09',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
 ];
 
 /** Processor controls that both profiles set; Muen requires most of them of every subject. */
 const COMMON_PROC = [
-  'INVLPGExiting', 'MWAITExiting', 'RDPMCExiting', 'RDTSCExiting', 'CR8LoadExiting', 'CR8StoreExiting', 'MOVDRExiting',
-  'UseIOBitmaps', 'UseMSRBitmaps', 'MONITORExiting', 'Activate2ndaryControls',
+  'INVLPGExiting',
+  'MWAITExiting',
+  'RDPMCExiting',
+  'RDTSCExiting',
+  'CR8LoadExiting',
+  'CR8StoreExiting',
+  'MOVDRExiting',
+  'UseIOBitmaps',
+  'UseMSRBitmaps',
+  'MONITORExiting',
+  'Activate2ndaryControls',
 ];
 
 interface Profile {
@@ -73,7 +177,14 @@ interface Profile {
   readonly codeAccess: number;
 }
 
-const NATIVE_CR0 = ['ProtectionEnable', 'MonitorCoprocessor', 'ExtensionType', 'NumericError', 'WriteProtect', 'Paging'];
+const NATIVE_CR0 = [
+  'ProtectionEnable',
+  'MonitorCoprocessor',
+  'ExtensionType',
+  'NumericError',
+  'WriteProtect',
+  'Paging',
+];
 const NATIVE_CR4 = ['PhysicalAddressExtension', 'MachineCheckEnable', 'OSSupportFXSAVE', 'VMXEnable'];
 
 const PROFILES: Readonly<Record<'native' | 'vm', Profile>> = {
@@ -102,7 +213,11 @@ const PROFILES: Readonly<Record<'native' | 'vm', Profile>> = {
     exceptions: ['MachineCheck'],
     cr0Mask: ['NumericError', 'NotWritethrough', 'CacheDisable'],
     cr4Mask: ['MachineCheckEnable', 'VMXEnable', 'ProtectionKeyEnable'],
-    msrs: [[0x174, 0x176], [0xc000_0080, 0xc000_0084], [0xc000_0100, 0xc000_0102]],
+    msrs: [
+      [0x174, 0x176],
+      [0xc000_0080, 0xc000_0084],
+      [0xc000_0100, 0xc000_0102],
+    ],
     rip: 0x40_0000,
     rsp: 0,
     cr0: ['ProtectionEnable', 'Emulation', 'ExtensionType', 'NumericError'],
@@ -140,7 +255,10 @@ function segments(codeAccess: number): XmlElement {
 /** The `vcpu` element of a profile, complete as format B wants it (SDM Vol. 3C, "VM-Execution Control Fields"). */
 export function vcpuElement(profileName: 'native' | 'vm'): XmlElement {
   const profile = PROFILES[profileName];
-  const start = new Map<string, number>([['rip', profile.rip], ['rsp', profile.rsp]]);
+  const start = new Map<string, number>([
+    ['rip', profile.rip],
+    ['rsp', profile.rsp],
+  ]);
   return element('vcpu', {}, [
     element('vmx', {}, [
       element('controls', {}, [
@@ -156,10 +274,19 @@ export function vcpuElement(profileName: 'native' | 'vm'): XmlElement {
         bits('cr4', CR4, profile.cr4Mask),
       ]),
     ]),
-    element('msrs', {}, profile.msrs.map(([first, last]) =>
-      element('msr', { end: wordLiteral(last), mode: 'rw', start: wordLiteral(first) }))),
+    element(
+      'msrs',
+      {},
+      profile.msrs.map(([first, last]) =>
+        element('msr', { end: wordLiteral(last), mode: 'rw', start: wordLiteral(first) }),
+      ),
+    ),
     element('registers', {}, [
-      element('gpr', {}, GPR.map(name => textElement(name, wordLiteral(start.get(name) ?? 0)))),
+      element(
+        'gpr',
+        {},
+        GPR.map(name => textElement(name, wordLiteral(start.get(name) ?? 0))),
+      ),
       bits('cr0', CR0, profile.cr0),
       bits('cr0Shadow', CR0, profile.cr0Shadow),
       bits('cr4', CR4, profile.cr4),

@@ -1,6 +1,19 @@
-import type { EventDescription, MinorFrameDescription, PolicyDescription, SubjectDescription } from './policy-description.ts';
-import { configElement, CPU_COUNT, hardwareElement, kernelDevicesElement, platformElement } from './policy-hardware.ts';
-import { allRegions, kernelMappings, mappingElement, placeOf, placeRegions, regionElement, subjectMappings } from './policy-memory.ts';
+import type {
+  EventDescription,
+  MinorFrameDescription,
+  PolicyDescription,
+  SubjectDescription,
+} from './policy-description.ts';
+import { CPU_COUNT, configElement, hardwareElement, kernelDevicesElement, platformElement } from './policy-hardware.ts';
+import {
+  allRegions,
+  kernelMappings,
+  mappingElement,
+  placeOf,
+  regionElement,
+  subjectMappings,
+} from './policy-memory.ts';
+import { placeRegions } from './policy-placement.ts';
 import { vcpuElement } from './policy-vcpu.ts';
 import { element, writeXml, type XmlElement } from './xml-text.ts';
 
@@ -12,18 +25,25 @@ function trapGroup(subject: SubjectDescription): XmlElement {
   const { event, panic } = subject.traps;
   const ids = Array.from({ length: LAST_EXIT + 1 }, (_, id) => id).filter(id => !RESERVED_EXITS.includes(id));
   const action = panic ? [element('system_panic', {})] : [];
-  return element('group', { name: 'vmx_exit' }, ids.map(id =>
-    element('event', { id, logical: `default_event_${id}`, physical: event }, action)));
+  return element(
+    'group',
+    { name: 'vmx_exit' },
+    ids.map(id => element('event', { id, logical: `default_event_${id}`, physical: event }, action)),
+  );
 }
 
 function vmcallGroup(description: PolicyDescription, subject: SubjectDescription): XmlElement[] {
   const events = description.events.flatMap(({ name, source }) =>
-    source?.subject !== subject.name ? [] : [{ physical: name, ...source }]);
+    source?.subject !== subject.name ? [] : [{ physical: name, ...source }],
+  );
   const channels = description.channels
     .filter(({ writer }) => writer.subject === subject.name)
     .map(({ name, writer }) => ({ physical: name, logical: writer.logical, id: writer.event, action: undefined }));
-  const entries = [...events, ...channels].sort((a, b) => a.id - b.id).map(({ id, logical, physical, action }) =>
-    element('event', { id, logical, physical }, action === undefined ? [] : [element(action, {})]));
+  const entries = [...events, ...channels]
+    .sort((a, b) => a.id - b.id)
+    .map(({ id, logical, physical, action }) =>
+      element('event', { id, logical, physical }, action === undefined ? [] : [element(action, {})]),
+    );
   return entries.length === 0 ? [] : [element('group', { name: 'vmcall' }, entries)];
 }
 
@@ -32,13 +52,18 @@ type Target = NonNullable<EventDescription['target']>;
 /** Target entries with ids: explicit ones stay, the others get the lowest free one in document order. */
 function targetEntries(description: PolicyDescription, subject: SubjectDescription): XmlElement[] {
   const events = description.events.flatMap(({ name, target }) =>
-    target?.subject !== subject.name ? [] : [{ physical: name, target }]);
-  const channels = description.channels.filter(({ reader }) => reader.subject === subject.name).map(({ name, reader }) => {
-    const target: Target = {
-      subject: reader.subject, logical: reader.logical, action: { kind: 'inject_interrupt', vector: reader.vector },
-    };
-    return { physical: name, target };
-  });
+    target?.subject !== subject.name ? [] : [{ physical: name, target }],
+  );
+  const channels = description.channels
+    .filter(({ reader }) => reader.subject === subject.name)
+    .map(({ name, reader }) => {
+      const target: Target = {
+        subject: reader.subject,
+        logical: reader.logical,
+        action: { kind: 'inject_interrupt', vector: reader.vector },
+      };
+      return { physical: name, target };
+    });
   const all = [...events, ...channels];
   const used = new Set(all.flatMap(({ target }) => (target.id === undefined ? [] : [target.id])));
   return all.map(({ physical, target }) => {
@@ -49,8 +74,10 @@ function targetEntries(description: PolicyDescription, subject: SubjectDescripti
       used.add(id);
     }
     const { action } = target;
-    const children = action === undefined ? []
-      : [action.kind === 'reset' ? element('reset', {}) : element('inject_interrupt', { vector: action.vector })];
+    const children =
+      action === undefined
+        ? []
+        : [action.kind === 'reset' ? element('reset', {}) : element('inject_interrupt', { vector: action.vector })];
     return element('event', { id, logical: target.logical, physical }, children);
   });
 }
@@ -77,7 +104,8 @@ function subjectElement(description: PolicyDescription, subject: SubjectDescript
 
 function kernelElement(description: PolicyDescription): XmlElement {
   const cpus = Array.from({ length: CPU_COUNT }, (_, cpu) =>
-    element('cpu', { id: cpu }, kernelMappings(description, cpu).map(mappingElement)));
+    element('cpu', { id: cpu }, kernelMappings(description, cpu).map(mappingElement)),
+  );
   return element('kernel', {}, [element('memory', {}, cpus), kernelDevicesElement()]);
 }
 
@@ -113,8 +141,14 @@ function majorFrameElement(cpus: readonly (readonly MinorFrameDescription[])[]):
     return index < 0 ? 'none' : index + 1;
   };
   const cpuElements = cpus.map((frames, cpu) =>
-    element('cpu', { id: cpu }, frames.map(({ partition, ticks }, index) =>
-      element('minorFrame', { barrier: barrierAt(ends[cpu]![index]!), partition, ticks }))));
+    element(
+      'cpu',
+      { id: cpu },
+      frames.map(({ partition, ticks }, index) =>
+        element('minorFrame', { barrier: barrierAt(ends[cpu]![index]!), partition, ticks }),
+      ),
+    ),
+  );
   const barrierElements = barriers.map(({ size }, index) => element('barrier', { id: index + 1, size }));
   return element('majorFrame', {}, [...cpuElements, element('barriers', {}, barrierElements)]);
 }
@@ -125,7 +159,11 @@ function schedulingElement(description: PolicyDescription): XmlElement {
   const partitions = description.partitions.map(({ name, groups }, index) => {
     const children = groups.map(members => {
       group += 1;
-      return element('group', { id: group }, members.map(member => element('subject', { name: member })));
+      return element(
+        'group',
+        { id: group },
+        members.map(member => element('subject', { name: member })),
+      );
     });
     return element('partition', { cpu: cpuOf.get(groups[0]![0]!)!, id: index + 1, name }, children);
   });
@@ -141,15 +179,21 @@ function schedulingElement(description: PolicyDescription): XmlElement {
  */
 export function writePolicy(description: PolicyDescription): string {
   const regions = placeRegions(allRegions(description));
-  return writeXml(element('system', {}, [
-    configElement(description),
-    hardwareElement(description),
-    platformElement(),
-    element('memory', {}, regions.map(regionElement)),
-    element('deviceDomains', {}),
-    eventsElement(description),
-    kernelElement(description),
-    element('subjects', {}, description.subjects.map(subject => subjectElement(description, subject))),
-    schedulingElement(description),
-  ]));
+  return writeXml(
+    element('system', {}, [
+      configElement(description),
+      hardwareElement(description),
+      platformElement(),
+      element('memory', {}, regions.map(regionElement)),
+      element('deviceDomains', {}),
+      eventsElement(description),
+      kernelElement(description),
+      element(
+        'subjects',
+        {},
+        description.subjects.map(subject => subjectElement(description, subject)),
+      ),
+      schedulingElement(description),
+    ]),
+  );
 }

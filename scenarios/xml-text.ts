@@ -13,7 +13,11 @@ export function element(
   attributes: Readonly<Record<string, string | number | boolean>>,
   children: readonly XmlElement[] = [],
 ): XmlElement {
-  return { name, attributes: Object.entries(attributes).map(([key, value]) => [key, String(value)] as const), children };
+  return {
+    name,
+    attributes: Object.entries(attributes).map(([key, value]) => [key, String(value)] as const),
+    children,
+  };
 }
 
 /** An element with text content. */

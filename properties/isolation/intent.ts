@@ -7,7 +7,8 @@ import type { TraceOutcome } from '../../src/trace/trace.ts';
 export const sharingIsExplained: Property = {
   id: 'isolation/sharing-is-explained',
   area: 'isolation',
-  claim: 'every mapping and device assignment has an explanation (inferred: owner, channel, monitor, loader, sibling, declared share)',
+  claim:
+    'every mapping and device assignment has an explanation (inferred: owner, channel, monitor, loader, sibling, declared share)',
   method: 'enumeration',
   passes: 'proved',
   witnesses: [
@@ -32,19 +33,16 @@ export const sharingIsExplained: Property = {
   replay: ({ document }: CheckContext) => outcomeOf(inferIntent(document)),
 };
 
-const LINE_REFERENCE = /\blines? (\d+)(?:, (\d+))?/g;
-
 function outcomeOf(intent: InferredIntent): TraceOutcome | undefined {
   const [first] = intent.violations;
   if (!first) return undefined;
   const more = intent.violations.length === 1 ? '' : ` (and ${intent.violations.length - 1} more)`;
-  const lines = intent.violations.flatMap(({ line, message }) => [
-    line,
-    ...[...message.matchAll(LINE_REFERENCE)].flatMap(match => match.slice(1).filter(Boolean).map(Number)),
-  ]);
+  const lines = intent.violations.flatMap(({ line, relatedLines }) => [line, ...relatedLines]);
   return {
     summary: `line ${first.line}: ${first.message}${more}`,
-    explanation: intent.violations.map(({ code, line, message, hint }) => `line ${line}: ${message}. [${code}] ${hint}`),
+    explanation: intent.violations.map(
+      ({ code, line, message, hint }) => `line ${line}: ${message}. [${code}] ${hint}`,
+    ),
     policyLines: [...new Set(lines)].filter(line => line > 0).sort((a, b) => a - b),
     timeline: [],
     digests: [],

@@ -30,8 +30,15 @@ export const description: PolicyDescription = {
   ],
   majorFrames: [
     [
-      [{ partition: 'writer', ticks: 2 }, { partition: 'writer', ticks: 2 }],
-      [{ partition: 'reader', ticks: 1 }, { partition: 'reader', ticks: 1 }, { partition: 'reader', ticks: 2 }],
+      [
+        { partition: 'writer', ticks: 2 },
+        { partition: 'writer', ticks: 2 },
+      ],
+      [
+        { partition: 'reader', ticks: 1 },
+        { partition: 'reader', ticks: 1 },
+        { partition: 'reader', ticks: 2 },
+      ],
     ],
   ],
 };

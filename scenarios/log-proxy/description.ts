@@ -10,7 +10,15 @@ const guestVm: SubjectDescription = {
   cpu: 0,
   profile: 'vm',
   regions: [
-    { name: 'binary', type: 'subject_binary', sizeBytes: 0x1000, address: 0x40_0000, writable: true, executable: true, fill: 0x90 },
+    {
+      name: 'binary',
+      type: 'subject_binary',
+      sizeBytes: 0x1000,
+      address: 0x40_0000,
+      writable: true,
+      executable: true,
+      fill: 0x90,
+    },
     { name: 'ram', type: 'subject', sizeBytes: 0x4000, address: 0x100_0000, writable: true, executable: true },
   ],
   traps: { event: 'trap_to_monitor', panic: false },
@@ -39,7 +47,15 @@ export const description: PolicyDescription = {
     tau0Subject(0),
     nativeSubject('genode_client', 0),
     nativeSubject('genode_server', 1, [
-      { name: 'log', type: 'subject', sizeBytes: LOG_SIZE, address: LOG_ADDRESS, writable: true, executable: false, fill: 0 },
+      {
+        name: 'log',
+        type: 'subject',
+        sizeBytes: LOG_SIZE,
+        address: LOG_ADDRESS,
+        writable: true,
+        executable: false,
+        fill: 0,
+      },
     ]),
     nativeSubject('log_watchdog', 1),
     guestVm,
@@ -61,16 +77,32 @@ export const description: PolicyDescription = {
       source: { subject: 'genode_client', logical: 'timer', id: 31 },
       target: { subject: 'genode_client', logical: 'timer', action: { kind: 'inject_interrupt', vector: 33 } },
     },
-    { name: 'server_sleep', mode: 'kernel', source: { subject: 'genode_server', logical: 'sleep', id: 1, action: 'subject_sleep' } },
-    { name: 'server_yield', mode: 'kernel', source: { subject: 'genode_server', logical: 'yield', id: 2, action: 'subject_yield' } },
+    {
+      name: 'server_sleep',
+      mode: 'kernel',
+      source: { subject: 'genode_server', logical: 'sleep', id: 1, action: 'subject_sleep' },
+    },
+    {
+      name: 'server_yield',
+      mode: 'kernel',
+      source: { subject: 'genode_server', logical: 'yield', id: 2, action: 'subject_yield' },
+    },
     {
       name: 'wake_watchdog',
       mode: 'async',
       source: { subject: 'genode_server', logical: 'wake_watchdog', id: 3 },
       target: { subject: 'log_watchdog', logical: 'wake', action: { kind: 'inject_interrupt', vector: 34 } },
     },
-    { name: 'watchdog_sleep', mode: 'kernel', source: { subject: 'log_watchdog', logical: 'sleep', id: 1, action: 'subject_sleep' } },
-    { name: 'watchdog_yield', mode: 'kernel', source: { subject: 'log_watchdog', logical: 'yield', id: 2, action: 'subject_yield' } },
+    {
+      name: 'watchdog_sleep',
+      mode: 'kernel',
+      source: { subject: 'log_watchdog', logical: 'sleep', id: 1, action: 'subject_sleep' },
+    },
+    {
+      name: 'watchdog_yield',
+      mode: 'kernel',
+      source: { subject: 'log_watchdog', logical: 'yield', id: 2, action: 'subject_yield' },
+    },
     { name: 'trap_to_monitor', mode: 'switch', target: { subject: 'guest_monitor', logical: 'handle_trap' } },
     {
       name: 'resume_guest',
@@ -93,12 +125,28 @@ export const description: PolicyDescription = {
   ],
   majorFrames: [
     [
-      [{ partition: 'tau0', ticks: 1 }, { partition: 'client', ticks: 4 }, { partition: 'guest', ticks: 3 }],
-      [{ partition: 'server', ticks: 5 }, { partition: 'server', ticks: 3 }],
+      [
+        { partition: 'tau0', ticks: 1 },
+        { partition: 'client', ticks: 4 },
+        { partition: 'guest', ticks: 3 },
+      ],
+      [
+        { partition: 'server', ticks: 5 },
+        { partition: 'server', ticks: 3 },
+      ],
     ],
     [
-      [{ partition: 'client', ticks: 2 }, { partition: 'guest', ticks: 2 }, { partition: 'tau0', ticks: 1 }, { partition: 'client', ticks: 1 }],
-      [{ partition: 'server', ticks: 2 }, { partition: 'server', ticks: 2 }, { partition: 'server', ticks: 2 }],
+      [
+        { partition: 'client', ticks: 2 },
+        { partition: 'guest', ticks: 2 },
+        { partition: 'tau0', ticks: 1 },
+        { partition: 'client', ticks: 1 },
+      ],
+      [
+        { partition: 'server', ticks: 2 },
+        { partition: 'server', ticks: 2 },
+        { partition: 'server', ticks: 2 },
+      ],
     ],
   ],
 };

@@ -24,8 +24,14 @@ export const description: PolicyDescription = {
   ],
   majorFrames: [
     [
-      [{ partition: 'alice', ticks: 2 }, { partition: 'bob', ticks: 2 }],
-      [{ partition: 'carol', ticks: 2 }, { partition: 'carol', ticks: 2 }],
+      [
+        { partition: 'alice', ticks: 2 },
+        { partition: 'bob', ticks: 2 },
+      ],
+      [
+        { partition: 'carol', ticks: 2 },
+        { partition: 'carol', ticks: 2 },
+      ],
     ],
   ],
 };

@@ -14,6 +14,9 @@ export interface RuleInfo {
 export interface ScenarioInfo {
   readonly name: string;
   readonly title: string;
+  readonly description: string;
+  /** ASCII drawing, one entry a line. */
+  readonly diagram: readonly string[];
   /** Absolute path of the policy file. */
   readonly policyFile: string;
   readonly software: readonly ScenarioSoftware[];

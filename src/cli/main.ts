@@ -1,6 +1,4 @@
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
-import { readFileLimited } from '../host/files.ts';
 import { choosePaint } from '../host/terminal.ts';
 import { escapeLine } from '../trace/escape.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -12,16 +10,9 @@ import { installInterrupt } from './interrupt.ts';
 import { usageError } from './messages.ts';
 import { suggestion } from './nearest.ts';
 import { parseArguments } from './options.ts';
+import { readVersion } from './version.ts';
 
 const DEFAULT_COLUMNS = 100;
-
-/** Version of the package. */
-export function readVersion(): string {
-  const bytes = readFileLimited(fileURLToPath(new URL('../../package.json', import.meta.url)));
-  if (!bytes.ok) return 'unknown';
-  const manifest = JSON.parse(new TextDecoder().decode(bytes.value)) as { readonly version?: string };
-  return manifest.version ?? 'unknown';
-}
 
 function createEnvironment(catalogueUrl: string, noColor: boolean): Environment {
   const stderr = (text: string): void => {

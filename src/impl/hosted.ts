@@ -7,7 +7,7 @@ export interface SoftwareInput {
   /** Value that the last operation read (read, rdtsc), as unsigned halves; 0 otherwise. */
   readonly low: number;
   readonly high: number;
-  /** Vectors injected since the last operation, oldest first. */
+  /** Vectors injected since the last operation, oldest first; the latest 16. */
   readonly vectors: readonly number[];
 }
 

@@ -38,6 +38,8 @@ export interface SystemObserver {
 const EXIT_INTERRUPT_ERROR_CODE = vmcsWord('EXIT_INTERRUPT_ERROR_CODE');
 const PIN_ACTIVATE_TIMER = 1 << 6;
 const PIN_EXTERNAL_INTERRUPT = 1 << 0;
+/** Vectors remembered for software that does not get to its next operation; older ones are forgotten. */
+const MAX_VECTORS = 16;
 /** Actions that a CPU takes at most when an interleaving gives it precedence, before it reaches a point itself. */
 const FORCED_ACTIONS = 64;
 
@@ -301,6 +303,7 @@ export class System {
     const rip = guestRip(cpu);
     if ((cpu.vmread(Vmcs.csSelector) & 3) !== 0) cpu.vmwrite(Vmcs.csSelector, cpu.vmread(Vmcs.csSelector) & ~3);
     const operation = fetchOperation(hosted, rip, this.kernel.tables.subjects[subject]!.entryPoint);
+    this.memory.beginStep();
     const exit = executeOperation(this.memory, cpu, hosted, operation, this.#ops);
     if (exit === undefined) hosted.retiredCount += 1;
     this.observer.onOperation?.(cpu, subject, hosted, exit);
@@ -383,7 +386,7 @@ export class System {
     const info = cpu.vmread(Vmcs.entryInterruptInfo);
     if ((info & INJECT_EXTERNAL_INTERRUPT) !== 0) {
       const hosted = this.hosted[subject]!;
-      hosted.vectors = [...hosted.vectors, info & 0xff];
+      hosted.vectors = [...hosted.vectors.slice(-MAX_VECTORS + 1), info & 0xff];
       cpu.vmwrite(Vmcs.entryInterruptInfo, info & 0x7fff_ffff);
       cpu.vmwrite(Vmcs.activity, Activity.active);
     }

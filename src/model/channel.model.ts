@@ -127,7 +127,7 @@ export function createChannel(config: ChannelConfig): ModelInstance<ChannelState
 export function createHostileChannel(config: ChannelConfig): ModelInstance<ChannelState, ChannelEvent> {
   const schema = channelSchema(config);
   const { machine, definition } = createHostileWriter(config, schema);
-  const header = schema.root.fields['header'];
+  const header = schema.root.fields.header;
   const alphabet = HEADER_FIELDS.flatMap((type): ChannelEvent[] => {
     const field = header?.kind === 'record' ? header.fields[type] : undefined;
     const largest = field?.kind === 'int' ? field.max : 1;
@@ -162,6 +162,7 @@ export const channelModel: Model = {
     {
       name: '2 elements, 4 writes, 1 epoch',
       exhaustive: true,
+      states: 1553,
       create: () =>
         eraseInstance(
           createChannel({
@@ -176,6 +177,7 @@ export const channelModel: Model = {
     {
       name: '2 elements, 3 writes, 3 epochs, two protocols',
       exhaustive: true,
+      states: 126595,
       create: () =>
         eraseInstance(
           createChannel({
@@ -190,6 +192,7 @@ export const channelModel: Model = {
     {
       name: '2 elements, 3 writes, 3 epochs, two protocols, reader adopts the first epoch',
       exhaustive: true,
+      states: 100886,
       create: () =>
         eraseInstance(
           createChannel({
@@ -204,6 +207,7 @@ export const channelModel: Model = {
     {
       name: '1 element, 2 writes, hostile writer',
       exhaustive: true,
+      states: 37440,
       create: () =>
         eraseInstance(
           createHostileChannel({

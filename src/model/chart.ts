@@ -60,18 +60,21 @@ function initialLeaf(node: AnyStateNode): AnyStateNode {
   return initialLeaf(defined(initial.target[0], `initial state of '${pathOf(node)}'`));
 }
 
-function readGuard(node: AnyStateNode, guard: unknown): GuardExpression {
+/** Guard of a transition by names; throws InvariantError for an inline one. */
+export function readGuard(node: AnyStateNode, guard: unknown): GuardExpression {
   if (typeof guard === 'string') return { kind: 'name', name: guard };
   if (typeof guard === 'function') {
     const kind = guard.name;
-    if (!('check' in guard && 'guards' in guard && Array.isArray(guard.guards))) unsupported(node, 'inline guard');
+    if (!('check' in guard)) unsupported(node, 'inline guard');
     if (kind !== 'not' && kind !== 'and' && kind !== 'or') unsupported(node, `guard combinator '${kind}'`);
+    if (!('guards' in guard && Array.isArray(guard.guards))) unsupported(node, `guard combinator '${kind}'`);
     return { kind, of: guard.guards.map(inner => readGuard(node, inner)) };
   }
   return { kind: 'name', name: readNamed(node, guard, 'guard') };
 }
 
-function readNamed(node: AnyStateNode, value: unknown, what: string): string {
+/** Name of a guard or action; throws InvariantError for an inline one and for parameters. */
+export function readNamed(node: AnyStateNode, value: unknown, what: string): string {
   if (typeof value === 'string') return value;
   if (typeof value !== 'object' || value === null || !('type' in value)) unsupported(node, `inline ${what}`);
   if ('params' in value && value.params !== undefined) unsupported(node, `${what} parameters`);

@@ -72,8 +72,8 @@ function byPlace(parties: FlowParties): (a: FlowEdge, b: FlowEdge) => number {
 function indexPairs(edges: readonly FlowEdge[]): Map<string, Map<string, FlowEdge[]>> {
   const result = new Map<string, Map<string, FlowEdge[]>>();
   for (const edge of edges) {
-    let row = result.get(edge.from);
-    if (!row) result.set(edge.from, (row = new Map()));
+    const row = result.get(edge.from) ?? new Map<string, FlowEdge[]>();
+    result.set(edge.from, row);
     const cell = row.get(edge.to);
     if (cell) cell.push(edge);
     else row.set(edge.to, [edge]);

@@ -23,7 +23,8 @@ export function flowsToDot(graph: FlowGraph, options: RenderOptions = {}): strin
     .filter(node => ids.has(node.id))
     .map(node => `  ${ids.get(node.id)!} [label=${dotString(node.name)}, shape=${DOT_SHAPES[node.kind]}];`);
   const lines = edges.map(
-    edge => `  ${ids.get(edge.from)!} -> ${ids.get(edge.to)!} [label=${dotString(caption(edge))}, style=${DOT_STYLES[edge.kind]}];`,
+    edge =>
+      `  ${ids.get(edge.from)!} -> ${ids.get(edge.to)!} [label=${dotString(caption(edge))}, style=${DOT_STYLES[edge.kind]}];`,
   );
   return ['digraph flows {', '  rankdir=LR;', ...nodes, ...lines, '}', ''].join('\n');
 }
@@ -44,9 +45,12 @@ function dotString(text: string): string {
 /** The graph as a Mermaid flowchart; every character of a name that is not plain is a character entity. */
 export function flowsToMermaid(graph: FlowGraph, options: RenderOptions = {}): string {
   const { edges, ids } = selection(graph, options);
-  const nodes = graph.nodes.filter(node => ids.has(node.id)).map(node => `  ${ids.get(node.id)!}${mermaidNode(node.kind, mermaidText(node.name))}`);
+  const nodes = graph.nodes
+    .filter(node => ids.has(node.id))
+    .map(node => `  ${ids.get(node.id)!}${mermaidNode(node.kind, mermaidText(node.name))}`);
   const lines = edges.map(
-    edge => `  ${ids.get(edge.from)!} ${edge.kind === 'data' ? '-->' : '-.->'}|"${mermaidText(caption(edge))}"| ${ids.get(edge.to)!}`,
+    edge =>
+      `  ${ids.get(edge.from)!} ${edge.kind === 'data' ? '-->' : '-.->'}|"${mermaidText(caption(edge))}"| ${ids.get(edge.to)!}`,
   );
   return ['flowchart LR', ...nodes, ...lines, ''].join('\n');
 }
@@ -63,32 +67,60 @@ function mermaidText(text: string): string {
 /** A table for a terminal: one row per edge, sorted as in the graph, with the policy lines that grant it. */
 export function flowsToText(graph: FlowGraph, options: RenderOptions = {}): string {
   const { edges } = selection(graph, options);
-  const rows = edges.map(edge => [edge.from, edge.to, edge.kind, edge.mechanism, edge.via, edge.lines.join(','), edge.detail]);
+  const rows = edges.map(edge => [
+    edge.from,
+    edge.to,
+    edge.kind,
+    edge.mechanism,
+    edge.via,
+    lineList(edge.lines),
+    edge.detail,
+  ]);
   const notes = graph.notes.map(
-    note => `note: ${note.subjects.map(printable).join(', ')} ${note.detail}${note.lines.length === 0 ? '' : ` (${lineList(note.lines)})`}`,
+    note =>
+      `note: ${note.subjects.map(printable).join(', ')} ${note.detail}${note.lines.length === 0 ? '' : ` (policy lines ${lineList(note.lines)})`}`,
   );
   return [...table(['FROM', 'TO', 'KIND', 'MECHANISM', 'VIA', 'LINES', 'DETAIL'], rows), ...notes, ''].join('\n');
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const cells = [head, ...rows.map(row => row.map(printable))];
-  const widths = head.map((_, column) => Math.min(48, cells.reduce((width, row) => Math.max(width, row[column]!.length), 0)));
-  return cells.map(row => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
+  const widths = head.map((_, column) =>
+    Math.min(
+      48,
+      cells.reduce((width, row) => Math.max(width, row[column]!.length), 0),
+    ),
+  );
+  return cells.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
-/** At most eight lines, then how many more. */
+/** Lines as ranges, at most eight of them, then how many lines more. */
 function lineList(lines: readonly number[]): string {
-  const shown = lines.slice(0, 8).join(', ');
-  const prefix = lines.length === 1 ? 'line' : 'lines';
-  return lines.length > 8 ? `${prefix} ${shown} and ${lines.length - 8} more` : `${prefix} ${shown}`;
+  const ranges: [number, number][] = [];
+  for (const line of lines) {
+    const last = ranges.at(-1);
+    if (last && line === last[1] + 1) last[1] = line;
+    else ranges.push([line, line]);
+  }
+  const shown = ranges.slice(0, 8).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+  const rest = ranges.slice(8).reduce((sum, [first, last]) => sum + last - first + 1, 0);
+  return `${shown.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`;
 }
 
 function caption(edge: FlowEdge): string {
-  return `${edge.mechanism} ${edge.via}${edge.lines.length === 0 ? '' : ` (${lineList(edge.lines)})`}`;
+  return `${edge.mechanism} ${edge.via}${edge.lines.length === 0 ? '' : ` (policy lines ${lineList(edge.lines)})`}`;
 }
 
 /** Edges of the wanted kinds, and a plain identifier for each node they touch and for every subject. */
-function selection(graph: FlowGraph, options: RenderOptions): { edges: readonly FlowEdge[]; ids: ReadonlyMap<string, string> } {
+function selection(
+  graph: FlowGraph,
+  options: RenderOptions,
+): { edges: readonly FlowEdge[]; ids: ReadonlyMap<string, string> } {
   const kinds = new Set(options.kinds ?? DEFAULT_KINDS);
   const edges = graph.edges.filter(edge => kinds.has(edge.kind));
   const touched = new Set(edges.flatMap(edge => [edge.from, edge.to]));

@@ -1,5 +1,6 @@
 import { channelModel } from './channel.model.ts';
+import { logProxyModel } from './log-proxy.model.ts';
 import type { Model } from './model.ts';
 
 /** All models, in the order in which `list models` shows them. */
-export const MODELS: readonly Model[] = [channelModel];
+export const MODELS: readonly Model[] = [channelModel, logProxyModel];

@@ -46,6 +46,8 @@ export interface ModelConfiguration {
   readonly name: string;
   /** True if the reachable space is finite and small enough to enumerate in a test. */
   readonly exhaustive: boolean;
+  /** Reachable states (modes of all parties and shared state), if exhaustive: a number that changes when the model does. */
+  readonly states?: number;
   create(): ModelInstance;
 }
 

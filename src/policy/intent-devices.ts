@@ -1,8 +1,9 @@
 import type { LogicalDevice, PhysicalDevice, Subject } from './document.ts';
-import type { Finding } from './finding.ts';
-import type { IntentFacts, Judgement } from './intent-facts.ts';
-import { finding, hasOnlyConfiguration, quoted, unexplained } from './intent-facts.ts';
+import type { IntentFacts, IntentFinding, Judgement } from './intent-facts.ts';
+import { finding, hasOnlyConfiguration, unexplained } from './intent-facts.ts';
 import type { ExplanationRule } from './intent-rules.ts';
+import type { Sentence } from './intent-text.ts';
+import { quoted, say } from './intent-text.ts';
 
 /** A device as the kernel (no subject) or a subject uses it. */
 interface Assignment {
@@ -36,9 +37,9 @@ function judgeAssignment(
   assignment: Assignment,
   index: number,
 ): Judgement {
-  const findings: Finding[] = [];
+  const findings: IntentFinding[] = [];
   let rule: ExplanationRule = 'sole-device';
-  let text = 'no other subject uses it';
+  let text = say`no other subject uses it`;
   all.forEach((other, place) => {
     if (place === index || sameUser(facts, assignment, other)) return;
     const verdict = clashOf(facts, assignment, other);
@@ -50,9 +51,16 @@ function judgeAssignment(
   return { explained: [explanation(assignment, rule, text)], findings };
 }
 
-function explanation({ subject, logical, physical }: Assignment, rule: ExplanationRule, text: string) {
+function explanation({ subject, logical, physical }: Assignment, rule: ExplanationRule, text: Sentence) {
   const names = { holder: subject?.name ?? 'kernel', logical: logical.logical, resource: physical.name };
-  return { rule, inferred: true as const, ...names, line: logical.at.line, resourceLine: physical.at.line, text };
+  return {
+    rule,
+    inferred: true as const,
+    ...names,
+    line: logical.at.line,
+    resourceLine: physical.at.line,
+    text: text.text,
+  };
 }
 
 function sameUser(facts: IntentFacts, a: Assignment, b: Assignment): boolean {
@@ -60,37 +68,41 @@ function sameUser(facts: IntentFacts, a: Assignment, b: Assignment): boolean {
   return facts.familyOf(a.subject.name) === facts.familyOf(b.subject.name);
 }
 
-function userOf({ subject, logical }: Assignment): string {
-  return `${subject ? `subject ${quoted(subject.name)}` : 'the kernel'} (line ${logical.at.line})`;
+function userOf({ subject, logical }: Assignment): Sentence {
+  return say`${subject ? `subject ${quoted(subject.name)}` : 'the kernel'} (${logical.at})`;
 }
 
 function clashOf(
   facts: IntentFacts,
   later: Assignment,
   earlier: Assignment,
-): Finding | { rule: ExplanationRule; text: string } | undefined {
-  const both = `${userOf(later)} and ${userOf(earlier)}`;
+): IntentFinding | { rule: ExplanationRule; text: Sentence } | undefined {
+  const both = say`${userOf(later)} and ${userOf(earlier)}`;
   const at = later.logical.at;
   const { physical } = later;
   if (physical === earlier.physical) {
     if (!earlier.subject) return kernelDevice(facts, later, earlier);
     if (isDeviceManager(facts, later, earlier) || isDeviceManager(facts, earlier, later)) {
-      return { rule: 'device-manager', text: `configuration space and function are split between ${both}` };
+      return { rule: 'device-manager', text: say`configuration space and function are split between ${both}` };
     }
-    const message = `device ${quoted(physical.name)} (line ${physical.at.line}) is assigned to ${both}`;
+    const message = say`device ${quoted(physical.name)} (${physical.at}) is assigned to ${both}`;
     return finding('INTENT-DEVICE-SHARED', at, message);
   }
   const ports = commonPorts(later, earlier);
-  if (ports !== undefined) return finding('INTENT-IO-PORT-SHARED', at, `${both} may access I/O ports ${ports}`);
+  if (ports !== undefined) return finding('INTENT-IO-PORT-SHARED', at, say`${both} may access I/O ports ${ports}`);
   if (!earlier.subject) return undefined;
-  const pair = `${quoted(physical.name)} (line ${physical.at.line}) and ${quoted(earlier.physical.name)} (line ${earlier.physical.at.line})`;
+  const pair = say`${quoted(physical.name)} (${physical.at}) and ${quoted(earlier.physical.name)} (${earlier.physical.at})`;
   if (sameSlot(physical, earlier.physical)) {
-    return finding('INTENT-MULTIFUNCTION-SHARED', at, `${pair} are functions of one PCI device and belong to ${both}`);
+    return finding(
+      'INTENT-MULTIFUNCTION-SHARED',
+      at,
+      say`${pair} are functions of one PCI device and belong to ${both}`,
+    );
   }
   if (hasOnlyConfiguration(later.logical) || hasOnlyConfiguration(earlier.logical)) return undefined;
   if (physical.pci?.iommuGroup !== undefined && physical.pci.iommuGroup === earlier.physical.pci?.iommuGroup) {
     const group = physical.pci.iommuGroup;
-    return finding('INTENT-IOMMU-GROUP', at, `${pair} are in IOMMU group ${group} and belong to ${both}`);
+    return finding('INTENT-IOMMU-GROUP', at, say`${pair} are in IOMMU group ${group} and belong to ${both}`);
   }
   return undefined;
 }
@@ -99,12 +111,12 @@ function kernelDevice(
   facts: IntentFacts,
   later: Assignment,
   kernel: Assignment,
-): Finding | { rule: ExplanationRule; text: string } {
+): IntentFinding | { rule: ExplanationRule; text: Sentence } {
   const { physical } = later;
   if (facts.document.platform.kernelDiagnostics?.device?.physical === physical.name) {
-    return { rule: 'kernel-diagnostics', text: `debug console of the kernel too (line ${kernel.logical.at.line})` };
+    return { rule: 'kernel-diagnostics', text: say`debug console of the kernel too (${kernel.logical.at})` };
   }
-  const message = `device ${quoted(physical.name)} (line ${physical.at.line}) is assigned to ${userOf(later)}, but the kernel uses it (line ${kernel.logical.at.line})`;
+  const message = say`device ${quoted(physical.name)} (${physical.at}) is assigned to ${userOf(later)}, but the kernel uses it (${kernel.logical.at})`;
   return finding('INTENT-KERNEL-DEVICE', later.logical.at, message);
 }
 
@@ -117,11 +129,11 @@ function isDeviceManager(facts: IntentFacts, manager: Assignment, driver: Assign
   return a !== undefined && b !== undefined && a.group === b.group && configOnly && disjoint;
 }
 
-function commonPorts(a: Assignment, b: Assignment): string | undefined {
+function commonPorts(a: Assignment, b: Assignment): Sentence | undefined {
   for (const left of portsOf(a)) {
     for (const right of portsOf(b)) {
       if (left.start > right.end || right.start > left.end) continue;
-      return `0x${Math.max(left.start, right.start).toString(16)}..0x${Math.min(left.end, right.end).toString(16)} (lines ${left.at.line}, ${right.at.line})`;
+      return say`0x${Math.max(left.start, right.start).toString(16)}..0x${Math.min(left.end, right.end).toString(16)} (${left.at}, ${right.at})`;
     }
   }
   return undefined;

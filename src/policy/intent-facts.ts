@@ -1,4 +1,3 @@
-import { printable } from '../units/printable.ts';
 import type {
   DeviceDomain,
   LogicalDevice,
@@ -12,6 +11,7 @@ import type {
 import type { Finding } from './finding.ts';
 import type { ExplanationRule, IntentCode } from './intent-rules.ts';
 import { INTENT_FINDINGS } from './intent-rules.ts';
+import type { Sentence } from './intent-text.ts';
 
 /** Why one mapping or assignment is taken to be meant; always inferred, never stated by a format B policy. */
 export interface Explanation {
@@ -30,10 +30,17 @@ export interface Explanation {
   readonly text: string;
 }
 
+/** A finding about sharing, with the lines that it mentions besides its own. */
+export interface IntentFinding extends Finding {
+  readonly code: IntentCode;
+  /** 1-based policy lines of the region and of other mappings, in order of mention. */
+  readonly relatedLines: readonly number[];
+}
+
 /** What judging one mapping gives: one explanation, or findings. */
 export interface Judgement {
   readonly explained: readonly Explanation[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly IntentFinding[];
 }
 
 /** A memory mapping together with who holds it and what it names. */
@@ -54,6 +61,9 @@ export interface IntentFacts {
   readonly held: readonly HeldMapping[];
   readonly heldByRegion: ReadonlyMap<string, readonly HeldMapping[]>;
   readonly seats: ReadonlyMap<string, { readonly partition: number; readonly group: number }>;
+  /** Event name to the families that trigger it, and to those that receive it. */
+  readonly eventSources: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly eventTargets: ReadonlyMap<string, ReadonlySet<string>>;
   familyOf(subject: string): string;
   ownersOfDomain(domain: DeviceDomain): readonly Subject[];
 }
@@ -68,6 +78,17 @@ export function intentFacts(document: PolicyDocument): IntentFacts {
     }),
   );
   const family = new Map([...subjects.values()].map(subject => [subject.name, originOf(subject, subjects)]));
+  const familyOf = (subject: string): string => family.get(subject) ?? subject;
+  const users = (eventsOf: (subject: Subject) => readonly { readonly physical: string }[]) => {
+    const result = new Map<string, Set<string>>();
+    for (const subject of subjects.values()) {
+      for (const { physical } of eventsOf(subject)) {
+        const names = result.get(physical) ?? new Set<string>();
+        result.set(physical, names.add(familyOf(subject.name)));
+      }
+    }
+    return result;
+  };
   return {
     document,
     regions,
@@ -77,7 +98,9 @@ export function intentFacts(document: PolicyDocument): IntentFacts {
     held,
     heldByRegion: groupBy(held, entry => entry.region.name),
     seats: seatsOf(document),
-    familyOf: subject => family.get(subject) ?? subject,
+    eventSources: users(subject => subject.sourceGroups.flatMap(group => group.events)),
+    eventTargets: users(subject => subject.targetEvents),
+    familyOf,
     ownersOfDomain: domain => {
       const devices = new Set(domain.devices.map(device => device.physical));
       return [...subjects.values()].filter(subject => subject.devices.some(device => devices.has(device.physical)));
@@ -97,23 +120,19 @@ export function hasOnlyConfiguration(device: LogicalDevice): boolean {
   return memoryOnly && device.memory.every(mapping => mapping.physical === 'mmconf');
 }
 
-/** `'name'`, with characters that could forge output escaped. */
-export function quoted(name: string): string {
-  return `'${printable(name)}'`;
-}
-
-export function finding(code: IntentCode, at: SourcePosition, message: string): Finding {
+export function finding(code: IntentCode, at: SourcePosition, sentence: Sentence): IntentFinding {
   const { severity, hint } = INTENT_FINDINGS[code];
-  return { code, severity, message, line: at.line, column: at.column, hint };
+  const related = [...new Set(sentence.lines)].filter(line => line !== at.line);
+  return { code, severity, message: sentence.text, line: at.line, column: at.column, hint, relatedLines: related };
 }
 
-export function explainedBy(rule: ExplanationRule, { holder, mapping, region }: HeldMapping, text: string): Judgement {
+export function explainedBy(rule: ExplanationRule, { holder, mapping, region }: HeldMapping, why: Sentence): Judgement {
   const place = { line: mapping.at.line, resourceLine: region.at.line };
   const names = { holder: holder.name, logical: mapping.logical, resource: region.name };
-  return { explained: [{ rule, inferred: true, ...names, ...place, text }], findings: [] };
+  return { explained: [{ rule, inferred: true, ...names, ...place, text: why.text }], findings: [] };
 }
 
-export function unexplained(...findings: readonly Finding[]): Judgement {
+export function unexplained(...findings: readonly IntentFinding[]): Judgement {
   return { explained: [], findings };
 }
 

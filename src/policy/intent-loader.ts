@@ -1,7 +1,7 @@
 import type { MemoryMapping, MemoryType, Subject } from './document.ts';
-import type { Finding } from './finding.ts';
-import type { HeldMapping, IntentFacts } from './intent-facts.ts';
-import { finding, ownerOf, quoted } from './intent-facts.ts';
+import type { HeldMapping, IntentFacts, IntentFinding } from './intent-facts.ts';
+import { finding, ownerOf } from './intent-facts.ts';
+import { quoted, say } from './intent-text.ts';
 
 /** Types that the toolchain never maps into a loader. */
 const NOT_LOADED: ReadonlySet<MemoryType> = new Set(['subject_state', 'subject_timed_event', 'subject_interrupts']);
@@ -104,7 +104,7 @@ export function loaderRole(loaders: readonly Loader[], { mapping }: HeldMapping)
 }
 
 /** Mappings of a loadee that its loader lacks: harmless for isolation, but the loader cannot set them up. */
-export function incompleteLoaders(facts: IntentFacts, loaders: readonly Loader[]): Finding[] {
+export function incompleteLoaders(facts: IntentFacts, loaders: readonly Loader[]): IntentFinding[] {
   return loaders.flatMap(({ loader, loadee, mirrored }) => {
     const present = new Set([...mirrored.values()].filter(part => part.role === 'mirror').map(part => part.loadee));
     return loadedMappings(facts, loadee)
@@ -113,7 +113,7 @@ export function incompleteLoaders(facts: IntentFacts, loaders: readonly Loader[]
         finding(
           'INTENT-LOADER-INCOMPLETE',
           mapping.at,
-          `${quoted(loadee.name)} maps ${quoted(mapping.physical)} as ${quoted(mapping.logical)} (line ${mapping.at.line}), which its loader ${quoted(loader.name)} (line ${loader.at.line}) does not map`,
+          say`${quoted(loadee.name)} maps ${quoted(mapping.physical)} as ${quoted(mapping.logical)} (${mapping.at}), which its loader ${quoted(loader.name)} (${loader.at}) does not map`,
         ),
       );
   });

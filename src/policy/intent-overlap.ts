@@ -1,8 +1,9 @@
 import type { SourcePosition } from './document.ts';
-import type { Finding } from './finding.ts';
-import type { IntentFacts } from './intent-facts.ts';
-import { finding, ownerOf, quoted } from './intent-facts.ts';
+import type { IntentFacts, IntentFinding } from './intent-facts.ts';
+import { finding, ownerOf } from './intent-facts.ts';
 import { isKernelMemory } from './intent-memory.ts';
+import type { Sentence } from './intent-text.ts';
+import { listOf, quoted, say } from './intent-text.ts';
 
 interface Extent {
   readonly name: string;
@@ -13,14 +14,14 @@ interface Extent {
   /** Families, `kernel`, owners: who may touch these bytes. */
   readonly users: ReadonlySet<string>;
   /** Where the users say so. */
-  readonly places: readonly string[];
+  readonly places: readonly Sentence[];
 }
 
 /** Differently named regions or device memories that share physical bytes and have different users. */
-export function findOverlaps(facts: IntentFacts): Finding[] {
+export function findOverlaps(facts: IntentFacts): IntentFinding[] {
   const extents = [...regionExtents(facts), ...deviceExtents(facts)].filter(extent => extent.end > extent.start);
   extents.sort((a, b) => a.start - b.start || a.at.line - b.at.line);
-  const findings: Finding[] = [];
+  const findings: IntentFinding[] = [];
   let active: Extent[] = [];
   for (const extent of extents) {
     active = active.filter(other => other.end > extent.start);
@@ -35,24 +36,24 @@ function haveDifferentUsers(a: Extent, b: Extent): boolean {
   return a.users.size > 0 && b.users.size > 0 && new Set([...a.users, ...b.users]).size > 1;
 }
 
-function overlap(a: Extent, b: Extent): Finding {
+function overlap(a: Extent, b: Extent): IntentFinding {
   const [later, earlier] = a.at.line >= b.at.line ? [a, b] : [b, a];
-  const describe = ({ name, at, places }: Extent): string =>
-    `${quoted(name)} (line ${at.line}${places.length === 0 ? '' : `, mapped by ${places.join(', ')}`})`;
+  const describe = ({ name, at, places }: Extent): Sentence =>
+    say`${quoted(name)} (${at}${places.length === 0 ? '' : say`, mapped by ${listOf(places)}`})`;
   const start = `0x${Math.max(a.start, b.start).toString(16)}`;
   return finding(
     'INTENT-OVERLAP',
     later.at,
-    `${describe(later)} and ${describe(earlier)} share physical memory from ${start}`,
+    say`${describe(later)} and ${describe(earlier)} share physical memory from ${start}`,
   );
 }
 
 function regionExtents(facts: IntentFacts): Extent[] {
-  const domainUsers = new Map<string, { user: string; place: string }[]>();
+  const domainUsers = new Map<string, { user: string; place: Sentence }[]>();
   for (const domain of facts.document.deviceDomains) {
     const owners = facts.ownersOfDomain(domain);
     for (const mapping of domain.memory) {
-      const place = `domain ${quoted(domain.name)} (line ${mapping.at.line})`;
+      const place = say`domain ${quoted(domain.name)} (${mapping.at})`;
       const entries = owners.map(owner => ({ user: `subject ${facts.familyOf(owner.name)}`, place }));
       domainUsers.set(mapping.physical, [...(domainUsers.get(mapping.physical) ?? []), ...entries]);
     }
@@ -67,35 +68,35 @@ function regionExtents(facts: IntentFacts): Extent[] {
     const owner = ownerOf(region);
     if (owner !== undefined && facts.subjects.has(owner)) users.add(`subject ${facts.familyOf(owner)}`);
     if (isKernelMemory(region.type)) users.add('kernel');
-    const places = held.map(entry => `${quoted(entry.holder.name)} (line ${entry.mapping.at.line})`);
+    const places = held.map(entry => say`${quoted(entry.holder.name)} (${entry.mapping.at})`);
     return {
       name: region.name,
       at: region.at,
       start: region.physicalAddress,
       end: region.physicalAddress + region.sizeBytes,
       users,
-      places: [...new Set([...places, ...byDomain.map(entry => entry.place)])],
+      places: [...places, ...distinctPlaces(byDomain.map(entry => entry.place))],
     };
   });
 }
 
 function deviceExtents(facts: IntentFacts): Extent[] {
-  const users = new Map<string, { user: string; place: string }[]>();
-  const add = (device: string, memory: string, user: string, place: string): void => {
+  const users = new Map<string, { user: string; place: Sentence }[]>();
+  const add = (device: string, memory: string, user: string, place: Sentence): void => {
     const key = JSON.stringify([device, memory]);
     users.set(key, [...(users.get(key) ?? []), { user, place }]);
   };
   for (const subject of facts.subjects.values()) {
     for (const device of subject.devices) {
       for (const mapping of device.memory) {
-        const place = `${quoted(subject.name)} (line ${mapping.at.line})`;
+        const place = say`${quoted(subject.name)} (${mapping.at})`;
         add(device.physical, mapping.physical, `subject ${facts.familyOf(subject.name)}`, place);
       }
     }
   }
   for (const device of facts.document.kernel.devices) {
     for (const mapping of device.memory) {
-      add(device.physical, mapping.physical, 'kernel', `the kernel (line ${mapping.at.line})`);
+      add(device.physical, mapping.physical, 'kernel', say`the kernel (${mapping.at})`);
     }
   }
   return [...facts.devices.values()].flatMap(device =>
@@ -111,4 +112,9 @@ function deviceExtents(facts: IntentFacts): Extent[] {
       };
     }),
   );
+}
+
+/** A domain with several subjects is one place. */
+function distinctPlaces(places: readonly Sentence[]): Sentence[] {
+  return [...new Map(places.map(place => [place.text, place])).values()];
 }

@@ -1,10 +1,11 @@
 import type { MemoryRegion } from './document.ts';
-import type { Finding } from './finding.ts';
-import type { HeldMapping, IntentFacts, Judgement } from './intent-facts.ts';
-import { explainedBy, finding, groupBy, quoted, rights, unexplained } from './intent-facts.ts';
+import type { HeldMapping, IntentFacts, IntentFinding, Judgement } from './intent-facts.ts';
+import { explainedBy, finding, groupBy, rights, unexplained } from './intent-facts.ts';
 import type { Loader } from './intent-loader.ts';
 import { loaderRole } from './intent-loader.ts';
 import { judgeMapping, maps } from './intent-memory.ts';
+import type { Sentence } from './intent-text.ts';
+import { listOf, quoted, say } from './intent-text.ts';
 
 /** Judges all mappings of one unowned region together: a channel has one writer, everything else is a declared share. */
 export function judgeShared(facts: IntentFacts, loaders: readonly Loader[], all: readonly HeldMapping[]): Judgement[] {
@@ -21,19 +22,22 @@ function judgeShare(facts: IntentFacts, own: readonly HeldMapping[]): Judgement[
   const families = new Set(own.map(held => facts.familyOf(held.holder.name)));
   return own.map(held => {
     const others = own.filter(other => other !== held).map(userOf);
-    if (families.size > 1) return explainedBy('declared-share', held, `declared share with ${others.join(', ')}`);
+    if (families.size > 1) return explainedBy('declared-share', held, say`declared share with ${listOf(others)}`);
     return others.length > 0 && own.some(other => other.holder !== held.holder)
-      ? explainedBy('sibling', held, `shared with ${others.join(', ')}`)
-      : explainedBy('sole-user', held, 'no other subject maps it');
+      ? explainedBy('sibling', held, say`shared with ${listOf(others)}`)
+      : explainedBy('sole-user', held, say`no other subject maps it`);
   });
 }
 
-function userOf({ holder, mapping }: HeldMapping): string {
-  return `${quoted(holder.name)} (${rights(mapping)}, line ${mapping.at.line})`;
+function userOf({ holder, mapping }: HeldMapping): Sentence {
+  return say`${quoted(holder.name)} (${rights(mapping)}, ${mapping.at})`;
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** The toolchain gives a channel's event the channel's name: the writer triggers it, a reader receives it. */
 interface ChannelEvidence {
-  /** Families of subjects that trigger, or receive, the event that bears the channel's name. */
+  /** Families that trigger, or receive, that event. */
   readonly sources: ReadonlySet<string>;
   readonly targets: ReadonlySet<string>;
   /** Families that may write. */
@@ -45,25 +49,17 @@ function judgeChannel(facts: IntentFacts, region: MemoryRegion, own: readonly He
   const writers = [...byFamily]
     .filter(([, mappings]) => mappings.some(held => held.mapping.writable))
     .map(([family]) => family);
-  const evidence: ChannelEvidence = { ...channelEvents(facts, region.name), writers };
+  const evidence: ChannelEvidence = {
+    sources: facts.eventSources.get(region.name) ?? NOBODY,
+    targets: facts.eventTargets.get(region.name) ?? NOBODY,
+    writers,
+  };
   const meant = meantWriter(evidence, byFamily);
   const judgements = own.map(held => {
     const judged = judgeChannelMapping(facts, held, own, evidence, meant);
     return { ...judged, findings: [...judged.findings, ...executableChannel(held)] };
   });
   return own.length > 0 && writers.length === 0 ? [...judgements, unexplained(noWriter(region, own))] : judgements;
-}
-
-/** The toolchain gives a channel's event the channel's name; the writer triggers it and a reader receives it. */
-function channelEvents(facts: IntentFacts, channel: string) {
-  const sources = new Set<string>();
-  const targets = new Set<string>();
-  for (const subject of facts.subjects.values()) {
-    const family = facts.familyOf(subject.name);
-    if (subject.sourceGroups.some(group => group.events.some(event => event.physical === channel))) sources.add(family);
-    if (subject.targetEvents.some(event => event.physical === channel)) targets.add(family);
-  }
-  return { sources, targets };
 }
 
 /** The one family that is meant to write, undefined if the policy does not say. */
@@ -91,36 +87,36 @@ function judgeChannelMapping(
 ): Judgement {
   const family = facts.familyOf(held.holder.name);
   const others = own.filter(other => facts.familyOf(other.holder.name) !== family);
-  const counterparts = others
-    .filter(other => other.mapping.writable !== held.mapping.writable)
-    .map(userOf)
-    .join(', ');
-  if (!held.mapping.writable) return explainedBy('channel-reader', held, `reads from ${counterparts || 'nobody'}`);
+  const counterparts = listOf(
+    others.filter(other => other.mapping.writable !== held.mapping.writable).map(userOf),
+    'nobody',
+  );
+  if (!held.mapping.writable) return explainedBy('channel-reader', held, say`reads from ${counterparts}`);
   if (meant === family || (evidence.writers.length === 1 && (meant === undefined || !evidence.targets.has(family)))) {
-    return explainedBy('channel-writer', held, `writes to ${counterparts || 'nobody'}`);
+    return explainedBy('channel-writer', held, say`writes to ${counterparts}`);
   }
   const mappings = own.filter(other => facts.familyOf(other.holder.name) === family);
   const isReader = evidence.targets.has(family) || readsToo(mappings);
   const writers = others.filter(other => other.mapping.writable || facts.familyOf(other.holder.name) === meant);
-  const named = writers.map(userOf).join(', ');
   const known =
     meant === undefined ? 'which of them is meant to write is not stated' : `${quoted(meant)} is the writer`;
   const code = isReader ? 'INTENT-CHANNEL-READER-WRITES' : 'INTENT-SECOND-WRITER';
   const what = isReader ? 'but it is a reader of this channel' : 'but a channel has one writer';
-  const message = `${maps(held)}, ${what}${named === '' ? '' : `; ${named} maps it too`}: ${known}`;
+  const too = writers.length === 0 ? '' : say`; ${listOf(writers.map(userOf))} maps it too`;
+  const message = say`${maps(held)}, ${what}${too}: ${known}`;
   return unexplained(finding(code, held.mapping.at, message));
 }
 
-function executableChannel(held: HeldMapping): Finding[] {
+function executableChannel(held: HeldMapping): IntentFinding[] {
   return held.mapping.executable
-    ? [finding('INTENT-CHANNEL-EXECUTABLE', held.mapping.at, `${maps(held)}, executable`)]
+    ? [finding('INTENT-CHANNEL-EXECUTABLE', held.mapping.at, say`${maps(held)}, executable`)]
     : [];
 }
 
-function noWriter(region: MemoryRegion, own: readonly HeldMapping[]): Finding {
+function noWriter(region: MemoryRegion, own: readonly HeldMapping[]): IntentFinding {
   return finding(
     'INTENT-CHANNEL-NO-WRITER',
     region.at,
-    `channel ${quoted(region.name)} is only read, by ${own.map(userOf).join(', ')}`,
+    say`channel ${quoted(region.name)} is only read, by ${listOf(own.map(userOf))}`,
   );
 }

@@ -1,8 +1,7 @@
 import type { PolicyDocument } from './document.ts';
-import type { Finding } from './finding.ts';
 import { judgeDevices } from './intent-devices.ts';
 import { judgeDomains } from './intent-domains.ts';
-import type { Explanation } from './intent-facts.ts';
+import type { Explanation, IntentFinding } from './intent-facts.ts';
 import { groupBy, intentFacts } from './intent-facts.ts';
 import { findLoaders, incompleteLoaders } from './intent-loader.ts';
 import { judgedAlone, judgeMapping } from './intent-memory.ts';
@@ -13,9 +12,9 @@ import { judgeShared } from './intent-shares.ts';
 export interface InferredIntent {
   readonly explained: readonly Explanation[];
   /** Sharing that no rule explains; all of severity error, by line. */
-  readonly violations: readonly Finding[];
+  readonly violations: readonly IntentFinding[];
   /** Explained sharing that deserves a look; all of severity warning, by line. */
-  readonly warnings: readonly Finding[];
+  readonly warnings: readonly IntentFinding[];
   /** Mappings by subjects and device domains and device assignments that were judged. */
   readonly examined: number;
 }

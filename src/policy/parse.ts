@@ -46,9 +46,15 @@ export function parsePolicy(bytes: Uint8Array, options: ParseOptions = {}): Resu
   const format = otherFormat(xml.value);
   if (format.length > 0) return err(format);
   const { node, findings, foreign } = readByGrammar(xml.value, SYSTEM);
-  if (foreign.errorCount > 0) return err(foreign.all());
-  if (findings.errorCount > 0) return err(findings.all());
+  if (foreign.errorCount > 0) return err(inFileOrder(foreign.all()));
+  if (findings.errorCount > 0) return err(inFileOrder(findings.all()));
   return ok({ document: toDocument(node), findings: findings.all() });
+}
+
+/** Sorted by place; what concerns the whole file comes last. */
+function inFileOrder(findings: readonly Finding[]): Finding[] {
+  const line = (finding: Finding): number => finding.line || Number.POSITIVE_INFINITY;
+  return [...findings].sort((a, b) => line(a) - line(b) || a.column - b.column);
 }
 
 /** Findings when the file as a whole is something else than format B. */

@@ -1,5 +1,7 @@
 import type {
   DeviceDomain,
+  DeviceMemory,
+  KernelCpu,
   LogicalDevice,
   MemoryMapping,
   MemoryRegion,
@@ -31,6 +33,14 @@ export interface EventTarget {
   readonly event: TargetEvent;
 }
 
+/** Resources of one device by name. */
+export interface DeviceResources {
+  /** IRQ numbers of IRQs; an MSI that is a child of an IRQ has that IRQ's number. */
+  readonly irqs: ReadonlyMap<string, number>;
+  readonly memory: ReadonlyMap<string, DeviceMemory>;
+  readonly ports: ReadonlySet<string>;
+}
+
 /** A mapping together with who has it. */
 export interface OwnedMapping {
   readonly owner:
@@ -53,6 +63,12 @@ export interface PolicyIndex {
   readonly targets: ReadonlyMap<string, readonly EventTarget[]>;
   /** Every mapping of a memory region. */
   readonly mappings: readonly OwnedMapping[];
+  /** Resources of each physical device, by the device's name. */
+  readonly resources: ReadonlyMap<string, DeviceResources>;
+  /** Kernel memory section of each CPU. */
+  readonly kernelSections: ReadonlyMap<number, KernelCpu>;
+  /** Siblings of each subject that has some. */
+  readonly siblings: ReadonlyMap<string, readonly Subject[]>;
   /** CPUs that any major frame schedules, ascending. */
   readonly activeCpus: readonly number[];
 }
@@ -78,15 +94,20 @@ function buildIndex(document: PolicyDocument): PolicyIndex {
     subjects: byName(document.subjects),
     partitions: byName(document.scheduling.partitions),
     places: subjectPlaces(document),
-    sources: groupByPhysical(
+    sources: groupBy(
       document.subjects.flatMap(subject =>
         subject.sourceGroups.flatMap(group => group.events.map(event => ({ subject, group: group.name, event }))),
       ),
+      end => end.event.physical,
     ),
-    targets: groupByPhysical(
+    targets: groupBy(
       document.subjects.flatMap(subject => subject.targetEvents.map(event => ({ subject, event }))),
+      end => end.event.physical,
     ),
     mappings: ownedMappings(document),
+    resources: new Map(document.hardware.devices.map(device => [device.name, deviceResources(device)])),
+    kernelSections: new Map([...document.kernel.cpus].reverse().map(section => [section.id, section])),
+    siblings: groupBy(document.subjects, subject => subject.siblingOf),
     activeCpus: [...new Set(cpus)].sort((a, b) => a - b),
   };
 }
@@ -107,16 +128,26 @@ function subjectPlaces({ scheduling }: PolicyDocument): ReadonlyMap<string, Grou
   return places;
 }
 
-function groupByPhysical<T extends { readonly event: { readonly physical: string } }>(
-  ends: readonly T[],
-): ReadonlyMap<string, readonly T[]> {
+function groupBy<T>(nodes: readonly T[], keyOf: (node: T) => string | undefined): ReadonlyMap<string, readonly T[]> {
   const map = new Map<string, T[]>();
-  for (const end of ends) {
-    const list = map.get(end.event.physical);
-    if (list === undefined) map.set(end.event.physical, [end]);
-    else list.push(end);
+  for (const node of nodes) {
+    const key = keyOf(node);
+    if (key === undefined) continue;
+    const list = map.get(key);
+    if (list === undefined) map.set(key, [node]);
+    else list.push(node);
   }
   return map;
+}
+
+function deviceResources({ irqs, memory, ioPorts }: PhysicalDevice): DeviceResources {
+  return {
+    irqs: new Map(
+      irqs.flatMap(irq => [[irq.name, irq.number] as const, ...irq.msis.map(msi => [msi.name, irq.number] as const)]),
+    ),
+    memory: byName(memory),
+    ports: new Set(ioPorts.map(port => port.name)),
+  };
 }
 
 function ownedMappings(document: PolicyDocument): readonly OwnedMapping[] {
@@ -143,11 +174,6 @@ export function ownerName({ owner }: OwnedMapping): string {
     case 'domain':
       return `device domain '${owner.domain.name}'`;
   }
-}
-
-/** The subject whose page tables `subject` uses: itself, or its origin when it is a sibling. */
-export function originOf(index: PolicyIndex, subject: Subject): Subject {
-  return (subject.siblingOf === undefined ? undefined : index.subjects.get(subject.siblingOf)) ?? subject;
 }
 
 /** True when the subject runs on EPT, false when it is native (its address space is an IA-32e page table). */

@@ -22,8 +22,8 @@ interface XmlErrorRow {
   /** Start of the parser's message. */
   readonly starts: string;
   readonly code: string;
-  /** Which character the finding points at: the last one read, the last `<` or `&`, or the end of the file. */
-  readonly at: 'character' | 'tag' | 'reference' | 'end';
+  /** Which character the finding points at: the last one read, the first of a text, the last `<` or `&`, or the end. */
+  readonly at: 'character' | 'text' | 'tag' | 'reference' | 'end';
   readonly hint: string;
 }
 
@@ -88,7 +88,7 @@ const ROWS: readonly XmlErrorRow[] = [
   {
     starts: 'text data outside of root node',
     code: 'XML-OUTSIDE',
-    at: 'character',
+    at: 'text',
     hint: 'An XML file starts with < and nothing but comments follows its root element.',
   },
   {
@@ -118,15 +118,29 @@ const OTHER: XmlErrorRow = {
   hint: 'Make the file well-formed XML 1.0 (xmllint --noout shows the same place).',
 };
 
+const OPEN_REFERENCE: XmlErrorRow = {
+  starts: '',
+  code: 'XML-ENTITY',
+  at: 'reference',
+  hint: 'Write a literal ampersand as &amp;, and end references with a semicolon.',
+};
+
+const CUT_OFF: XmlErrorRow = {
+  starts: '',
+  code: 'XML-TRUNCATED',
+  at: 'end',
+  hint: 'The file ends before its first element is complete; was it cut off?',
+};
+
 /** Turns a message of the XML parser into a stable code, the exact place and the next thing to do. */
 export function classifyXmlError(message: string, place: XmlErrorPlace, starts: readonly number[]): XmlProblem {
-  const row = ROWS.find(candidate => message.startsWith(candidate.starts)) ?? OTHER;
+  const row = rowOf(message, place.source);
   const text = message.replace(/\.$/, '');
   const opened = place.tag === undefined ? '' : `; <${place.tag.name}> of line ${place.tag.at.line} is still open`;
   const duplicate = /^duplicate attribute: (.*)$/.exec(text)?.[1];
   const offset = duplicate === undefined ? errorOffset(row, place) : duplicateOffset(place, duplicate);
   const { line, column } = positionAt(starts, offset);
-  const found = row.at === 'character' ? describeCharacter(place.source, offset) : '';
+  const found = row.at === 'character' || row.at === 'text' ? describeCharacter(place.source, offset) : '';
   return {
     code: row.code,
     message: `${text}${found} at line ${line}, column ${column}${row.at === 'end' || row.code === 'XML-MISMATCH' ? opened : ''}`,
@@ -135,11 +149,29 @@ export function classifyXmlError(message: string, place: XmlErrorPlace, starts: 
   };
 }
 
+function rowOf(message: string, source: string): XmlErrorRow {
+  const row = ROWS.find(candidate => message.startsWith(candidate.starts)) ?? OTHER;
+  // A file that ends inside its first start tag has no root element either.
+  if (row.code === 'XML-EMPTY' && /\S/.test(source)) return CUT_OFF;
+  // A reference without its semicolon swallows the rest of the file.
+  return row.at === 'end' && opensReference(source) ? OPEN_REFERENCE : row;
+}
+
+/** True when no semicolon follows the last ampersand. */
+function opensReference(source: string): boolean {
+  const ampersand = source.lastIndexOf('&');
+  return ampersand >= 0 && !source.includes(';', ampersand);
+}
+
 function errorOffset(row: XmlErrorRow, { source, position }: XmlErrorPlace): number {
   const last = Math.max(0, Math.min(position, source.length) - 1);
   switch (row.at) {
     case 'end':
       return source.length;
+    case 'text': {
+      const start = source.lastIndexOf('>', last) + 1;
+      return start + Math.max(0, source.slice(start).search(/\S/));
+    }
     case 'tag':
       return Math.max(0, source.lastIndexOf('<', last));
     case 'reference':

@@ -1,4 +1,4 @@
-import { type SaxesAttributeNS, SaxesParser } from 'saxes';
+import { SaxesParser } from 'saxes';
 import { err, ok, type Result } from '../units/result.ts';
 import { attributeOffset } from './attribute-place.ts';
 import type { SourcePosition } from './document.ts';
@@ -73,6 +73,9 @@ class Refused extends Error {
   }
 }
 
+/** Places are computed from the consumed length, so the parser need not put them into its messages. */
+const PARSER_OPTIONS = { xmlns: false, position: false, defaultXMLVersion: '1.0', forceXMLVersion: true } as const;
+
 interface OpenElement {
   readonly name: string;
   readonly at: SourcePosition;
@@ -84,7 +87,7 @@ interface OpenElement {
 }
 
 function readTree(source: string, starts: readonly number[], limits: XmlLimits): XmlElement {
-  const parser = new SaxesParser({ xmlns: false, position: false, defaultXMLVersion: '1.0', forceXMLVersion: true });
+  const parser = new SaxesParser(PARSER_OPTIONS);
   const refuse = (code: string, offset: number, message: string, hint: string): never => {
     const at = positionAt(starts, Math.max(0, Math.min(offset, source.length)));
     throw new Refused({ code, severity: 'error', message, ...at, hint });
@@ -127,7 +130,7 @@ function readTree(source: string, starts: readonly number[], limits: XmlLimits):
       const hint = 'A format B policy is less than 12 levels deep.';
       refuse('XML-TOO-DEEP', offset, `elements are nested deeper than ${limits.maxDepth} levels`, hint);
     }
-    const attributes = plainAttributes(tag.attributes);
+    const attributes = tag.attributes;
     refuseNamespaces(tag.name, attributes, offset, source, refuse);
     const at = positionAt(starts, offset);
     open.push({ name: tag.name, at, offset, attributes, children: [], text: '', textOffset: -1 });
@@ -155,12 +158,6 @@ function readTree(source: string, starts: readonly number[], limits: XmlLimits):
   parser.write(source).close();
   if (root === undefined) return refuse('XML-EMPTY', 0, 'the file holds no element', 'Give a policy file in format B.');
   return root;
-}
-
-function plainAttributes(
-  attributes: Record<string, string> | Record<string, SaxesAttributeNS>,
-): Record<string, string> {
-  return attributes as Record<string, string>;
 }
 
 function refuseNamespaces(

@@ -29,7 +29,13 @@ export interface ReportedFlows {
   }[];
 }
 
-const lineList = (lines: readonly number[]): string => lines.join(',');
+const MAX_LINES_SHOWN = 6;
+
+/** Policy lines for a reader: the first few, and how many more (`--json` has all). */
+const lineList = (lines: readonly number[]): string =>
+  lines.length > MAX_LINES_SHOWN
+    ? `${lines.slice(0, MAX_LINES_SHOWN).join(',')} +${lines.length - MAX_LINES_SHOWN}`
+    : lines.join(',');
 
 /** The flows as a table, one row per flow, with the policy lines that grant it. */
 export function flowsToText(flows: ReportedFlows): string {

@@ -1,3 +1,4 @@
+import { toJson } from '../trace/escape.ts';
 import type { CheckReport, ReportedProperty } from './check-report.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -46,5 +47,5 @@ function ordered(report: CheckReport): CheckReport {
 export const jsonReporter: Reporter = {
   name: 'json',
   description: 'one JSON object; equal for equal input and seed, apart from timing and durationMs',
-  render: input => `${JSON.stringify(ordered(input.report), null, 2)}\n`,
+  render: input => `${toJson(ordered(input.report))}\n`,
 };

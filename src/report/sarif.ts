@@ -1,5 +1,5 @@
 import type { Finding, Severity } from '../policy/finding.ts';
-import { escapeLine } from '../trace/escape.ts';
+import { escapeLine, toJson } from '../trace/escape.ts';
 import type { Trace } from '../trace/trace.ts';
 import { digestText, formatDigest } from '../units/digest.ts';
 import type { ReportedProperty, ReportInput } from './check-report.ts';
@@ -15,7 +15,7 @@ interface Location {
 }
 
 function location(path: string, line: number, column = 0): Location {
-  const artifactLocation = { uri: path.split('/').map(encodeURIComponent).join('/') };
+  const artifactLocation = { uri: escapeLine(path).split('/').map(encodeURIComponent).join('/') };
   if (line < 1) return { physicalLocation: { artifactLocation } };
   return {
     physicalLocation: { artifactLocation, region: { startLine: line, ...(column < 1 ? {} : { startColumn: column }) } },
@@ -95,6 +95,6 @@ export const sarifReporter: Reporter = {
       version: '2.1.0',
       runs: [{ tool: { driver: { name: report.tool, version: report.version, rules: rules(input) } }, results }],
     };
-    return `${JSON.stringify(document, null, 2)}\n`;
+    return `${toJson(document)}\n`;
   },
 };

@@ -28,3 +28,17 @@ export function escapeLine(text: string): string {
   }
   return escaped;
 }
+
+/**
+ * A JSON value as text of two-space lines without any raw character that escapeLine would replace: JSON may be printed on
+ * a terminal too, and parses back to the same value.
+ */
+export function toJson(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  let safe = '';
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    safe += character !== '\n' && isUnsafe(code) ? `\\u${code.toString(16).padStart(4, '0')}` : character;
+  }
+  return safe;
+}

@@ -12,6 +12,7 @@ import {
   string,
   tagged,
 } from './decode.ts';
+import { toJson } from './escape.ts';
 import {
   type RunSpec,
   type SubjectProgram,
@@ -105,5 +106,5 @@ export function readTrace(text: string): Result<Trace, readonly DecodeProblem[]>
 
 /** Serialises a trace: two-space JSON with a final newline. */
 export function writeTrace(value: Trace): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return `${toJson(value)}\n`;
 }

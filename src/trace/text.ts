@@ -28,10 +28,12 @@ export function layoutTable(
 /** Formats a count with `_` between groups of three digits. */
 export const groupDigits = (value: number): string => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '_');
 
+const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** Says how much a trace body executes. */
 export function describeBody(body: TraceBody): string {
   if (body.kind === 'static') return 'no execution: a structure of the compiled policy';
-  const size = `${countOperations(body)} operations, ${countEvents(body)} external events`;
+  const size = `${countOf(countOperations(body), 'operation')}, ${countOf(countEvents(body), 'external event')}`;
   return body.kind === 'run'
     ? `one run, ${size}`
     : `two runs that differ only in ${body.high}, seen by ${body.low}, ${size}`;

@@ -1,12 +1,5 @@
+import { toJson } from './escape.ts';
 import type { Trace } from './trace.ts';
-
-/** A JSON value as TypeScript source: line separators and `</script` cannot end a literal or a page early. */
-function jsonLiteral(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
-    /[\u2028\u2029]/g,
-    character => `\\u${character.charCodeAt(0).toString(16)}`,
-  );
-}
 
 /**
  * A vitest file that replays the trace and expects exactly the recorded outcome.
@@ -18,10 +11,10 @@ export function traceToVitest(trace: Trace): string {
     "import { expect, test } from 'vitest';",
     "import { replayTrace } from 'muencheck';",
     '',
-    `const trace: unknown = ${jsonLiteral(trace)};`,
+    `const trace: unknown = ${toJson(trace)};`,
     '',
     "// 'reproduced': the defect is still there, exactly as recorded. Once it is repaired, expect 'holds'.",
-    `test(${jsonLiteral(`${trace.property} is refuted as recorded`)}, () => {`,
+    `test(${toJson(`${trace.property} is refuted as recorded`)}, () => {`,
     "  expect(replayTrace(JSON.stringify(trace))).toMatchObject({ status: 'reproduced' });",
     '});',
     '',

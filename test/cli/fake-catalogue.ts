@@ -2,7 +2,15 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 import type { Catalogue } from '../../src/cli/catalogue.ts';
-import { emptyResult, fakeProperty, fakeSeams, isMarked, markedSeams, outcomeOf, runBody } from '../engine/fake-property.ts';
+import {
+  emptyResult,
+  fakeProperty,
+  fakeSeams,
+  isMarked,
+  markedSeams,
+  outcomeOf,
+  runBody,
+} from '../engine/fake-property.ts';
 
 const policyFile = fileURLToPath(new URL('../../scenarios/two-subjects/policy.xml', import.meta.url));
 
@@ -25,7 +33,10 @@ export const catalogue: Catalogue = {
     fakeProperty(
       'meta/refuted',
       5,
-      (_, task) => (task.index < 2 ? passing : { ...passing, failure: { body: runBody, outcome: outcomeOf(`refuted in part ${task.index}`) } }),
+      (_, task) =>
+        task.index < 2
+          ? passing
+          : { ...passing, failure: { body: runBody, outcome: outcomeOf(`refuted in part ${task.index}`) } },
       { replay: () => outcomeOf('refuted in part 2') },
     ),
     fakeProperty('meta/vacuous', 2, () => ({ ...passing, witnesses: {} }), {
@@ -56,7 +67,10 @@ export const catalogue: Catalogue = {
     fakeProperty(
       'meta/hostile',
       1,
-      () => ({ ...passing, failure: { body: runBody, outcome: { ...outcomeOf(hostileName), explanation: [`${hostileName}\n::error::x`] } } }),
+      () => ({
+        ...passing,
+        failure: { body: runBody, outcome: { ...outcomeOf(hostileName), explanation: [`${hostileName}\n::error::x`] } },
+      }),
       { claim: hostileName },
     ),
   ],
@@ -80,7 +94,7 @@ export const catalogue: Catalogue = {
   ],
   seams: fakeSeams,
   rules: [{ code: 'FAKE-RULE', area: 'memory', title: 'Validate nothing.', severity: 'error' }],
-  scenarios: [{ name: 'two-subjects', title: 'two subjects', policyFile, software: [] }],
+  scenarios: [{ name: 'two-subjects', title: 'two subjects', description: '', diagram: [], policyFile, software: [] }],
   models: [{ id: 'fake', title: 'a fake model' }],
   defaultScenario: 'two-subjects',
 };

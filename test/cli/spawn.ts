@@ -33,7 +33,11 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   const { NO_COLOR: _noColor, FORCE_COLOR: _forceColor, GITHUB_STEP_SUMMARY: _summary, ...inherited } = process.env;
   const env = { ...inherited, ...options.env };
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [options.real === true ? REAL : FAKE, ...args], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [options.real === true ? REAL : FAKE, ...args], {
+      cwd: ROOT,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

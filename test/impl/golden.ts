@@ -28,6 +28,10 @@ export function goldenDocument(folder: string): PolicyDocument {
 
 /** Real page tables of the kernels and subjects of a system, by owner: `kernel_0`, `vt`, ... */
 export function goldenPageTables(folder: string): ReadonlyMap<string, Uint8Array> {
-  const files = readdirSync(`${GOLDEN}${folder}/tables`).filter(name => name.endsWith('_pt.gz') && !name.startsWith('vtd_'));
-  return new Map(files.map(name => [name.slice(0, -'_pt.gz'.length), gunzipSync(readFileSync(`${GOLDEN}${folder}/tables/${name}`))]));
+  const files = readdirSync(`${GOLDEN}${folder}/tables`).filter(
+    name => name.endsWith('_pt.gz') && !name.startsWith('vtd_'),
+  );
+  return new Map(
+    files.map(name => [name.slice(0, -'_pt.gz'.length), gunzipSync(readFileSync(`${GOLDEN}${folder}/tables/${name}`))]),
+  );
 }

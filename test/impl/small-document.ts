@@ -1,4 +1,11 @@
-import type { Caching, LogicalDevice, MemoryMapping, MemoryType, PolicyDocument, Subject } from '../../src/policy/document.ts';
+import type {
+  Caching,
+  LogicalDevice,
+  MemoryMapping,
+  MemoryType,
+  PolicyDocument,
+  Subject,
+} from '../../src/policy/document.ts';
 
 /** Short forms from which the tests build the few parts of a policy that page tables depend on. */
 export interface RegionForm {
@@ -7,6 +14,7 @@ export interface RegionForm {
   readonly size: number;
   readonly type?: MemoryType;
   readonly caching?: Caching;
+  readonly line?: number;
 }
 export interface MappingForm {
   readonly physical: string;
@@ -42,7 +50,7 @@ const toMapping = (form: MappingForm): MemoryMapping => ({
 });
 
 const toRegion = (form: RegionForm) => ({
-  at: at(),
+  at: at(form.line),
   name: form.name,
   type: form.type ?? 'subject',
   physicalAddress: form.base,
@@ -73,7 +81,9 @@ export function smallDocument(form: SmallForm): PolicyDocument {
   })) as unknown as Subject[];
   const document = {
     memory: form.regions.map(toRegion),
-    hardware: { devices: (form.devices ?? []).map(device => ({ name: device.name, memory: device.memory.map(toRegion) })) },
+    hardware: {
+      devices: (form.devices ?? []).map(device => ({ name: device.name, memory: device.memory.map(toRegion) })),
+    },
     kernel: {
       cpus: (form.kernels ?? []).map((memory, id) => ({ at: at(), id, memory: memory.map(toMapping) })),
       devices: toDevices(form.kernelDevices),

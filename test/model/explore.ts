@@ -18,13 +18,28 @@ export interface Exploration {
   /** Shortest trace to each witness that was seen. */
   readonly witnesses: ReadonlyMap<string, readonly string[]>;
   /** States in which no event of any party is enabled. */
-  readonly deadlocks: readonly (readonly string[])[];
+  readonly terminal: readonly TerminalState[];
+  /** First state that leaves its schema's bounds, with the shortest trace to it. */
+  readonly outOfBounds: OutOfBounds | undefined;
+}
+
+export interface TerminalState {
+  readonly state: ModelState;
+  /** Leaf path per party. */
+  readonly modes: readonly string[];
+}
+
+export interface OutOfBounds {
+  readonly problems: readonly string[];
+  readonly trace: readonly string[];
 }
 
 export interface Options {
   readonly limit?: number;
   /** Called for every transition with unpacked states; the objects are reused. */
   readonly onStep?: (step: Step) => void;
+  /** Called once per state, in breadth-first order, with its packed form and its mode per party. */
+  readonly onState?: (packed: Uint32Array, modes: readonly number[]) => void;
 }
 
 export interface Step {
@@ -102,7 +117,9 @@ export function explore(instance: ModelInstance, options: Options = {}): Explora
   const modesAfter = [...modesBefore];
   const violations = new Map<string, readonly string[]>();
   const witnesses = new Map<string, readonly string[]>();
-  const deadlocks: string[][] = [];
+  const terminal: TerminalState[] = [];
+  let outOfBounds: OutOfBounds | undefined;
+  const unpacked = schema.initial();
   let transitions = 0;
 
   const traceTo = (index: number): string[] => {
@@ -140,6 +157,7 @@ export function explore(instance: ModelInstance, options: Options = {}): Explora
     schema.unpack(table.data, offset, before);
     for (let index = 0; index < parties.length; index++)
       modesBefore[index] = table.data[offset + schema.words + index]!;
+    options.onState?.(table.data.subarray(offset, offset + schema.words), modesBefore);
     let enabled = 0;
     for (let party = 0; party < parties.length; party++) {
       const { compiled, alphabet } = parties[party]!;
@@ -153,13 +171,26 @@ export function explore(instance: ModelInstance, options: Options = {}): Explora
         modesAfter[party] = mode;
         options.onStep?.({ party, event, modesBefore, before, modesAfter, after });
         packJoint(after, modesAfter);
+        // What does not survive packing is out of bounds.
+        if (outOfBounds === undefined && !schema.equal(schema.unpack(packed, 0, unpacked), after)) {
+          const last = `${parties[party]?.id} ${JSON.stringify(alphabet[event])}`;
+          outOfBounds = { problems: schema.check(after), trace: [...traceTo(current), last] };
+        }
         if (!table.add(packed)) continue;
         parents.push(current);
         edges.push({ party, event });
         judge(after, modesAfter, table.size - 1);
       }
     }
-    if (enabled === 0) deadlocks.push(traceTo(current));
+    if (enabled === 0) terminal.push({ state: schema.clone(before), modes: paths(modesBefore) });
   }
-  return { states: table.size, transitions, complete: current === table.size, violations, witnesses, deadlocks };
+  return {
+    states: table.size,
+    transitions,
+    complete: current === table.size,
+    violations,
+    witnesses,
+    terminal,
+    outOfBounds,
+  };
 }

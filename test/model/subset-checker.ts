@@ -3,7 +3,6 @@ import { FunctionChecker } from './subset-function.ts';
 import {
   BINARY,
   type FunctionFacts,
-  isWritable,
   kindOf,
   lineOf,
   type Pass,

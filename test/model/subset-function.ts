@@ -118,7 +118,10 @@ export class FunctionChecker {
   private isBound(node: ts.Expression, scope: Scope): boolean {
     if (ts.isNumericLiteral(node)) return true;
     if (ts.isParenthesizedExpression(node)) return this.isBound(node.expression, scope);
-    if (ts.isIdentifier(node)) return scope.get(node.text)?.kind === 'constant';
+    if (ts.isIdentifier(node)) {
+      const meaning = scope.get(node.text);
+      return meaning?.kind === 'constant' || (meaning?.kind === 'parameter' && meaning.root === 'config');
+    }
     if (ts.isBinaryExpression(node)) {
       return (
         BINARY.has(node.operatorToken.getText()) && this.isBound(node.left, scope) && this.isBound(node.right, scope)
@@ -179,8 +182,10 @@ export class FunctionChecker {
       return;
     }
     const meaning = ts.isIdentifier(callee) ? scope.get(callee.text) : undefined;
-    if (meaning?.kind !== 'function') this.reject(node, `call of ${callee.getText()}, which is not a subset function`);
-    return;
+    if (meaning?.kind !== 'function') {
+      this.reject(node, `call of ${callee.getText()}, which is not a subset function`);
+      return;
+    }
     this.facts?.calls.add(meaning.key);
     node.arguments.forEach((argument, index) => {
       const root = this.rootOf(argument, scope);

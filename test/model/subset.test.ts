@@ -18,6 +18,7 @@ const ALLOWED: readonly string[] = [
   'const slot = state.a[1]!;\nslot.b = 2;\nslot.c++;',
   'let sum = 0;\nfor (let i = 0; i < state.a.length; i++) {\n  if (i === 2) break;\n  sum += state.a[i]!;\n}\nstate.b = sum;',
   'for (let i = 1; i < config.count - 1; i++) {\n  if (state.a[i] === 0) continue;\n  state.a[i] = i;\n}',
+  'const count = config.count;\nfor (let i = 0; i < count; i++) state.a[i] = i;',
   'for (let i = 0; i <= 31; i++) state.a[i] = 0;',
   'if (!state.b && state.c >= 1) {\n  state.b = true;\n} else if (state.c < 2 || false) {\n  state.b = false;\n}',
   'state.a = (state.b | (1 << config.bit)) >>> 0;',

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { fileExists } from '../../host/files.ts';
 import { array, type Decoder, decode, finite, object, record, string } from '../../trace/decode.ts';
+import { toJson } from '../../trace/escape.ts';
 import { layoutTable } from '../../trace/text.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
@@ -87,9 +88,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     ],
     { right: [1] },
   );
-  environment.stdout(
-    args.flags.has('json') ? `${JSON.stringify(rows, null, 2)}\n` : text.map(line => `${line}\n`).join(''),
-  );
+  environment.stdout(args.flags.has('json') ? `${toJson(rows)}\n` : text.map(line => `${line}\n`).join(''));
   return environment.interrupt.requested() ? EXIT.interrupted : EXIT.holds;
 }
 

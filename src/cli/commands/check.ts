@@ -1,11 +1,10 @@
-import { overallVerdict } from '../../engine/conclude.ts';
 import { traceFileName } from '../../engine/counterexample.ts';
 import type { CheckResult } from '../../engine/run.ts';
 import type { VerdictWord } from '../../engine/verdict.ts';
 import { elapsedMs, nowMs } from '../../host/clock.ts';
 import { joinPath, readFileLimited } from '../../host/files.ts';
 import { type Baseline, compareWithBaseline, readBaseline } from '../../report/baseline.ts';
-import type { CheckReport, ReportInput } from '../../report/check-report.ts';
+import type { ReportInput } from '../../report/check-report.ts';
 import { escapeLine } from '../../trace/escape.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
@@ -17,10 +16,10 @@ import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
 import { reporterTargets, writeReportFolder, writeReports } from '../report-output.ts';
 import { runLimits, selectedProperties, sessionOptions } from '../run-options.ts';
 import { Session } from '../session.ts';
+import { programName, shellWord } from '../shell.ts';
+import { NO_RESULT, toReport } from '../to-report.ts';
 
 const DEFAULT_FOLDER = 'muencheck-report';
-const NO_RESULT: CheckResult = { verdict: overallVerdict([]), properties: [], errors: [], durationsMs: {} };
-
 /** Context of a valid policy without a fault. */
 export function contextSpec(policy: PolicyInput, args: Arguments): ContextSpec {
   return {
@@ -29,32 +28,6 @@ export function contextSpec(policy: PolicyInput, args: Arguments): ContextSpec {
     policySha256: policy.digest,
     software: policy.software,
     ...runLimits(args),
-  };
-}
-
-interface Times {
-  readonly policyMs: number;
-  readonly checkMs: number;
-  readonly totalMs: number;
-}
-
-function toReport(version: string, policy: PolicyInput, seed: number, result: CheckResult, times: Times): CheckReport {
-  const { document } = policy;
-  return {
-    tool: 'muencheck',
-    version,
-    policy: {
-      path: policy.path,
-      digest: policy.digest,
-      format: document?.format ?? 'unknown',
-      subjects: document?.subjects.length ?? 0,
-      cpus: document?.kernel.cpus.length ?? 0,
-    },
-    seed,
-    verdict: result.verdict,
-    properties: result.properties.map(verdict => ({ ...verdict, durationMs: result.durationsMs[verdict.id] ?? 0 })),
-    findings: policy.findings,
-    timing: { ...times },
   };
 }
 
@@ -116,7 +89,8 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const reportInput: ReportInput = {
     report,
     policyText: new TextDecoder().decode(policy.bytes),
-    replayCommand: property => `muencheck replay ${escapeLine(joinPath(folder, traceFileName(property)))}`,
+    replayCommand: property =>
+      `${programName(environment.env)} replay ${escapeLine(shellWord(joinPath(folder, traceFileName(property))))}`,
     ...(baseline.value === undefined ? {} : { changes: compareWithBaseline(baseline.value, report) }),
   };
   const written = writeReports(targets.value, reportInput, environment);

@@ -32,6 +32,16 @@ function topics(catalogue: Catalogue): ReadonlyMap<string, Facts> {
       ['run it', `muencheck faults --fault ${fault.id}`],
     ]);
   }
+  for (const scenario of catalogue.scenarios) {
+    found.set(scenario.name, [
+      ['scenario', scenario.name],
+      ['title', scenario.title],
+      ['about', scenario.description],
+      ...scenario.software.map(item => ['software', `${item.subject}: ${item.software}`] as const),
+      ...scenario.diagram.map(line => ['', line] as const),
+      ['run it', `muencheck check ${scenario.name}`],
+    ]);
+  }
   for (const rule of catalogue.rules) {
     found.set(rule.code, [
       ['rule', rule.code],
@@ -68,7 +78,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
 
 export const explainCommand: Command = {
   name: 'explain',
-  summary: 'help on one property, fault, rule code or exit code',
+  summary: 'help on one property, fault, scenario, rule code or exit code',
   operands: '<id>',
   minOperands: 1,
   maxOperands: 1,

@@ -3,7 +3,7 @@ import type { Property } from '../../engine/property.ts';
 import type { InternalError } from '../../engine/task-queue.ts';
 import type { Fault } from '../../faults/fault.ts';
 import { joinPath, writeFileAtomic } from '../../host/files.ts';
-import { escapeLine } from '../../trace/escape.ts';
+import { escapeLine, toJson } from '../../trace/escape.ts';
 import { writeTrace } from '../../trace/read.ts';
 import { groupDigits, layoutTable } from '../../trace/text.ts';
 import { err, ok, type Result } from '../../units/result.ts';
@@ -216,9 +216,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   }
   const matrix = await runMatrix(plans.value, args, environment, catalogue);
   environment.stdout(
-    args.flags.has('json')
-      ? `${JSON.stringify({ faults: matrix.rows.map(plainRow) }, null, 2)}\n`
-      : matrixText(matrix.rows),
+    args.flags.has('json') ? `${toJson({ faults: matrix.rows.map(plainRow) })}\n` : matrixText(matrix.rows),
   );
   const saved = saveTraces(args.texts.get('out'), matrix.rows);
   if (!saved.ok) return usageError(environment, 'faults', saved.error);

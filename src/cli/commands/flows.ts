@@ -9,6 +9,7 @@ import {
   type ReportedFlow,
   type ReportedFlows,
 } from '../../report/flows.ts';
+import { toJson } from '../../trace/escape.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
@@ -53,7 +54,7 @@ function refuse(error: LoadError, environment: Environment): ExitCode {
   return EXIT.invalid;
 }
 
-const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+const asJson = (value: unknown): string => `${toJson(value)}\n`;
 
 function render(flows: ReportedFlows, args: Arguments): string {
   if (args.flags.has('json')) return asJson(flows);

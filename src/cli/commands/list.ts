@@ -1,4 +1,4 @@
-import { escapeLine } from '../../trace/escape.ts';
+import { escapeLine, toJson } from '../../trace/escape.ts';
 import { layoutTable } from '../../trace/text.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
@@ -80,7 +80,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     return usageError(environment, 'list', 'choose one of --json, --markdown');
   const rows = listing(await environment.loadCatalogue());
   const text = args.flags.has('markdown') ? toMarkdown(rows) : toText(rows);
-  environment.stdout(args.flags.has('json') ? `${JSON.stringify(rows, null, 2)}\n` : text);
+  environment.stdout(args.flags.has('json') ? `${toJson(rows)}\n` : text);
   return EXIT.holds;
 }
 

@@ -1,12 +1,12 @@
 import { countFindings } from '../../report/findings-text.ts';
-import { escapeLine } from '../../trace/escape.ts';
+import { escapeLine, toJson } from '../../trace/escape.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
 
-function toJson(policy: PolicyInput): string {
+function renderJson(policy: PolicyInput): string {
   const { document } = policy;
   const findings = policy.findings.map(({ code, severity, message, line, column, hint }) => ({
     code,
@@ -21,7 +21,7 @@ function toJson(policy: PolicyInput): string {
     subjects: document?.subjects.length ?? 0,
     cpus: document?.kernel.cpus.length ?? 0,
   };
-  return `${JSON.stringify({ policy: { path: policy.path, digest: policy.digest, ...size }, valid: policy.valid, examined: policy.examined, findings }, null, 2)}\n`;
+  return `${toJson({ policy: { path: policy.path, digest: policy.digest, ...size }, valid: policy.valid, examined: policy.examined, findings })}\n`;
 }
 
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
@@ -41,7 +41,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const input = readPolicyInput(args.positionals[0] ?? '', await environment.loadCatalogue());
   if (!input.ok) return usageError(environment, 'policy', input.error);
   const policy = input.value;
-  if (args.flags.has('json')) environment.stdout(toJson(policy));
+  if (args.flags.has('json')) environment.stdout(renderJson(policy));
   else {
     printFindings(environment, policy.path, policy.findings);
     const counts = Object.values(policy.examined);

@@ -14,6 +14,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS } from '../options.ts';
 import { type PreparedTrace, prepareTrace } from '../replay-trace.ts';
+import { programName, shellWord } from '../shell.ts';
 
 const FORMATS = ['text', 'json', 'mermaid', 'vitest'] as const;
 const LATER_FORMATS = ['html', 'itf', 'perfetto'];
@@ -26,6 +27,7 @@ function seenTrace(trace: Trace, result: ReplayResult, last: number | undefined)
 }
 
 function render(
+  environment: Environment,
   format: string,
   prepared: PreparedTrace,
   result: ReplayResult,
@@ -39,7 +41,7 @@ function render(
   return traceToText(trace, {
     claim: prepared.claim,
     policyText: prepared.policyText,
-    replayCommand: `muencheck replay ${escapeLine(path)}`,
+    replayCommand: `${programName(environment.env)} replay ${escapeLine(shellWord(path))}`,
   });
 }
 
@@ -79,7 +81,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     );
   }
   if (result.status !== 'holds' || format !== 'text')
-    environment.stdout(render(format, prepared.value, result, path, step));
+    environment.stdout(render(environment, format, prepared.value, result, path, step));
   if (!args.flags.has('quiet'))
     environment.stderr(`${result.status === 'reproduced' ? 'reproduced exactly' : 'not reproduced'}\n`);
   for (const difference of result.differences) environment.stderr(`  ${escapeLine(difference)}\n`);

@@ -23,7 +23,8 @@ export function accessBytes(bytes: Uint8Array, base: number, operation: Operatio
   for (let index = 0; index < operation.sizeBytes; index++) {
     const half = index >> 2;
     const shift = (index & 3) * 8;
-    if (operation.kind === 'write') bytes[start + index] = ((half === 0 ? operation.low : operation.high) >>> shift) & 0xff;
+    if (operation.kind === 'write')
+      bytes[start + index] = ((half === 0 ? operation.low : operation.high) >>> shift) & 0xff;
     else halves[half] = (halves[half]! | (bytes[start + index]! << shift)) >>> 0;
   }
   return { value: { low: halves[0]!, high: halves[1]! }, isOutside: false };

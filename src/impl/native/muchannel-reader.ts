@@ -14,7 +14,12 @@ import {
 
 /** Result codes of a read. */
 export const READ_RESULTS = [
-  'inactive', 'incompatible_interface', 'epoch_changed', 'no_data', 'overrun_detected', 'success',
+  'inactive',
+  'incompatible_interface',
+  'epoch_changed',
+  'no_data',
+  'overrun_detected',
+  'success',
 ] as const;
 export type ReadResult = (typeof READ_RESULTS)[number];
 
@@ -32,8 +37,19 @@ type Purpose = 'read' | 'pending' | 'drain';
 
 /** Names the access whose value the reader waits for. */
 type Phase =
-  | 'begin' | 'epoch' | 'transport' | 'protocol' | 'size' | 'elements' | 'sync' | 'syncCheck' | 'writeCount' | 'data'
-  | 'writeStart' | 'skip' | 'final';
+  | 'begin'
+  | 'epoch'
+  | 'transport'
+  | 'protocol'
+  | 'size'
+  | 'elements'
+  | 'sync'
+  | 'syncCheck'
+  | 'writeCount'
+  | 'data'
+  | 'writeStart'
+  | 'skip'
+  | 'final';
 
 interface Scratch {
   /** Epoch at the start of the call. */
@@ -65,11 +81,22 @@ export interface ReaderOutcome {
 
 const nullHeader: ChannelHeader = { transport: ZERO64, protocol: ZERO64, size: ZERO64, elements: ZERO64 };
 const nullScratch: Scratch = { seenEpoch: ZERO64, header: nullHeader, element: [], outcome: 'success' };
-const nullPosition: ReaderPosition = { epoch: ZERO64, protocol: ZERO64, size: ZERO64, elements: ZERO64, readCount: ZERO64 };
+const nullPosition: ReaderPosition = {
+  epoch: ZERO64,
+  protocol: ZERO64,
+  size: ZERO64,
+  elements: ZERO64,
+  readCount: ZERO64,
+};
 
 export const initialReader: ReaderState = { ...nullPosition, purpose: 'idle', phase: 'begin', scratch: nullScratch };
 
-const begin = (state: ReaderState, purpose: Purpose): ReaderState => ({ ...state, purpose, phase: 'begin', scratch: nullScratch });
+const begin = (state: ReaderState, purpose: Purpose): ReaderState => ({
+  ...state,
+  purpose,
+  phase: 'begin',
+  scratch: nullScratch,
+});
 /** Starts a read call. */
 export const beginRead = (state: ReaderState): ReaderState => begin(state, 'read');
 /** Starts a has_pending call: active, something unread, epoch unchanged. */
@@ -93,7 +120,8 @@ function load(layout: ChannelLayout, state: ReaderState, phase: Phase, offset: n
 }
 
 const withHeader = (state: ReaderState, part: Partial<ChannelHeader>): ReaderState => ({
-  ...state, scratch: { ...state.scratch, header: { ...state.scratch.header, ...part } },
+  ...state,
+  scratch: { ...state.scratch, header: { ...state.scratch.header, ...part } },
 });
 
 /** The epoch word was read at the start of a call. */

@@ -1,7 +1,14 @@
 import type { Operation } from '../../units/operation.ts';
 import type { SoftwareInput } from '../hosted.ts';
 import type { ChannelLayout, ChannelOps } from './muchannel.ts';
-import { beginPending, beginRead, initialReader, type ReaderOutcome, type ReaderState, readerStep } from './muchannel-reader.ts';
+import {
+  beginPending,
+  beginRead,
+  initialReader,
+  type ReaderOutcome,
+  type ReaderState,
+  readerStep,
+} from './muchannel-reader.ts';
 
 /** How a receiver waits when the channel is empty. */
 export interface ReceiverConfig {
@@ -48,7 +55,13 @@ function stepRead(config: ReceiverConfig, ops: ChannelOps, state: ReceiverState,
   return { state: { ...next, phase: readsOn ? 'read' : 'wait' }, operation: undefined, outcome: step.outcome };
 }
 
-function stepRecheck(config: ReceiverConfig, ops: ChannelOps, again: DrainAgain, state: ReceiverState, input: SoftwareInput): ReceiverStep {
+function stepRecheck(
+  config: ReceiverConfig,
+  ops: ChannelOps,
+  again: DrainAgain,
+  state: ReceiverState,
+  input: SoftwareInput,
+): ReceiverStep {
   const reader = state.reader.purpose === 'idle' ? beginPending(state.reader) : state.reader;
   const step = readerStep(config.layout, ops, reader, input);
   const next = { ...state, reader: step.state };
@@ -85,7 +98,10 @@ export function receiverStep(
       return stepRead(config, ops, state, input);
     case 'wait':
       if (config.sleepEvent !== undefined) return issue({ ...state, phase: 'recheck' }, { kind: 'cli' });
-      return issue({ ...state, phase: 'read' }, config.yieldEvent === undefined ? { kind: 'nop' } : vmcall(config.yieldEvent));
+      return issue(
+        { ...state, phase: 'read' },
+        config.yieldEvent === undefined ? { kind: 'nop' } : vmcall(config.yieldEvent),
+      );
     case 'recheck':
       return stepRecheck(config, ops, drainAgain, state, input);
   }

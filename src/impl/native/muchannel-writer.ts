@@ -16,7 +16,12 @@ import {
 export type WriterTask =
   | { readonly kind: 'idle' }
   | { readonly kind: 'init'; readonly epoch: Word64; readonly index: number }
-  | { readonly kind: 'write'; readonly element: readonly Word64[]; readonly count: Word64 | undefined; readonly index: number }
+  | {
+      readonly kind: 'write';
+      readonly element: readonly Word64[];
+      readonly count: Word64 | undefined;
+      readonly index: number;
+    }
   | { readonly kind: 'deactivate'; readonly index: number };
 
 /** Private state of a channel writer. */
@@ -89,7 +94,11 @@ function elementStore(
     }
     if (part === 'announce') return storeAt(layout, HEADER.writeStart, ops.nextCount(count));
     if (part === 'commit') return storeAt(layout, HEADER.writeCount, ops.nextCount(count));
-    return storeAt(layout, elementOffset(layout, ops.elementIndex(count, layout.elements), position), element[position]!);
+    return storeAt(
+      layout,
+      elementOffset(layout, ops.elementIndex(count, layout.elements), position),
+      element[position]!,
+    );
   }
   return undefined;
 }
@@ -99,7 +108,8 @@ const idle = { kind: 'idle' } as const;
 function stepWrite(layout: ChannelLayout, ops: ChannelOps, state: WriterState, input: Word64): WriterStep {
   const { task } = state;
   if (task.kind !== 'write') return { state, operation: undefined };
-  if (task.index === 0) return { state: { ...state, task: { ...task, index: 1 } }, operation: loadAt(layout, HEADER.writeCount) };
+  if (task.index === 0)
+    return { state: { ...state, task: { ...task, index: 1 } }, operation: loadAt(layout, HEADER.writeCount) };
   const count = task.count ?? input;
   const operation = elementStore(layout, ops, task.element, count, task.index - 1);
   if (operation === undefined) return { state: { ...state, task: idle, committed: state.committed + 1 }, operation };
@@ -119,13 +129,17 @@ export function writerStep(layout: ChannelLayout, ops: ChannelOps, state: Writer
       return { state, operation: undefined };
     case 'init': {
       const operation = initStore(layout, task.epoch, task.index);
-      if (operation === undefined) return { state: { ...state, task: idle, epoch: task.epoch, committed: 0 }, operation };
+      if (operation === undefined)
+        return { state: { ...state, task: idle, epoch: task.epoch, committed: 0 }, operation };
       return { state: { ...state, task: { ...task, index: task.index + 1 } }, operation };
     }
     case 'write':
       return stepWrite(layout, ops, state, input);
     case 'deactivate':
       if (task.index > 0) return { state: { ...state, task: idle, epoch: ZERO64 }, operation: undefined };
-      return { state: { ...state, task: { kind: 'deactivate', index: 1 } }, operation: storeAt(layout, HEADER.epoch, ZERO64) };
+      return {
+        state: { ...state, task: { kind: 'deactivate', index: 1 } },
+        operation: storeAt(layout, HEADER.epoch, ZERO64),
+      };
   }
 }

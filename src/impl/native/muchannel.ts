@@ -1,5 +1,5 @@
 import type { Operation } from '../../units/operation.ts';
-import { lessOrEqual64, lowOfBig, highOfBig, joinBig } from '../../units/word.ts';
+import { highOfBig, joinBig, lessOrEqual64, lowOfBig } from '../../units/word.ts';
 
 /** Unsigned 64-bit value as two unsigned halves: plain data, exact. */
 export interface Word64 {
@@ -89,7 +89,10 @@ export const channelOps: ChannelOps = {
   elementIndex: (count, elements) => Number(big64(count) % BigInt(elements)),
   isCompatible: (header, layout) =>
     isEqual64(header.transport, CHANNEL_MARKER) &&
-    isEqual64(word64(big64(header.size) * big64(header.elements)), word64(BigInt(layout.elementBytes) * BigInt(layout.elements))) &&
+    isEqual64(
+      word64(big64(header.size) * big64(header.elements)),
+      word64(BigInt(layout.elementBytes) * BigInt(layout.elements)),
+    ) &&
     isEqual64(header.protocol, { low: layout.protocol, high: 0 }),
   adoptEpoch: seen => seen,
   hasData: (readCount, writeCount) => !lessOrEqual64(writeCount.low, writeCount.high, readCount.low, readCount.high),

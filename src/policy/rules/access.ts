@@ -26,6 +26,13 @@ function maySteer({ places, subjects }: PolicyIndex, monitor: Subject, monitored
   return sameGroup || origin(monitor) === origin(target);
 }
 
+/** Partitions of a subject and of the siblings with which it shares its address space. */
+function ownPartitions({ places, siblings }: PolicyIndex, subject: Subject): readonly number[] {
+  const origin = subject.siblingOf ?? subject.name;
+  const sharing = [origin, ...(siblings.get(origin) ?? []).map(sibling => sibling.name)];
+  return sharing.flatMap(name => places.get(name)?.partition.id ?? []);
+}
+
 /** Rules about who may map which type of memory. */
 export const ACCESS_RULES: readonly Rule[] = [
   rule(
@@ -140,7 +147,7 @@ export const ACCESS_RULES: readonly Rule[] = [
     {
       code: 'MEM-SCHED-INFO',
       area: 'memory',
-      title: 'Validate that subjects map only the scheduling info page of their own partition.',
+      title: 'Validate that subjects map only scheduling info pages of their own partition or of their siblings.',
       severity: 'error',
     },
     (index, visit) => {
@@ -148,11 +155,11 @@ export const ACCESS_RULES: readonly Rule[] = [
         if (owner.kind !== 'subject' || index.regions.get(mapping.physical)?.type !== 'subject_scheduling_info')
           continue;
         visit.examined();
-        const id = index.places.get(owner.subject.name)?.partition.id;
-        const expected = `scheduling_info_${id}`;
-        if (id !== undefined && mapping.physical !== expected) {
-          const message = `subject '${owner.subject.name}' of partition ${id} maps '${mapping.physical}', expected '${expected}'`;
-          visit.report(mapping, message, `Map '${expected}'.`);
+        const own = ownPartitions(index, owner.subject);
+        if (own.length > 0 && !own.some(id => mapping.physical === `scheduling_info_${id}`)) {
+          const expected = own.map(id => `'scheduling_info_${id}'`).join(' or ');
+          const message = `subject '${owner.subject.name}' maps '${mapping.physical}', expected ${expected} of its partition`;
+          visit.report(mapping, message, 'The page tells when its partition runs; map the own one.');
         }
       }
     },

@@ -12,10 +12,10 @@ export interface AddressSpace {
   readonly bits: number;
 }
 
-function deviceSpans({ devices }: PolicyIndex, references: readonly LogicalDevice[]): readonly NamedSpan[] {
+function deviceSpans({ resources }: PolicyIndex, references: readonly LogicalDevice[]): readonly NamedSpan[] {
   return references.flatMap(reference =>
     reference.memory.flatMap(mapping => {
-      const memory = devices.get(reference.physical)?.memory.find(entry => entry.name === mapping.physical);
+      const memory = resources.get(reference.physical)?.memory.get(mapping.physical);
       const span = mappingSpan(mapping, memory);
       return span === undefined ? [] : [{ ...span, name: `'${mapping.logical}' of device '${reference.logical}'` }];
     }),
@@ -28,7 +28,7 @@ function regionSpans({ regions }: PolicyIndex, mappings: Parameters<typeof mappi
 
 /** The kernel's address space on one CPU, with the devices of the kernel. */
 export function kernelSpace(index: PolicyIndex, cpu: number): AddressSpace {
-  const section = index.document.kernel.cpus.find(entry => entry.id === cpu);
+  const section = index.kernelSections.get(cpu);
   const spans = [
     ...regionSpans(index, [...(section?.memory ?? [])]),
     ...deviceSpans(index, index.document.kernel.devices),
@@ -60,7 +60,7 @@ export function domainSpace(index: PolicyIndex, name: string): AddressSpace {
 }
 
 const kernelSpaces = (index: PolicyIndex): AddressSpace[] =>
-  index.document.kernel.cpus.map(({ id }) => kernelSpace(index, id));
+  [...index.kernelSections.keys()].map(cpu => kernelSpace(index, cpu));
 const subjectSpaces = (index: PolicyIndex): AddressSpace[] =>
   [...index.subjects.keys()].map(name => subjectSpace(index, name));
 const domainSpaces = (index: PolicyIndex): AddressSpace[] =>

@@ -28,39 +28,57 @@ function checkPorts({ document }: PolicyIndex, visit: Visit): void {
 }
 
 const usesMsi = (device: PhysicalDevice | undefined): boolean => device?.pci?.msi === true;
+const isLineBased = (device: PhysicalDevice): boolean => device.pci?.msi === false;
 
-function checkMsiVectors({ document, devices }: PolicyIndex, visit: Visit): void {
+function checkMsiVectors({ document, devices, resources }: PolicyIndex, visit: Visit): void {
   for (const { owner, device, subject } of deviceReferences(document)) {
-    const physical = devices.get(device.physical);
-    if (subject === undefined || !usesMsi(physical) || device.irqs.length === 0) continue;
+    const numbers = resources.get(device.physical)?.irqs;
+    if (subject === undefined || !usesMsi(devices.get(device.physical)) || device.irqs.length === 0) continue;
     visit.examined();
-    const numbers = new Map(physical!.irqs.map(irq => [irq.name, irq.number]));
-    const ordered = [...device.irqs].sort((a, b) => (numbers.get(a.physical) ?? 0) - (numbers.get(b.physical) ?? 0));
+    const number = (name: string): number => numbers?.get(name) ?? 0;
+    const ordered = [...device.irqs].sort((a, b) => number(a.physical) - number(b.physical));
     for (let index = 1; index < ordered.length; index++) {
       const [before, irq] = [ordered[index - 1]!, ordered[index]!];
-      if (irq.vector !== (before.vector ?? 0) + 1) {
-        const message = `MSI '${irq.logical}' of device '${device.logical}' of ${owner} has vector ${irq.vector}, expected ${(before.vector ?? 0) + 1} behind '${before.logical}'`;
+      const expected = (before.vector ?? 0) + 1;
+      if (irq.vector !== expected) {
+        const message = `MSI '${irq.logical}' of device '${device.logical}' of ${owner} has vector ${irq.vector}, expected ${expected} behind '${before.logical}'`;
         visit.report(irq, message, 'Vectors of the MSIs of one device are consecutive.');
       }
     }
   }
 }
 
-function checkIrqOwners({ document }: PolicyIndex, visit: Visit): void {
-  const owners = new Map<string, { readonly owner: string; readonly line: string }>();
+/** The kernel routes each host vector, and so each IRQ number, to one subject. */
+function checkIrqOwners({ document, resources }: PolicyIndex, visit: Visit): void {
+  const owners = new Map<number, { readonly owner: string; readonly line: string }>();
   for (const { owner, device, subject } of deviceReferences(document)) {
     if (subject === undefined) continue;
     for (const irq of device.irqs) {
+      const number = resources.get(device.physical)?.irqs.get(irq.physical);
+      if (number === undefined) continue;
       visit.examined();
-      const key = `${device.physical}->${irq.physical}`;
-      const earlier = owners.get(key);
-      if (earlier === undefined) owners.set(key, { owner, line: lineOf(irq) });
-      else
-        visit.report(
-          irq,
-          `IRQ '${key}' of ${owner} is already assigned to ${earlier.owner} in ${earlier.line}`,
-          'One subject owns an IRQ.',
-        );
+      const earlier = owners.get(number);
+      if (earlier === undefined) owners.set(number, { owner, line: lineOf(irq) });
+      else {
+        const message = `IRQ ${number} ('${device.physical}->${irq.physical}') of ${owner} is already assigned to ${earlier.owner} in ${earlier.line}`;
+        visit.report(irq, message, 'The kernel routes an IRQ to one subject; assign it once.');
+      }
+    }
+  }
+}
+
+/** PCI devices may share an interrupt line; an ISA IRQ or an MSI belongs to one device. */
+function checkIrqNumbers({ document }: PolicyIndex, visit: Visit): void {
+  const first = new Map<number, { readonly device: PhysicalDevice; readonly line: string }>();
+  for (const device of document.hardware.devices) {
+    for (const irq of device.irqs) {
+      visit.examined();
+      const earlier = first.get(irq.number);
+      if (earlier === undefined) first.set(irq.number, { device, line: lineOf(irq) });
+      else if (!(isLineBased(device) && isLineBased(earlier.device))) {
+        const message = `device '${device.name}' has IRQ ${irq.number}, which '${earlier.device.name}' has in ${earlier.line}`;
+        visit.report(irq, message, 'Only PCI devices with line-based interrupts may share an IRQ.');
+      }
     }
   }
 }
@@ -129,15 +147,10 @@ export const DEVICE_RULES: readonly Rule[] = [
     {
       code: 'DEV-IRQ-UNIQUE',
       area: 'devices',
-      title: 'Validate that physical IRQ numbers are unique.',
+      title: 'Validate that physical IRQ numbers are unique, apart from PCI devices that share a line.',
       severity: 'error',
     },
-    ({ document }, visit) => {
-      const entries = document.hardware.devices.flatMap(device =>
-        device.irqs.map(node => ({ key: node.number, node })),
-      );
-      reportDuplicates(visit, { what: 'IRQ number', entries });
-    },
+    checkIrqNumbers,
   ),
   rule(
     {

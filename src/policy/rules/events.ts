@@ -113,14 +113,14 @@ function checkUnmask(index: PolicyIndex, visit: Visit): void {
       ),
     );
     for (const device of subject.devices) {
-      const physical = index.devices.get(device.physical);
-      if (physical?.pci === undefined || physical.pci.msi) continue;
+      const pci = index.devices.get(device.physical)?.pci;
+      if (pci === undefined || pci.msi) continue;
       for (const irq of device.irqs) {
-        const number = physical.irqs.find(entry => entry.name === irq.physical)?.number;
+        const number = index.resources.get(device.physical)?.irqs.get(irq.physical);
         if (number === undefined) continue;
         visit.examined();
         if (!unmasked.has(number)) {
-          const message = `subject '${subject.name}' has the level-triggered IRQ ${number} of device '${physical.name}', but no unmask_irq event for it`;
+          const message = `subject '${subject.name}' has the level-triggered IRQ ${number} of device '${device.physical}', but no unmask_irq event for it`;
           visit.report(
             irq,
             message,

@@ -1,20 +1,12 @@
 import { formatAddress, PAGE_SIZE_BYTES } from '../../units/address.ts';
-import type { KernelCpu, MemoryMapping, PolicyDocument, PolicyNode } from '../document.ts';
+import type { KernelCpu, MemoryMapping, PolicyNode } from '../document.ts';
 import type { PolicyIndex } from '../policy-index.ts';
 import { type Rule, rule, type Visit } from '../rule.ts';
 import { needsMsrStore } from './msrs.ts';
 
-/** Kernel virtual addresses of the per-subject page arrays, by region suffix (muen.md section 1.1); stride one page per global id. */
-const SUBJECT_ARRAYS: readonly { readonly suffix: string; readonly base: number }[] = [
-  { suffix: 'state', base: 0x60_0000 },
-  { suffix: 'timed_event', base: 0x70_0000 },
-  { suffix: 'interrupts', base: 0x80_0000 },
-  { suffix: 'msrstore', base: 0x90_0000 },
-  { suffix: 'vmcs', base: 0xa0_0000 },
-  { suffix: 'fpu', base: 0xc0_0000 },
-];
-const SCHEDULING_INFO_BASE = 0xb0_0000;
-/** Pages between two arrays: the highest global id plus one. */
+/** Suffixes of the per-subject pages that the kernel maps as arrays: one page per global subject id. */
+const SUBJECT_ARRAYS = ['state', 'timed_event', 'interrupts', 'msrstore', 'vmcs', 'fpu'] as const;
+/** Pages that the address layout of the kernel leaves for one array (muen.md section 1.1): the highest global id plus one. */
 const MAX_SUBJECTS = 256;
 
 /** Sections with one region per CPU: logical name and region name without the CPU. */
@@ -25,40 +17,12 @@ const CPU_LOCAL_SECTIONS: readonly { readonly logical: string; readonly region: 
   { logical: 'interrupt_stack', region: 'kernel_interrupt_stack' },
 ];
 
-const sectionOf = (document: PolicyDocument, cpu: number): KernelCpu | undefined =>
-  document.kernel.cpus.find(section => section.id === cpu);
-
-/** One mapping that the kernel must have. */
-interface Expected {
+/** One page of an array that the kernel of a CPU must map. */
+interface ArrayPage {
   readonly region: string;
-  readonly address: number;
-  readonly writable: boolean;
+  readonly position: number;
+  readonly cpu: number;
   readonly why: string;
-}
-
-function expectMapping(
-  visit: Visit,
-  section: KernelCpu | undefined,
-  byRegion: ReadonlyMap<string, MemoryMapping>,
-  expected: Expected,
-): void {
-  visit.examined();
-  if (section === undefined) return;
-  const mapping = byRegion.get(expected.region);
-  const where = `the kernel on CPU ${section.id}`;
-  const place = formatAddress(expected.address);
-  if (mapping === undefined) {
-    visit.report(section, `${where} does not map '${expected.region}' of ${expected.why}`, `Map it at ${place}.`);
-    return;
-  }
-  if (mapping.virtualAddress !== expected.address) {
-    const message = `${where} maps '${expected.region}' at ${formatAddress(mapping.virtualAddress)}, expected ${place}`;
-    visit.report(mapping, message, 'The kernel finds the page by this address.');
-  }
-  if (mapping.writable !== expected.writable) {
-    const message = `${where} maps '${expected.region}' ${mapping.writable ? 'writable' : 'read-only'}, expected ${expected.writable ? 'writable' : 'read-only'}`;
-    visit.report(mapping, message, 'Correct the attribute writable.');
-  }
 }
 
 /** Mappings of a section by region; the first one of each. */
@@ -68,33 +32,71 @@ function mappingsByRegion(section: KernelCpu | undefined): ReadonlyMap<string, M
   return map;
 }
 
-function checkSubjectPages({ document, places }: PolicyIndex, visit: Visit): void {
-  const maps = new Map(document.kernel.cpus.map(section => [section.id, mappingsByRegion(section)]));
-  const none: ReadonlyMap<string, MemoryMapping> = new Map();
-  for (const subject of document.subjects) {
-    const section = sectionOf(document, subject.cpu);
-    for (const { suffix, base } of SUBJECT_ARRAYS) {
-      if (suffix === 'msrstore' && !needsMsrStore(subject)) continue;
-      const address = base + subject.globalId * PAGE_SIZE_BYTES;
-      const expected = {
-        region: `${subject.name}|${suffix}`,
-        address,
-        writable: true,
-        why: `subject '${subject.name}'`,
-      };
-      expectMapping(visit, section, maps.get(subject.cpu) ?? none, expected);
+/** The address that most pages of an array agree on as its start: the policy chooses it, the kernel needs one for all. */
+function arrayBase(pages: readonly { readonly page: ArrayPage; readonly mapping: MemoryMapping }[]): number {
+  const votes = new Map<number, number>();
+  for (const { page, mapping } of pages) {
+    const base = mapping.virtualAddress - page.position * PAGE_SIZE_BYTES;
+    votes.set(base, (votes.get(base) ?? 0) + 1);
+  }
+  return [...votes].reduce((best, vote) => (vote[1] > best[1] ? vote : best), [0, 0] as const)[0];
+}
+
+function checkArray(
+  index: PolicyIndex,
+  maps: ReadonlyMap<number, ReadonlyMap<string, MemoryMapping>>,
+  visit: Visit,
+  pages: readonly ArrayPage[],
+): void {
+  const mapped = pages.flatMap(page => {
+    const mapping = maps.get(page.cpu)?.get(page.region);
+    return mapping === undefined ? [] : [{ page, mapping }];
+  });
+  const base = arrayBase(mapped);
+  for (const { page, mapping } of mapped) {
+    const expected = base + page.position * PAGE_SIZE_BYTES;
+    if (mapping.virtualAddress !== expected) {
+      const message = `the kernel on CPU ${page.cpu} maps '${page.region}' at ${formatAddress(mapping.virtualAddress)}, expected ${formatAddress(expected)}`;
+      visit.report(mapping, message, 'The kernel finds the page by the id; all pages of a kind form one array.');
+    }
+    if (!mapping.writable) {
+      visit.report(
+        mapping,
+        `the kernel on CPU ${page.cpu} maps '${page.region}' read-only, expected writable`,
+        'Set writable="true".',
+      );
     }
   }
-  for (const partition of new Set([...places.values()].map(place => place.partition))) {
-    const address = SCHEDULING_INFO_BASE + (partition.id - 1) * PAGE_SIZE_BYTES;
-    const expected = {
-      region: `scheduling_info_${partition.id}`,
-      address,
-      writable: true,
-      why: `partition '${partition.name}'`,
-    };
-    expectMapping(visit, sectionOf(document, partition.cpu), maps.get(partition.cpu) ?? none, expected);
+  for (const page of pages) {
+    visit.examined();
+    const section = index.kernelSections.get(page.cpu);
+    if (section !== undefined && maps.get(page.cpu)?.has(page.region) !== true) {
+      const message = `the kernel on CPU ${page.cpu} does not map '${page.region}' of ${page.why}`;
+      visit.report(section, message, `Map it at ${formatAddress(base + page.position * PAGE_SIZE_BYTES)}.`);
+    }
   }
+}
+
+function checkSubjectPages(index: PolicyIndex, visit: Visit): void {
+  const { document } = index;
+  const maps = new Map([...index.kernelSections].map(([cpu, section]) => [cpu, mappingsByRegion(section)]));
+  for (const suffix of SUBJECT_ARRAYS) {
+    const subjects = suffix === 'msrstore' ? document.subjects.filter(needsMsrStore) : document.subjects;
+    const pages = subjects.map(({ name, globalId, cpu }) => ({
+      region: `${name}|${suffix}`,
+      position: globalId,
+      cpu,
+      why: `subject '${name}'`,
+    }));
+    checkArray(index, maps, visit, pages);
+  }
+  const partitions = document.scheduling.partitions.map(({ id, cpu, name }) => ({
+    region: `scheduling_info_${id}`,
+    position: id - 1,
+    cpu,
+    why: `partition '${name}'`,
+  }));
+  checkArray(index, maps, visit, partitions);
 }
 
 /** Logical mapping of a section by its name. */
@@ -165,10 +167,10 @@ export const KERNEL_RULES: readonly Rule[] = [
       title: 'Validate that each active CPU has a kernel memory section.',
       severity: 'error',
     },
-    ({ document, activeCpus }, visit) => {
+    ({ document, activeCpus, kernelSections }, visit) => {
       for (const cpu of activeCpus) {
         visit.examined();
-        if (sectionOf(document, cpu) === undefined) {
+        if (!kernelSections.has(cpu)) {
           const node: PolicyNode = document.kernel.cpus[0] ?? document;
           visit.report(
             node,
@@ -183,7 +185,8 @@ export const KERNEL_RULES: readonly Rule[] = [
     {
       code: 'KRN-SUBJECT-PAGES',
       area: 'kernel',
-      title: 'Validate that the kernel maps the pages of its subjects and partitions at the expected addresses.',
+      title:
+        'Validate that the kernel of its CPU maps the pages of each subject and partition, as arrays indexed by their ids.',
       severity: 'error',
     },
     checkSubjectPages,
@@ -215,11 +218,11 @@ export const KERNEL_RULES: readonly Rule[] = [
         'Validate that the tau0 interface page is one page that the kernel on CPU 0 maps read-only and only tau0 writes.',
       severity: 'error',
     },
-    ({ regions, document, mappings }, visit) => {
+    ({ regions, document, mappings, kernelSections }, visit) => {
       const region = regions.get('sys_interface');
       if (region === undefined) return;
       visit.examined();
-      const section = sectionOf(document, 0);
+      const section = kernelSections.get(0);
       const mapping = mappingsByRegion(section).get('sys_interface');
       if (region.sizeBytes !== PAGE_SIZE_BYTES) {
         visit.report(

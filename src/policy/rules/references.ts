@@ -1,17 +1,10 @@
-import type { PolicyNode } from '../document.ts';
 import { deviceReferences, ownerName } from '../policy-index.ts';
 import { type Rule, rule, type Visit } from '../rule.ts';
 
-function resolve(
-  visit: Visit,
-  known: { has(name: string): boolean },
-  name: string,
-  node: PolicyNode,
-  message: string,
-  hint: string,
-): void {
+/** Counts one reference; true when nothing has the name. */
+function isUnknown(visit: Visit, known: { has(name: string): boolean }, name: string): boolean {
   visit.examined();
-  if (!known.has(name)) visit.report(node, message, hint);
+  return !known.has(name);
 }
 
 /** Rules about references that must have something to refer to. */
@@ -26,15 +19,10 @@ export const REFERENCE_RULES: readonly Rule[] = [
     ({ mappings, regions }, visit) => {
       for (const owned of mappings) {
         const { logical, physical } = owned.mapping;
-        const message = `mapping '${logical}' of ${ownerName(owned)} refers to the memory region '${physical}', which does not exist`;
-        resolve(
-          visit,
-          regions,
-          physical,
-          owned.mapping,
-          message,
-          `Add a region '${physical}' to /system/memory or correct the name.`,
-        );
+        if (isUnknown(visit, regions, physical)) {
+          const message = `mapping '${logical}' of ${ownerName(owned)} refers to the memory region '${physical}', which does not exist`;
+          visit.report(owned.mapping, message, `Add a region '${physical}' to /system/memory or correct the name.`);
+        }
       }
     },
   ),
@@ -48,15 +36,10 @@ export const REFERENCE_RULES: readonly Rule[] = [
     ({ document, regions }, visit) => {
       for (const region of document.memory) {
         if (region.hashRef === undefined) continue;
-        const message = `hashRef of memory region '${region.name}' names '${region.hashRef}', which does not exist`;
-        resolve(
-          visit,
-          regions,
-          region.hashRef,
-          region,
-          message,
-          'The loader cannot verify this region; correct the name.',
-        );
+        if (isUnknown(visit, regions, region.hashRef)) {
+          const message = `hashRef of memory region '${region.name}' names '${region.hashRef}', which does not exist`;
+          visit.report(region, message, 'The loader cannot verify this region; correct the name.');
+        }
       }
     },
   ),
@@ -70,13 +53,17 @@ export const REFERENCE_RULES: readonly Rule[] = [
     ({ document, devices }, visit) => {
       const hint = 'Name a device of /system/hardware/devices (aliases are resolved in format B).';
       for (const { owner, device } of deviceReferences(document)) {
-        const message = `device '${device.logical}' of ${owner} refers to '${device.physical}', which does not exist`;
-        resolve(visit, devices, device.physical, device, message, hint);
+        if (isUnknown(visit, devices, device.physical)) {
+          const message = `device '${device.logical}' of ${owner} refers to '${device.physical}', which does not exist`;
+          visit.report(device, message, hint);
+        }
       }
       for (const domain of document.deviceDomains) {
         for (const device of domain.devices) {
-          const message = `device '${device.logical}' of device domain '${domain.name}' refers to '${device.physical}', which does not exist`;
-          resolve(visit, devices, device.physical, device, message, hint);
+          if (isUnknown(visit, devices, device.physical)) {
+            const message = `device '${device.logical}' of device domain '${domain.name}' refers to '${device.physical}', which does not exist`;
+            visit.report(device, message, hint);
+          }
         }
       }
     },
@@ -88,26 +75,23 @@ export const REFERENCE_RULES: readonly Rule[] = [
       title: 'Validate that IRQs, memory and I/O ports referenced by logical devices exist in the physical device.',
       severity: 'error',
     },
-    ({ document, devices }, visit) => {
+    ({ document, resources }, visit) => {
       for (const { owner, device } of deviceReferences(document)) {
-        const physical = devices.get(device.physical);
-        if (physical === undefined) continue;
-        const irqs = new Set(physical.irqs.flatMap(irq => [irq.name, ...irq.msis.map(msi => msi.name)]));
-        const memory = new Set(physical.memory.map(entry => entry.name));
-        const ports = new Set(physical.ioPorts.map(entry => entry.name));
-        const check = (
-          kind: string,
-          known: ReadonlySet<string>,
-          nodes: readonly (PolicyNode & { readonly logical: string; readonly physical: string })[],
-        ): void => {
+        const known = resources.get(device.physical);
+        if (known === undefined) continue;
+        const references = [
+          ['IRQ', known.irqs, device.irqs],
+          ['memory', known.memory, device.memory],
+          ['I/O port', known.ports, device.ioPorts],
+        ] as const;
+        for (const [kind, names, nodes] of references) {
           for (const node of nodes) {
-            const message = `${kind} '${node.logical}' of device '${device.logical}' of ${owner} refers to '${node.physical}', which device '${physical.name}' does not have`;
-            resolve(visit, known, node.physical, node, message, `The device has: ${[...known].join(', ') || 'none'}.`);
+            if (isUnknown(visit, names, node.physical)) {
+              const message = `${kind} '${node.logical}' of device '${device.logical}' of ${owner} refers to '${node.physical}', which device '${device.physical}' does not have`;
+              visit.report(node, message, `The device has: ${[...names.keys()].slice(0, 16).join(', ') || 'none'}.`);
+            }
           }
-        };
-        check('IRQ', irqs, device.irqs);
-        check('memory', memory, device.memory);
-        check('I/O port', ports, device.ioPorts);
+        }
       }
     },
   ),
@@ -126,8 +110,10 @@ export const REFERENCE_RULES: readonly Rule[] = [
       ] as const) {
         for (const list of ends.values()) {
           for (const { subject, event } of list) {
-            const message = `${kind} event '${event.logical}' of subject '${subject.name}' refers to the event '${event.physical}', which does not exist`;
-            resolve(visit, events, event.physical, event, message, hint);
+            if (isUnknown(visit, events, event.physical)) {
+              const message = `${kind} event '${event.logical}' of subject '${subject.name}' refers to the event '${event.physical}', which does not exist`;
+              visit.report(event, message, hint);
+            }
           }
         }
       }
@@ -175,16 +161,20 @@ export const REFERENCE_RULES: readonly Rule[] = [
       for (const frame of scheduling.majorFrames) {
         for (const cpu of frame.cpus) {
           for (const minor of cpu.minorFrames) {
-            const message = `minor frame on CPU ${cpu.id} names the partition '${minor.partition}', which does not exist`;
-            resolve(visit, partitions, minor.partition, minor, message, 'Add the partition or correct the name.');
+            if (isUnknown(visit, partitions, minor.partition)) {
+              const message = `minor frame on CPU ${cpu.id} names the partition '${minor.partition}', which does not exist`;
+              visit.report(minor, message, 'Add the partition or correct the name.');
+            }
           }
         }
       }
       for (const partition of scheduling.partitions) {
         for (const { subjects: members, id } of partition.groups) {
           for (const member of members) {
-            const message = `scheduling group ${id} of partition '${partition.name}' names the subject '${member.name}', which does not exist`;
-            resolve(visit, subjects, member.name, member, message, 'Add the subject or correct the name.');
+            if (isUnknown(visit, subjects, member.name)) {
+              const message = `scheduling group ${id} of partition '${partition.name}' names the subject '${member.name}', which does not exist`;
+              visit.report(member, message, 'Add the subject or correct the name.');
+            }
           }
         }
       }
@@ -199,28 +189,18 @@ export const REFERENCE_RULES: readonly Rule[] = [
     },
     ({ document: { platform }, devices }, visit) => {
       for (const alias of platform.aliases) {
-        const message = `device alias '${alias.name}' refers to '${alias.physical}', which does not exist`;
-        resolve(
-          visit,
-          devices,
-          alias.physical,
-          alias,
-          message,
-          'Aliases have no effect in format B; correct the source.',
-        );
+        if (isUnknown(visit, devices, alias.physical)) {
+          const message = `device alias '${alias.name}' refers to '${alias.physical}', which does not exist`;
+          visit.report(alias, message, 'Aliases have no effect in format B; correct the source.');
+        }
       }
       const names = new Set([...devices.keys(), ...platform.aliases.map(alias => alias.name)]);
       for (const entry of platform.classes) {
         for (const member of entry.devices) {
-          const message = `device class '${entry.name}' refers to '${member.physical}', which does not exist`;
-          resolve(
-            visit,
-            names,
-            member.physical,
-            member,
-            message,
-            'Classes have no effect in format B; correct the source.',
-          );
+          if (isUnknown(visit, names, member.physical)) {
+            const message = `device class '${entry.name}' refers to '${member.physical}', which does not exist`;
+            visit.report(member, message, 'Classes have no effect in format B; correct the source.');
+          }
         }
       }
     },

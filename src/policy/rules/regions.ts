@@ -81,23 +81,39 @@ const FOUR_GIB = 2 ** 32;
 /** Boot code reaches the VMXON regions in real mode. */
 const LOW_MEMORY_END = 0x10_0000 - PAGE_SIZE_BYTES;
 
-function checkTables(
-  index: PolicyIndex,
-  visit: Visit,
-  name: string,
-  node: PolicyNode,
-  space: AddressSpace,
-  levels: 3 | 4,
-): MemoryRegion | undefined {
-  const sizeBytes = pageTableBytes(space.spans, levels);
-  return requireRegion(index, visit, { name, types: ['system_pt'], sizeBytes, exact: false, node, whom: space.owner });
-}
-
 /** A sibling maps what its origin maps and may have more; the tables must hold both. */
 function tableSpace(index: PolicyIndex, subject: Subject): AddressSpace {
   const own = subjectSpace(index, subject.name);
-  const siblings = index.document.subjects.filter(other => other.siblingOf === subject.name);
+  const siblings = index.siblings.get(subject.name) ?? [];
   return { ...own, spans: [...own.spans, ...siblings.flatMap(sibling => subjectSpace(index, sibling.name).spans)] };
+}
+
+/** Page-table regions with the address space that they describe. */
+function tableRegions(
+  index: PolicyIndex,
+): readonly {
+  readonly name: string;
+  readonly node: PolicyNode;
+  readonly space: AddressSpace;
+  readonly levels: 3 | 4;
+}[] {
+  const { document } = index;
+  const domainLevels = domainAddressBits(index) === 48 ? 4 : 3;
+  return [
+    ...index.activeCpus.map(cpu => {
+      const node = index.kernelSections.get(cpu) ?? document;
+      return { name: `kernel_${cpu}|pt`, node, space: kernelSpace(index, cpu), levels: 4 as const };
+    }),
+    ...document.subjects
+      .filter(subject => subject.siblingOf === undefined)
+      .map(node => ({ name: `${node.name}|pt`, node, space: tableSpace(index, node), levels: 4 as const })),
+    ...document.deviceDomains.map(node => ({
+      name: `vtd_${node.name}_pt`,
+      node,
+      space: domainSpace(index, node.name),
+      levels: domainLevels as 3 | 4,
+    })),
+  ];
 }
 
 const subjectRules = SUBJECT_REGIONS.map(({ suffix, code, type, pages, what }) =>
@@ -150,15 +166,41 @@ export const REGION_RULES: readonly Rule[] = [
   rule(
     {
       code: 'REG-PT',
-      area: 'subjects',
+      area: 'memory',
       title:
-        'Validate that a page-table region exists for each subject that is no sibling and holds the tables of its mappings.',
+        'Validate that page-table regions exist for each kernel, each subject that is no sibling and each device domain.',
       severity: 'error',
     },
     (index, visit) => {
-      for (const subject of index.document.subjects) {
-        if (subject.siblingOf !== undefined) continue;
-        checkTables(index, visit, `${subject.name}|pt`, subject, tableSpace(index, subject), 4);
+      for (const { name, node, space } of tableRegions(index)) {
+        requireRegion(index, visit, {
+          name,
+          types: ['system_pt'],
+          sizeBytes: PAGE_SIZE_BYTES,
+          exact: false,
+          node,
+          whom: space.owner,
+        });
+      }
+    },
+  ),
+  rule(
+    {
+      code: 'REG-PT-SIZE',
+      area: 'memory',
+      title: 'Validate that page-table regions hold the tables of all mappings with 4 KiB pages.',
+      severity: 'warning',
+    },
+    (index, visit) => {
+      for (const { name, space, levels } of tableRegions(index)) {
+        const region = index.regions.get(name);
+        if (region === undefined) continue;
+        visit.examined();
+        const needed = pageTableBytes(space.spans, levels);
+        if (region.sizeBytes < needed) {
+          const message = `region '${name}' has ${formatAddress(region.sizeBytes)} bytes, but the page tables of ${space.owner} need ${formatAddress(needed)}`;
+          visit.report(region, message, 'Run mucfgexpand again after a change of mappings, or correct the size.');
+        }
       }
     },
   ),
@@ -207,17 +249,17 @@ export const REGION_RULES: readonly Rule[] = [
   ),
   rule(
     {
-      code: 'REG-KERNEL-PT',
+      code: 'REG-KERNEL-PT-LOW',
       area: 'kernel',
-      title:
-        'Validate that a page-table region below 4 GiB exists for every kernel and holds the tables of its mappings.',
+      title: 'Validate that kernel page-table regions lie below 4 GiB.',
       severity: 'error',
     },
     (index, visit) => {
       for (const cpu of index.activeCpus) {
-        const node = index.document.kernel.cpus.find(section => section.id === cpu) ?? index.document;
-        const region = checkTables(index, visit, `kernel_${cpu}|pt`, node, kernelSpace(index, cpu), 4);
-        if (region !== undefined && region.physicalAddress + region.sizeBytes > FOUR_GIB) {
+        const region = index.regions.get(`kernel_${cpu}|pt`);
+        if (region === undefined) continue;
+        visit.examined();
+        if (region.physicalAddress + region.sizeBytes > FOUR_GIB) {
           const message = `region '${region.name}' at ${formatAddress(region.physicalAddress)} does not lie below 4 GiB`;
           visit.report(region, message, 'CR3 is loaded in 32-bit mode at boot; move the region below 4 GiB.');
         }
@@ -305,20 +347,6 @@ export const REGION_RULES: readonly Rule[] = [
           buses.add(bus);
           require(`vtd_context_bus_${bus}`, 'system_vtd_context', device, `PCI bus ${bus}`);
         }
-      }
-    },
-  ),
-  rule(
-    {
-      code: 'REG-DOMAIN-PT',
-      area: 'domains',
-      title: 'Validate that each device domain has a page-table region that holds the tables of its mappings.',
-      severity: 'error',
-    },
-    (index, visit) => {
-      const levels = domainAddressBits(index) === 48 ? 4 : 3;
-      for (const domain of index.document.deviceDomains) {
-        checkTables(index, visit, `vtd_${domain.name}_pt`, domain, domainSpace(index, domain.name), levels);
       }
     },
   ),

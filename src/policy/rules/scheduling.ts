@@ -16,15 +16,17 @@ function checkFrameCpus({ document: { scheduling } }: PolicyIndex, visit: Visit)
       .join(', ');
   const first = scheduling.majorFrames[0];
   if (first === undefined) return;
+  const expected = cpusOf(first);
   for (const frame of scheduling.majorFrames) {
     visit.examined();
+    const cpus = cpusOf(frame);
     if (new Set(frame.cpus.map(cpu => cpu.id)).size !== frame.cpus.length) {
-      visit.report(frame, `a CPU stands twice in the major frame: ${cpusOf(frame)}`, 'Give each CPU once.');
+      visit.report(frame, `a CPU stands twice in the major frame: ${cpus.slice(0, 80)}`, 'Give each CPU once.');
     }
-    if (cpusOf(frame) !== cpusOf(first)) {
+    if (cpus !== expected) {
       visit.report(
         frame,
-        `the major frame has CPUs ${cpusOf(frame)}, the first one ${cpusOf(first)}`,
+        `the major frame has CPUs ${cpus.slice(0, 80)}, the first one ${expected.slice(0, 80)}`,
         'Schedule the same CPUs in every major frame.',
       );
     }
@@ -35,9 +37,10 @@ function checkTicks({ document: { scheduling } }: PolicyIndex, visit: Visit): vo
   for (const frame of scheduling.majorFrames) {
     const first = frame.cpus[0];
     if (first === undefined) continue;
+    const expected = sum(first.minorFrames);
     for (const cpu of frame.cpus) {
       visit.examined();
-      const [ticks, expected] = [sum(cpu.minorFrames), sum(first.minorFrames)];
+      const ticks = sum(cpu.minorFrames);
       if (ticks !== expected) {
         const message = `CPU ${cpu.id} has ${ticks} ticks in the major frame of ${lineOf(frame)}, CPU ${first.id} has ${expected}`;
         visit.report(cpu, message, 'Give all CPUs of a major frame the same sum of ticks.');
@@ -110,24 +113,19 @@ function checkMembership({ document, places }: PolicyIndex, visit: Visit): void 
   }
 }
 
-/** Subjects of a group that switch events reach from its first subject. */
-function reachable(
-  { events, targets }: PolicyIndex,
-  subjects: PolicyIndex['subjects'],
-  initial: string,
-): ReadonlySet<string> {
-  const seen = new Set([initial]);
-  const open = [initial];
+/** Members of a group that switch events reach from its first subject without leaving the group. */
+function reachable({ events, targets, subjects }: PolicyIndex, members: readonly string[]): ReadonlySet<string> {
+  const inGroup = new Set(members);
+  const open = members.slice(0, 1);
+  const seen = new Set(open);
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    for (const group of subjects.get(name)?.sourceGroups ?? []) {
-      for (const source of group.events) {
-        if (events.get(source.physical)?.mode !== 'switch') continue;
-        for (const target of targets.get(source.physical)?.slice(0, 2) ?? []) {
-          if (seen.has(target.subject.name)) continue;
-          seen.add(target.subject.name);
-          open.push(target.subject.name);
-        }
-      }
+    const sources = subjects.get(name)?.sourceGroups.flatMap(group => group.events) ?? [];
+    for (const { physical } of sources) {
+      if (events.get(physical)?.mode !== 'switch') continue;
+      const target = targets.get(physical)?.[0]?.subject.name;
+      if (target === undefined || seen.has(target) || !inGroup.has(target)) continue;
+      seen.add(target);
+      open.push(target);
     }
   }
   return seen;
@@ -138,7 +136,10 @@ function checkRunnable(index: PolicyIndex, visit: Visit): void {
     for (const group of partition.groups) {
       const initial = group.subjects[0];
       if (initial === undefined) continue;
-      const runnable = reachable(index, index.subjects, initial.name);
+      const runnable = reachable(
+        index,
+        group.subjects.map(member => member.name),
+      );
       for (const member of group.subjects) {
         visit.examined();
         if (!runnable.has(member.name)) {

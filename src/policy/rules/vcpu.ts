@@ -1,4 +1,5 @@
 import type { BitFields, Subject, Vcpu } from '../document.ts';
+import type { Severity } from '../finding.ts';
 import { usesEpt } from '../policy-index.ts';
 import { type Rule, rule } from '../rule.ts';
 
@@ -120,6 +121,20 @@ function pagingProblems({ vcpu }: Subject): readonly string[] {
   return problems;
 }
 
+function pagingRule(code: string, title: string, severity: Severity, applies: (subject: Subject) => boolean): Rule {
+  const hint =
+    'VM entry fails (SDM Vol. 3C, "Checks on Guest Control Registers, Debug Registers, and MSRs"); set the bit.';
+  return rule({ code, area: 'vcpu', title, severity }, ({ document }, visit) => {
+    for (const subject of document.subjects) {
+      if (!applies(subject)) continue;
+      visit.examined();
+      for (const problem of pagingProblems(subject)) {
+        visit.report(subject.vcpu, `${problem} in subject '${subject.name}', which is no unrestricted guest`, hint);
+      }
+    }
+  });
+}
+
 /** Rules about VMX controls and initial registers of subjects. */
 export const VCPU_RULES: readonly Rule[] = [
   ...DEMANDS.map(({ code, title, word, hint, fields, demands }) =>
@@ -156,23 +171,16 @@ export const VCPU_RULES: readonly Rule[] = [
       }
     },
   ),
-  rule(
-    {
-      code: 'VCPU-PAGING',
-      area: 'vcpu',
-      title: 'Validate that subjects which are no unrestricted guests start in protected mode with paging on.',
-      severity: 'error',
-    },
-    ({ document }, visit) => {
-      for (const subject of document.subjects) {
-        if (subject.vcpu.controls.proc2.UnrestrictedGuest === 1) continue;
-        visit.examined();
-        for (const problem of pagingProblems(subject)) {
-          const hint =
-            'VM entry fails (SDM Vol. 3C, "Checks on Guest Control Registers, Debug Registers, and MSRs"); set the bit.';
-          visit.report(subject.vcpu, `${problem} in subject '${subject.name}', which is no unrestricted guest`, hint);
-        }
-      }
-    },
+  pagingRule(
+    'VCPU-NATIVE',
+    'Validate that native subjects start in protected mode with paging on.',
+    'error',
+    subject => !usesEpt(subject),
+  ),
+  pagingRule(
+    'VCPU-PAGING',
+    'Validate that subjects with EPT that are no unrestricted guests start in protected mode with paging on.',
+    'warning',
+    subject => usesEpt(subject) && subject.vcpu.controls.proc2.UnrestrictedGuest !== 1,
   ),
 ];

@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { PhysicalMemory } from '../../../src/impl/memory.ts';
 import { pagingOps } from '../../../src/impl/paging-ops.ts';
-import { encodeIa32eLeaf, encodeIa32eTable, buildIa32e } from '../../../src/impl/x86/paging.ts';
+import { buildIa32e, encodeIa32eLeaf, encodeIa32eTable } from '../../../src/impl/x86/paging.ts';
 import { type PageMapping, tableIndex } from '../../../src/impl/x86/paging-layout.ts';
 import { hpa } from '../../../src/units/address.ts';
 
 const REGION = { physicalAddress: hpa(0x10_0000), sizeBytes: 0x10_0000 };
 
-const mapping = (virtualAddress: number, physicalAddress: number, sizeBytes = 0x1000, rest: Partial<PageMapping> = {}): PageMapping => ({
+const mapping = (
+  virtualAddress: number,
+  physicalAddress: number,
+  sizeBytes = 0x1000,
+  rest: Partial<PageMapping> = {},
+): PageMapping => ({
   name: 'm',
   virtualAddress,
   physicalAddress,
@@ -50,13 +55,22 @@ describe('IA-32e entries', () => {
 describe('building IA-32e tables', () => {
   it('places the root first, then all PTs, PDs and PDPTs by ascending address', () => {
     const memory = new PhysicalMemory();
-    const built = buildIa32e(memory, REGION, [mapping(2 ** 39, 0x7000), mapping(0x20_0000, 0x6000), mapping(0, 0x5000)], pagingOps);
+    const built = buildIa32e(
+      memory,
+      REGION,
+      [mapping(2 ** 39, 0x7000), mapping(0x20_0000, 0x6000), mapping(0, 0x5000)],
+      pagingOps,
+    );
     expect(built).toEqual({ ok: true, value: { root: 0x10_0000, usedBytes: 8 * 0x1000, leafCount: 3 } });
     const page = (index: number): number => REGION.physicalAddress + index * 0x1000;
     expect(entryAt(memory, page(1), 0)).toBe('8000000000005807');
     expect(entryAt(memory, page(2), 0)).toBe('8000000000006807');
     expect(entryAt(memory, page(3), 0)).toBe('8000000000007807');
-    expect([entryAt(memory, page(4), 0), entryAt(memory, page(4), 1), entryAt(memory, page(5), 0)]).toEqual(['101807', '102807', '103807']);
+    expect([entryAt(memory, page(4), 0), entryAt(memory, page(4), 1), entryAt(memory, page(5), 0)]).toEqual([
+      '101807',
+      '102807',
+      '103807',
+    ]);
     expect([entryAt(memory, page(6), 0), entryAt(memory, page(7), 0)]).toEqual(['104807', '105807']);
     expect([entryAt(memory, page(0), 0), entryAt(memory, page(0), 1)]).toEqual(['106807', '107807']);
   });
@@ -96,8 +110,16 @@ describe('building IA-32e tables', () => {
   });
 
   it('refuses overlapping mappings', () => {
-    const built = buildIa32e(new PhysicalMemory(), REGION, [mapping(0x1000, 0x9000), mapping(0, 0x5000, 0x2000)], pagingOps);
-    expect(built).toMatchObject({ ok: false, error: { kind: 'overlap', first: { virtualAddress: 0 }, second: { virtualAddress: 0x1000 } } });
+    const built = buildIa32e(
+      new PhysicalMemory(),
+      REGION,
+      [mapping(0x1000, 0x9000), mapping(0, 0x5000, 0x2000)],
+      pagingOps,
+    );
+    expect(built).toMatchObject({
+      ok: false,
+      error: { kind: 'overlap', first: { virtualAddress: 0 }, second: { virtualAddress: 0x1000 } },
+    });
   });
 
   it('refuses tables that muencheck cannot hold instead of materialising them', () => {

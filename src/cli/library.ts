@@ -1,0 +1,71 @@
+import { selectByGlobs } from '../engine/glob.ts';
+import type { Budget, Property, Task } from '../engine/property.ts';
+import type { ReplayResult } from '../engine/replay.ts';
+import { checkPolicyProperties } from '../engine/run.ts';
+import type { InternalError } from '../engine/task-queue.ts';
+import { elapsedMs, nowMs } from '../host/clock.ts';
+import { inProcessRunner } from '../host/workers.ts';
+import type { CheckReport } from '../report/check-report.ts';
+import { defined } from '../units/invariant.ts';
+import { type ContextSpec, createContext } from './context.ts';
+import { catalogue } from './default-catalogue.ts';
+import { examinePolicy } from './policy-input.ts';
+import { prepareTrace } from './replay-trace.ts';
+import { NO_RESULT, toReport } from './to-report.ts';
+import { toTraceOrigin } from './trace-origin.ts';
+import { readVersion } from './version.ts';
+
+export interface CheckPolicyOptions {
+  /** Path that the report shows. */
+  readonly path?: string;
+  /** Globs over property ids; none selects all. */
+  readonly properties?: readonly string[];
+  /** 32-bit seed. */
+  readonly seed?: number;
+  readonly budget?: Budget;
+}
+
+/** A report, and our own errors: with any of them the report is not to be trusted. */
+export interface LibraryReport extends CheckReport {
+  readonly errors: readonly InternalError[];
+}
+
+/**
+ * Checks a policy in this thread: what `muencheck check --jobs 1` does.
+ *
+ * An invalid policy gives a report with error findings and no property.
+ */
+export async function check(policyBytes: Uint8Array, options: CheckPolicyOptions = {}): Promise<LibraryReport> {
+  const startMs = nowMs();
+  const { path = 'policy.xml', properties = [], seed = 1, budget = { name: 'smoke' } } = options;
+  const policy = examinePolicy(path, policyBytes, []);
+  const policyMs = elapsedMs(startMs);
+  const spec: ContextSpec = { policyBytes, policyPath: path, policySha256: policy.digest, seed, budget, software: [] };
+  const version = readVersion();
+  let result = NO_RESULT;
+  if (policy.valid) {
+    const context = await createContext(spec, catalogue);
+    const byId = new Map<string, Property>(catalogue.properties.map(property => [property.id, property]));
+    const runner = inProcessRunner((task: Task) =>
+      defined(byId.get(task.property), task.property).runTask(context, task),
+    );
+    const selected = selectByGlobs(catalogue.properties, properties);
+    result = await checkPolicyProperties(context, {
+      properties: selected,
+      jobs: 1,
+      origin: toTraceOrigin(spec, version),
+      execute: task => runner.submit(task),
+    });
+  }
+  const times = { policyMs, checkMs: elapsedMs(startMs + policyMs), totalMs: elapsedMs(startMs) };
+  return { ...toReport(version, policy, seed, result, times), errors: result.errors };
+}
+
+/** Result of replayTrace: `unreadable` when the file is no trace that this version can run. */
+export type TraceReplay = ReplayResult | { readonly status: 'unreadable'; readonly differences: readonly string[] };
+
+/** Replays the text of a trace file: what `muencheck replay` does. Never throws on hostile input. */
+export function replayTrace(text: string): TraceReplay {
+  const prepared = prepareTrace(text, catalogue);
+  return prepared.ok ? prepared.value.run() : { status: 'unreadable', differences: prepared.error };
+}

@@ -1,0 +1,81 @@
+import { err, ok, type Result } from '../units/result.ts';
+
+/** One parameter of a hosted software. */
+export interface ParameterSpec {
+  readonly kind: 'number' | 'event' | 'optional-event' | 'text';
+  readonly meaning: string;
+  /** Value when it is not given; without one the parameter is required, unless it is an optional event. */
+  readonly fallback?: number | string;
+  /** Inclusive bounds of a number. */
+  readonly min?: number;
+  readonly max?: number;
+  /** The number must be a multiple of this. */
+  readonly multipleOf?: number;
+}
+
+export type ParameterSpecs = Readonly<Record<string, ParameterSpec>>;
+
+/** Checked parameters by kind; the getters are total for names of the specification they were read by. */
+export interface Parameters {
+  number(name: string): number;
+  /** Event number, undefined if the software was given none. */
+  event(name: string): number | undefined;
+  text(name: string): string;
+}
+
+/** Highest vmcall event number. */
+const LAST_EVENT = 63;
+/** Longest text parameter. */
+const TEXT_LIMIT = 63;
+
+function readNumber(name: string, spec: ParameterSpec, value: number | string): Result<number, string> {
+  const shown = JSON.stringify(value);
+  const isNumeral = typeof value === 'number' || /^(0x[0-9a-f]+(_[0-9a-f]+)*|[0-9]+)$/i.test(value);
+  const parsed = isNumeral ? Number(typeof value === 'number' ? value : value.replaceAll('_', '')) : Number.NaN;
+  if (!Number.isSafeInteger(parsed))
+    return err(`parameter ${name}: ${shown} is not an integer (decimal, or hexadecimal as "0x1000")`);
+  const min = spec.min ?? 0;
+  const max = spec.max ?? (spec.kind === 'number' ? 2 ** 48 - 1 : LAST_EVENT);
+  if (parsed < min || parsed > max) return err(`parameter ${name}: ${shown} is not in ${min} .. ${max}`);
+  if (spec.multipleOf !== undefined && parsed % spec.multipleOf !== 0)
+    return err(`parameter ${name}: ${shown} is not a multiple of ${spec.multipleOf}`);
+  return ok(parsed);
+}
+
+function readOne(name: string, spec: ParameterSpec, value: number | string): Result<number | string, string> {
+  if (spec.kind !== 'text') return readNumber(name, spec, value);
+  const isShown =
+    typeof value === 'string' && value.length >= 1 && value.length <= TEXT_LIMIT && /^[ -~]+$/.test(value);
+  return isShown
+    ? ok(value)
+    : err(`parameter ${name}: ${JSON.stringify(value)} is not a text of 1 .. ${TEXT_LIMIT} printable ASCII characters`);
+}
+
+/**
+ * Checks parameters against their specification.
+ * Errors: an unknown name, a missing required parameter, a value that is no number, event or text or is out of range.
+ */
+export function readParameters(
+  specs: ParameterSpecs,
+  given: Readonly<Record<string, number | string>>,
+): Result<Parameters, string> {
+  const unknown = Object.keys(given).find(name => !Object.hasOwn(specs, name));
+  if (unknown !== undefined)
+    return err(`unknown parameter ${unknown}; known are ${Object.keys(specs).join(', ') || 'none'}`);
+  const values = new Map<string, number | string>();
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = Object.hasOwn(given, name) ? given[name] : spec.fallback;
+    if (value === undefined) {
+      if (spec.kind === 'optional-event') continue;
+      return err(`parameter ${name} is missing: ${spec.meaning}`);
+    }
+    const read = readOne(name, spec, value);
+    if (!read.ok) return read;
+    values.set(name, read.value);
+  }
+  return ok({
+    number: name => Number(values.get(name)),
+    event: name => (values.has(name) ? Number(values.get(name)) : undefined),
+    text: name => String(values.get(name)),
+  });
+}

@@ -1,0 +1,25 @@
+// The package's public API; everything else may change without notice.
+export { type CheckPolicyOptions, check, type LibraryReport, replayTrace, type TraceReplay } from './cli/library.ts';
+export { type Minimised, type MinimiseOptions, minimise } from './engine/minimise.ts';
+export type {
+  Area,
+  Budget,
+  CheckContext,
+  Failure,
+  Property,
+  ScenarioSoftware,
+  Task,
+  TaskResult,
+  Witness,
+} from './engine/property.ts';
+export type { PairCount, PropertyVerdict, VerdictWord } from './engine/verdict.ts';
+export { defineFault, type Fault } from './faults/fault.ts';
+export type { Seams } from './impl/seams.ts';
+export { checkPolicy, type PolicyCheck } from './policy/check.ts';
+export type { PolicyDocument } from './policy/document.ts';
+export type { Finding, Severity } from './policy/finding.ts';
+export { type ParsedPolicy, parsePolicy } from './policy/parse.ts';
+export type { CheckReport } from './report/check-report.ts';
+export type { RunSpec, Trace, TraceBody, TraceOutcome } from './trace/trace.ts';
+export type { Operation } from './units/operation.ts';
+export type { Result } from './units/result.ts';

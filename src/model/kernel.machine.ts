@@ -1,0 +1,299 @@
+import { and, setup } from 'xstate';
+import { defineModel } from './define.ts';
+import * as events from './events.ts';
+import * as interrupts from './interrupts.ts';
+import type { KernelConfig } from './kernel-config.ts';
+import type { KernelEvent, KernelSchema, KernelState } from './kernel-state.ts';
+import * as scheduler from './scheduler.ts';
+import * as groups from './scheduler-groups.ts';
+
+const types = {} as { context: KernelState; events: KernelEvent };
+
+const guards = {
+  candidateHasWork: groups.candidateHasWork,
+  hasBarrier: scheduler.hasBarrier,
+  hasTargetEvent: events.hasTargetEvent,
+  isBootProcessor: scheduler.isBootProcessor,
+  isCandidateMarked: groups.isCandidateMarked,
+  isCandidateRunning: groups.isCandidateRunning,
+  isDispatch: scheduler.isDispatch,
+  isFirstMeeting: scheduler.isFirstMeeting,
+  isFound: groups.isFound,
+  isKnownTrap: events.isKnownTrap,
+  isLastArrival: scheduler.isLastArrival,
+  isLastMinor: scheduler.isLastMinor,
+  isLastTaken: events.isLastTaken,
+  isNonePending: events.isNonePending,
+  isReleased: scheduler.isReleased,
+  isResetPending: events.isResetPending,
+  isRouted: events.isRouted,
+  isRoutedToActive: events.isRoutedToActive,
+  isSecondMeeting: scheduler.isSecondMeeting,
+  isSleep: events.isSleep,
+  isSourceRunning: groups.isSourceRunning,
+  isSystemAction: events.isSystemAction,
+  isTimedEventDue: events.isTimedEventDue,
+  isTimerDue: groups.isTimerDue,
+  isUnmask: events.isUnmask,
+  isVmcallValid: events.isVmcallValid,
+  isXsetbvValid: interrupts.isXsetbvValid,
+  isYield: events.isYield,
+  moreGroups: groups.moreGroups,
+  mustIndicate: events.mustIndicate,
+  sourceHasWork: groups.sourceHasWork,
+};
+
+const actions = {
+  advanceMajor: scheduler.advanceMajor,
+  arrive: scheduler.arrive,
+  beginDispatch: groups.beginDispatch,
+  beginReschedule: groups.beginReschedule,
+  chooseCandidate: groups.chooseCandidate,
+  chooseNone: groups.chooseNone,
+  closeWindow: interrupts.closeWindow,
+  deliverHighest: events.deliverHighest,
+  dispatchGroup: groups.dispatchGroup,
+  endFrame: scheduler.endFrame,
+  enterSubject: interrupts.enterSubject,
+  examineNext: groups.examineNext,
+  finishSource: events.finishSource,
+  firstMinor: scheduler.firstMinor,
+  indicate: events.indicate,
+  markChosen: groups.markChosen,
+  markCurrent: groups.markCurrent,
+  meetAll: scheduler.meetAll,
+  meetAllAgain: scheduler.meetAllAgain,
+  nextMinor: scheduler.nextMinor,
+  parkCandidate: groups.parkCandidate,
+  parkCurrent: groups.parkCurrent,
+  publishFrame: scheduler.publishFrame,
+  readBarrier: scheduler.readBarrier,
+  refuseXsetbv: interrupts.refuseXsetbv,
+  releaseBarrier: scheduler.releaseBarrier,
+  resetBarrier: scheduler.resetBarrier,
+  resetSubject: events.resetSubject,
+  routeInterrupt: events.routeInterrupt,
+  runChosen: groups.runChosen,
+  saveExit: events.saveExit,
+  setPending: events.setPending,
+  skipVmcall: events.skipVmcall,
+  sleepPartition: groups.sleepPartition,
+  sleepSource: groups.sleepSource,
+  stop: events.stop,
+  takeTimedEvent: events.takeTimedEvent,
+  takeTimer: groups.takeTimer,
+  takeTrap: events.takeTrap,
+  takeVmcall: events.takeVmcall,
+  unmarkCandidate: groups.unmarkCandidate,
+  unmarkCurrent: groups.unmarkCurrent,
+  unmask: events.unmask,
+  unparkCurrent: groups.unparkCurrent,
+  writeXcr0: interrupts.writeXcr0,
+};
+
+/**
+ * The kernel on one CPU, as the specification sees it: a mode is what the CPU stands before.
+ *
+ * In `guest` a subject runs. Modes under `access` stand before one access to state that other CPUs also use; `proceed`
+ * performs it. Modes under `choose` depend on the CPU's own state alone; `continue` passes through them at once.
+ */
+export function createKernelMachine(config: KernelConfig, schema: KernelSchema) {
+  const definition = defineModel({ schema, config, guards, actions });
+  const machine = setup({ types, ...definition.implementations }).createMachine({
+    id: 'kernel',
+    context: schema.initial(),
+    initial: 'guest',
+    states: {
+      guest: {
+        on: {
+          externalInterrupt: [
+            { guard: 'isRoutedToActive', target: 'access.interruptIndicate', actions: ['saveExit', 'routeInterrupt'] },
+            { guard: 'isRouted', target: 'access.takeEvent', actions: ['saveExit', 'routeInterrupt'] },
+            { target: 'access.takeEvent', actions: 'saveExit' },
+          ],
+          vmcall: [
+            { guard: 'isVmcallValid', target: 'choose.action', actions: ['saveExit', 'takeVmcall'] },
+            { target: 'access.takeEvent', actions: ['saveExit', 'skipVmcall'] },
+          ],
+          trap: [
+            { guard: 'isKnownTrap', target: 'choose.action', actions: ['saveExit', 'takeTrap'] },
+            { target: 'stopped', actions: ['saveExit', 'stop'] },
+          ],
+          timerExpiry: { target: 'choose.frame', actions: ['saveExit', 'endFrame'] },
+          interruptWindow: { target: 'access.takeEvent', actions: ['saveExit', 'closeWindow'] },
+          xsetbv: [
+            { guard: 'isXsetbvValid', target: 'access.takeEvent', actions: ['saveExit', 'writeXcr0'] },
+            { target: 'access.takeEvent', actions: ['saveExit', 'refuseXsetbv'] },
+          ],
+          fatal: { target: 'stopped', actions: ['saveExit', 'stop'] },
+        },
+      },
+      choose: {
+        initial: 'frame',
+        states: {
+          frame: {
+            on: {
+              continue: [
+                { guard: 'isLastMinor', target: '#kernel.access.barrierRead', actions: 'meetAll' },
+                { guard: 'hasBarrier', target: '#kernel.access.barrierRead' },
+                { target: 'timers', actions: 'nextMinor' },
+              ],
+            },
+          },
+          released: {
+            on: {
+              continue: [
+                { guard: 'isSecondMeeting', target: 'timers', actions: 'firstMinor' },
+                { guard: and(['isFirstMeeting', 'isBootProcessor']), target: '#kernel.access.majorAdvance' },
+                { guard: 'isFirstMeeting', target: '#kernel.access.barrierRead', actions: 'meetAllAgain' },
+                { target: 'timers', actions: 'nextMinor' },
+              ],
+            },
+          },
+          timers: {
+            on: {
+              continue: [
+                { guard: 'isTimerDue', target: '#kernel.access.timerMark', actions: 'takeTimer' },
+                { target: '#kernel.access.scanRead', actions: 'beginDispatch' },
+              ],
+            },
+          },
+          chosen: {
+            on: {
+              continue: [
+                { guard: and(['isDispatch', 'isFound']), target: 'timedEvent', actions: 'dispatchGroup' },
+                { guard: 'isDispatch', target: 'timedEvent', actions: 'publishFrame' },
+                { guard: 'isFound', target: 'target', actions: 'runChosen' },
+                { target: 'target', actions: 'sleepPartition' },
+              ],
+            },
+          },
+          timedEvent: {
+            on: {
+              continue: [
+                { guard: 'isTimedEventDue', target: 'action', actions: 'takeTimedEvent' },
+                { target: '#kernel.access.takeEvent' },
+              ],
+            },
+          },
+          action: {
+            on: {
+              continue: [
+                { guard: 'isSystemAction', target: '#kernel.stopped', actions: 'stop' },
+                { guard: 'isSleep', target: 'rest', actions: 'sleepSource' },
+                { guard: 'isYield', target: 'rest' },
+                { guard: 'isUnmask', target: 'target', actions: 'unmask' },
+                { target: 'target' },
+              ],
+            },
+          },
+          rest: {
+            on: {
+              continue: [
+                { guard: 'isSourceRunning', target: '#kernel.access.scanRead', actions: 'beginReschedule' },
+                { target: '#kernel.access.restCheck' },
+              ],
+            },
+          },
+          target: {
+            on: {
+              continue: [
+                { guard: 'hasTargetEvent', target: '#kernel.access.setPending' },
+                { target: '#kernel.access.takeEvent', actions: 'finishSource' },
+              ],
+            },
+          },
+        },
+      },
+      access: {
+        initial: 'takeEvent',
+        states: {
+          barrierRead: { on: { proceed: { target: 'barrierAdd', actions: 'readBarrier' } } },
+          barrierAdd: {
+            on: {
+              proceed: [
+                { guard: 'isLastArrival', target: 'barrierReset', actions: 'arrive' },
+                { target: 'barrierSpin', actions: 'arrive' },
+              ],
+            },
+          },
+          barrierReset: { on: { proceed: { target: 'barrierRelease', actions: 'resetBarrier' } } },
+          barrierRelease: { on: { proceed: { target: '#kernel.choose.released', actions: 'releaseBarrier' } } },
+          barrierSpin: { on: { proceed: [{ guard: 'isReleased', target: '#kernel.choose.released' }, { target: 'barrierSpin' }] } },
+          majorAdvance: { on: { proceed: { target: 'barrierRead', actions: 'advanceMajor' } } },
+          timerMark: { on: { proceed: { target: '#kernel.choose.timers', actions: 'markChosen' } } },
+          scanRead: {
+            on: {
+              proceed: [
+                { guard: 'isCandidateRunning', target: '#kernel.choose.chosen', actions: 'chooseCandidate' },
+                { guard: 'isCandidateMarked', target: 'scanCheck' },
+                { guard: 'moreGroups', target: 'scanRead', actions: 'examineNext' },
+                { target: '#kernel.choose.chosen', actions: 'chooseNone' },
+              ],
+            },
+          },
+          scanCheck: {
+            on: {
+              proceed: [
+                { guard: 'candidateHasWork', target: '#kernel.choose.chosen', actions: 'chooseCandidate' },
+                { target: 'scanUnmark', actions: 'parkCandidate' },
+              ],
+            },
+          },
+          scanUnmark: { on: { proceed: { target: 'scanRecheck', actions: 'unmarkCandidate' } } },
+          scanRecheck: {
+            on: {
+              proceed: [
+                { guard: 'candidateHasWork', target: 'scanMark', actions: 'chooseCandidate' },
+                { guard: 'moreGroups', target: 'scanRead', actions: 'examineNext' },
+                { target: '#kernel.choose.chosen', actions: 'chooseNone' },
+              ],
+            },
+          },
+          scanMark: { on: { proceed: { target: '#kernel.choose.chosen', actions: 'markChosen' } } },
+          restCheck: {
+            on: {
+              proceed: [
+                { guard: 'sourceHasWork', target: 'scanRead', actions: 'beginReschedule' },
+                { target: 'restUnmark', actions: 'parkCurrent' },
+              ],
+            },
+          },
+          restUnmark: { on: { proceed: { target: 'restRecheck', actions: 'unmarkCurrent' } } },
+          restRecheck: {
+            on: {
+              proceed: [
+                { guard: 'sourceHasWork', target: 'restMark', actions: 'unparkCurrent' },
+                { target: 'scanRead', actions: 'beginReschedule' },
+              ],
+            },
+          },
+          restMark: { on: { proceed: { target: 'scanRead', actions: ['markCurrent', 'beginReschedule'] } } },
+          setPending: {
+            on: {
+              proceed: [
+                { guard: 'mustIndicate', target: 'indicate', actions: 'setPending' },
+                { target: 'takeEvent', actions: ['setPending', 'finishSource'] },
+              ],
+            },
+          },
+          indicate: { on: { proceed: { target: 'takeEvent', actions: ['indicate', 'finishSource'] } } },
+          interruptIndicate: { on: { proceed: { target: 'takeEvent', actions: 'indicate' } } },
+          takeEvent: {
+            on: {
+              proceed: [
+                { guard: 'isNonePending', target: '#kernel.guest', actions: 'enterSubject' },
+                { guard: 'isResetPending', target: 'clearEvents', actions: 'deliverHighest' },
+                { guard: 'isLastTaken', target: '#kernel.guest', actions: ['deliverHighest', 'enterSubject'] },
+                { target: 'takeEvent', actions: 'deliverHighest' },
+              ],
+            },
+          },
+          clearEvents: { on: { proceed: { target: 'takeEvent', actions: 'resetSubject' } } },
+        },
+      },
+      stopped: {},
+    },
+  });
+  return { machine, definition };
+}

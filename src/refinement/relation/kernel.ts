@@ -1,0 +1,123 @@
+import { FRAME_WORDS } from '../../impl/memory.ts';
+import { barrierWord } from '../../impl/muen/mp.ts';
+import * as scheduling from '../../impl/muen/scheduling-state.ts';
+import type { System } from '../../impl/system.ts';
+import { INJECT_EXTERNAL_INTERRUPT, RFLAGS_IF, Vmcs } from '../../impl/vmx/vmcs.ts';
+import type { KernelState } from '../../model/kernel-state.ts';
+import { joinWords } from '../../units/word.ts';
+
+/** The relation: what the kernel's memory means in terms of the model. Each function abstracts one part, in place. */
+
+const PAGE = { running: 123, interruptibility: 33, activity: 34, instructionLength: 36, rip: 41, rflags: 55 } as const;
+
+export function abstractSubject(system: System, subject: number, state: KernelState): void {
+  const { at } = system.kernel;
+  const { words } = system.memory;
+  const target = state.subjects[subject]!;
+  const page = at.stateSlots[subject]! * FRAME_WORDS;
+  target.running = (words[page + PAGE.running]! & 1) !== 0;
+  target.interruptibility = words[page + PAGE.interruptibility]!;
+  target.activity = words[page + PAGE.activity]!;
+  target.instructionLength = words[page + PAGE.instructionLength]!;
+  target.ripLow = words[page + PAGE.rip]!;
+  target.ripHigh = words[page + PAGE.rip + 1]!;
+  target.interruptFlag = (words[page + PAGE.rflags]! & RFLAGS_IF) !== 0;
+  abstractInterrupts(system, subject, state);
+  abstractTimedEvent(system, subject, state);
+  target.windowOpen = (words[at.vmcsSlots[subject]! * FRAME_WORDS + Vmcs.procControls]! & 4) !== 0;
+  target.xcr0 = words[at.fpuSlots[subject]! * FRAME_WORDS]!;
+}
+
+export function abstractInterrupts(system: System, subject: number, state: KernelState): void {
+  const base = system.kernel.at.interruptSlots[subject]! * FRAME_WORDS;
+  const { irqs } = state.subjects[subject]!;
+  for (let word = 0; word < irqs.length; word++) irqs[word] = system.memory.words[base + word]!;
+}
+
+export function abstractTimedEvent(system: System, subject: number, state: KernelState): void {
+  const base = system.kernel.at.timedEventSlots[subject]! * FRAME_WORDS;
+  const target = state.subjects[subject]!;
+  target.triggerLow = system.memory.words[base]!;
+  target.triggerHigh = system.memory.words[base + 1]!;
+  target.timedEvent = system.memory.words[base + 2]! & 63;
+}
+
+/** Shared state: major frame, barriers, pending events, activity marks. */
+export function abstractGlobal(system: System, state: KernelState): void {
+  const { kernel, memory } = system;
+  const base = kernel.at.globalSlot * FRAME_WORDS;
+  const { words } = memory;
+  state.major = scheduling.currentMajorFrame(kernel);
+  state.majorStartTsc = scheduling.majorFrameStart(kernel);
+  for (let barrier = 0; barrier < state.barriers.length; barrier++) {
+    const at = base + barrierWord(kernel, barrier);
+    const target = state.barriers[barrier]!;
+    target.size = words[at]!;
+    target.sense = words[at + 1]!;
+    target.count = words[at + 2]!;
+  }
+  for (let subject = 0; subject < state.subjects.length; subject++) {
+    const target = state.subjects[subject]!;
+    target.pendingLow = words[base + kernel.at.pendingBase + 2 * subject]!;
+    target.pendingHigh = words[base + kernel.at.pendingBase + 2 * subject + 1]!;
+  }
+  for (let partition = 0; partition < state.partitions.length; partition++) {
+    const target = state.partitions[partition]!;
+    target.activityLow = words[base + kernel.at.activityBase + 2 * partition]!;
+    target.activityHigh = words[base + kernel.at.activityBase + 2 * partition + 1]!;
+  }
+}
+
+/** CPU-local state: minor frame, partitions with their timer sequences, groups. */
+export function abstractLocal(system: System, cpu: number, state: KernelState): void {
+  const { kernel } = system;
+  state.cpus[cpu]!.minor = scheduling.currentMinorFrame(kernel, cpu);
+  for (const spec of kernel.tables.partitions) {
+    if (spec.id === 0 || spec.cpu !== cpu) continue;
+    const target = state.partitions[spec.id]!;
+    target.activeIndex = scheduling.activeGroupIndex(kernel, cpu, spec.id);
+    target.sleeping = scheduling.isSleeping(kernel, cpu, spec.id);
+    abstractTimers(system, cpu, spec.id, state);
+    for (const group of spec.groups) {
+      state.groups[group]!.activeSubject = scheduling.activeSubject(kernel, cpu, group);
+      state.groups[group]!.timeoutLow = scheduling.timeoutLow(kernel, cpu, group);
+      state.groups[group]!.timeoutHigh = scheduling.timeoutHigh(kernel, cpu, group);
+    }
+  }
+}
+
+/** The linked timer list as a sequence; a list that does not end or whose back links disagree counts as too long. */
+function abstractTimers(system: System, cpu: number, partition: number, state: KernelState): void {
+  const { kernel } = system;
+  const target = state.partitions[partition]!;
+  target.timers.fill(0);
+  target.timerCount = 0;
+  let before = 0;
+  let group = scheduling.earliestTimer(kernel, cpu, partition);
+  while (group !== 0) {
+    if (target.timerCount >= target.timers.length || scheduling.previousTimer(kernel, cpu, group) !== before) {
+      target.timerCount = target.timers.length + 1;
+      return;
+    }
+    target.timers[target.timerCount] = group;
+    target.timerCount += 1;
+    before = group;
+    group = scheduling.nextTimer(kernel, cpu, group);
+  }
+}
+
+/** What the subjects of a partition are told about their frame. */
+export function abstractSchedulingInfo(system: System, partition: number, state: KernelState): void {
+  const base = system.kernel.at.schedulingInfoSlots[partition]! * FRAME_WORDS;
+  const { words } = system.memory;
+  state.partitions[partition]!.startTsc = joinWords(words[base]!, words[base + 1]!);
+  state.partitions[partition]!.endTsc = joinWords(words[base + 2]!, words[base + 3]!);
+}
+
+/** Processor side of an entry: injected vector and timer. */
+export function abstractEntry(system: System, cpu: number, state: KernelState): void {
+  const base = system.cpus[cpu]!.vmcsSlot * FRAME_WORDS;
+  const info = system.memory.words[base + Vmcs.entryInterruptInfo]!;
+  state.cpus[cpu]!.entryInfo = info >= INJECT_EXTERNAL_INTERRUPT ? info : 0;
+  state.cpus[cpu]!.timer = system.memory.words[base + Vmcs.preemptionTimer]!;
+}

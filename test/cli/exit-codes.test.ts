@@ -1,0 +1,131 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { COMMANDS, LATER_COMMANDS } from '../../src/cli/commands/registry.ts';
+import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
+import { freshFolder, runCli } from './spawn.ts';
+
+const check = (property: string, ...rest: readonly string[]): readonly string[] => [
+  'check',
+  '--property',
+  property,
+  '--jobs',
+  '1',
+  '--out',
+  freshFolder(),
+  ...rest,
+];
+const brokenPolicy = join(freshFolder(), 'broken.xml');
+writeFileSync(brokenPolicy, '<system>\n  <nonsense/>\n</system>\n');
+
+describe('exit codes', () => {
+  const rows: readonly (readonly [string, number, readonly string[]])[] = [
+    ['holds', 0, check('meta/holds')],
+    ['proved', 0, check('meta/proved')],
+    ['not applicable', 0, check('meta/inapplicable')],
+    ['refuted', 1, check('meta/refuted')],
+    [
+      'refuted and inconclusive',
+      1,
+      check('meta/{x,y}', '--property', 'meta/refuted', '--property', 'meta/inconclusive'),
+    ],
+    ['fault survives', 1, ['faults', '--fault', 'fake-unseen', '--jobs', '1']],
+    ['fault found', 0, ['faults', '--fault', 'fake-mark', '--jobs', '1']],
+    ['no command', 2, []],
+    ['unknown command', 2, ['chekc']],
+    ['unknown option', 2, ['check', '--sed', '1']],
+    ['no such file', 2, ['check', 'no-such.xml']],
+    ['no such scenario', 2, ['check', 'no-such']],
+    ['no such property', 2, check('no/such')],
+    ['missing argument', 2, ['policy']],
+    ['too many arguments', 2, ['check', 'a', 'b']],
+    ['two reporters on stdout', 2, check('meta/holds', '--reporter', 'text', '--json')],
+    ['format of a later version', 2, ['policy', 'two-subjects', '--format', 'a']],
+    ['output of a later version', 2, ['policy', 'two-subjects', '--out', 'x']],
+    ['no such trace', 2, ['replay', 'no-such.json']],
+    ['trace format of a later version', 2, ['replay', 'x.json', '--to', 'html']],
+    ['invalid policy', 3, check('meta/holds', brokenPolicy)],
+    ['invalid policy', 3, ['policy', brokenPolicy]],
+    ['invalid policy', 3, ['flows', brokenPolicy]],
+    ['invalid policy', 3, ['faults', brokenPolicy]],
+    ['inconclusive', 4, check('meta/inconclusive')],
+    ['vacuous', 4, check('meta/vacuous')],
+    ['out of steps', 4, check('meta/holds', '--max-steps', '150')],
+    ['exception in a property', 70, check('meta/throws')],
+    ['a worker dies', 70, ['check', '--property', 'meta/dies', '--jobs', '2', '--out', freshFolder()]],
+  ];
+  test.concurrent.each(rows)('%s: %i', async (_, code, args) => {
+    const result = await runCli(args);
+    expect(result.code, result.stderr).toBe(code);
+    if (code === 2 && args.length > 0) expect(result.stdout).toBe('');
+    if (code === 2 && args.length > 0) expect(result.stderr).toMatch(/^muencheck: .+\nTry `muencheck .*--help`\.\n$/s);
+  });
+
+  test('every code of the table has a row here or a test below', () => {
+    const tested = new Set([...rows.map(([, code]) => code), 5, 130]);
+    expect(EXIT_CODES.filter(({ code }) => !tested.has(code))).toEqual([]);
+  });
+});
+
+describe('interrupt and time limit', () => {
+  const slow = (folder: string, jobs: string): readonly string[] => [
+    'check',
+    '--property',
+    'meta/slow',
+    '--property',
+    'meta/proved',
+    '--jobs',
+    jobs,
+    '--json',
+    '--out',
+    folder,
+  ];
+  test.each(['1', '2'])('SIGINT gives a valid partial report and 130, --jobs %s', async jobs => {
+    const result = await runCli(slow(freshFolder(), jobs), {
+      onStart: child => setTimeout(() => child.kill('SIGINT'), 2500),
+    });
+    expect(result.code, result.stderr).toBe(130);
+    const report = JSON.parse(result.stdout) as { properties: { id: string; verdict: string; reason: string }[] };
+    const found = report.properties.find(property => property.id === 'meta/slow');
+    expect(found?.verdict).toBe('inconclusive');
+    expect(found?.reason).toMatch(/^interrupted after \d+ of 400 parts/);
+  });
+  test('a second SIGINT ends it at once', async () => {
+    const result = await runCli(slow(freshFolder(), '1'), {
+      onStart: child => {
+        setTimeout(() => child.kill('SIGINT'), 2500);
+        setTimeout(() => child.kill('SIGINT'), 2510);
+      },
+    });
+    expect(result.code).toBe(130);
+  });
+  test.each(['1', '2'])('--timeout turns the rest into inconclusive, --jobs %s', async jobs => {
+    const result = await runCli([...slow(freshFolder(), jobs), '--timeout', '1']);
+    expect(result.code, result.stderr).toBe(4);
+    const report = JSON.parse(result.stdout) as { properties: { id: string; verdict: string; reason: string }[] };
+    expect(report.properties.find(property => property.id === 'meta/slow')).toMatchObject({
+      verdict: 'inconclusive',
+      reason: expect.stringContaining('time limit of 1 s reached'),
+    });
+    expect(report.properties.find(property => property.id === 'meta/proved')?.verdict).toBe('proved');
+  });
+});
+
+describe('help', () => {
+  test.concurrent.each(COMMANDS.map(command => command.name))('%s --help', async name => {
+    const result = await runCli([name, '--help'], { real: true });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(result.stdout.match(/^ {2}muencheck /gm)).toHaveLength(2);
+  });
+  test.concurrent.each(LATER_COMMANDS)('%s is not in this version', async name => {
+    const result = await runCli([name], { real: true });
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toContain(`the command "${name}" is not in this version`);
+  });
+  test('--help shows two examples and every exit code', async () => {
+    const { code, stdout } = await runCli(['--help'], { real: true });
+    expect(code).toBe(0);
+    for (const row of EXIT_CODES) expect(stdout).toContain(row.meaning);
+    expect(stdout.match(/^ {2}muencheck /gm)).toHaveLength(2);
+  });
+});
