@@ -1,9 +1,8 @@
-import { isAbsolute, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Budget, CheckContext, ScenarioSoftware } from '../engine/property.ts';
 import type { Fault } from '../faults/fault.ts';
 import { readFaults } from '../faults/read-faults.ts';
 import { sha256Hex } from '../host/files.ts';
+import { importUserModule } from '../host/modules.ts';
 import type { Finding } from '../policy/finding.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { defined, invariant } from '../units/invariant.ts';
@@ -26,19 +25,11 @@ export async function loadFaultModule(
   from: string,
   knownIds: readonly string[],
 ): Promise<Result<readonly Fault[], readonly Finding[]>> {
-  const problem = (message: string, hint: string): Result<never, readonly Finding[]> =>
-    err([{ code: 'FAULT-MODULE', severity: 'error', message, line: 0, column: 0, hint }]);
-  const path = isAbsolute(from) ? from : resolve(from);
-  try {
-    const module: unknown = await import(pathToFileURL(path).href);
-    const exported = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined;
-    return readFaults(exported, knownIds);
-  } catch (cause) {
-    return problem(
-      `the module cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
-      'it must be a TypeScript or JavaScript module of this checkout or of a package that depends on muencheck',
-    );
-  }
+  const loaded = await importUserModule(from);
+  if (loaded.ok) return readFaults(loaded.value, knownIds);
+  const hint = 'The module must export a fault, or an array of faults, as its default.';
+  const message = `the module cannot be loaded: ${loaded.error}`;
+  return err([{ code: 'FAULT-MODULE', severity: 'error', message, line: 0, column: 0, hint }]);
 }
 
 async function findFault(spec: NonNullable<ContextSpec['fault']>, catalogue: Catalogue): Promise<Fault> {

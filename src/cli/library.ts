@@ -3,6 +3,7 @@ import type { Budget, Property, Task } from '../engine/property.ts';
 import type { ReplayResult } from '../engine/replay.ts';
 import { checkPolicyProperties } from '../engine/run.ts';
 import type { InternalError } from '../engine/task-queue.ts';
+import type { Fault } from '../faults/fault.ts';
 import { elapsedMs, nowMs } from '../host/clock.ts';
 import { inProcessRunner } from '../host/workers.ts';
 import type { CheckReport } from '../report/check-report.ts';
@@ -64,8 +65,12 @@ export async function check(policyBytes: Uint8Array, options: CheckPolicyOptions
 /** Result of replayTrace: `unreadable` when the file is no trace that this version can run. */
 export type TraceReplay = ReplayResult | { readonly status: 'unreadable'; readonly differences: readonly string[] };
 
-/** Replays the text of a trace file: what `muencheck replay` does. Never throws on hostile input. */
-export function replayTrace(text: string): TraceReplay {
-  const prepared = prepareTrace(text, catalogue);
+/**
+ * Replays the text of a trace file: what `muencheck replay` does. Never throws on hostile input.
+ *
+ * @param userFaults your own faults, if the trace was made with one of them.
+ */
+export function replayTrace(text: string, userFaults: readonly Fault[] = []): TraceReplay {
+  const prepared = prepareTrace(text, catalogue, userFaults);
   return prepared.ok ? prepared.value.run() : { status: 'unreadable', differences: prepared.error };
 }

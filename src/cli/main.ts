@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { choosePaint } from '../host/terminal.ts';
-import { escapeLine } from '../trace/escape.ts';
+import { printable } from '../units/printable.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Environment } from './command.ts';
 import { COMMANDS, LATER_COMMANDS } from './commands/registry.ts';
@@ -75,11 +75,20 @@ async function dispatch(argv: readonly string[], environment: Environment): Prom
 
 function internalError(cause: unknown, verbose: boolean, environment: Environment): ExitCode {
   const error = cause instanceof Error ? cause : new Error(String(cause));
-  environment.stderr(`muencheck: internal error: ${escapeLine(`${error.name}: ${error.message}`)}\n`);
+  environment.stderr(`muencheck: internal error: ${printable(`${error.name}: ${error.message}`)}\n`);
   environment.stderr(
     verbose ? `${error.stack ?? ''}\n` : 'This is a defect of muencheck, not of the policy. --verbose shows where.\n',
   );
   return EXIT.internal;
+}
+
+/** Runs one command line in a given environment; every exception becomes an internal error. */
+export async function runCommandLine(argv: readonly string[], environment: Environment): Promise<ExitCode> {
+  try {
+    return await dispatch(argv, environment);
+  } catch (cause) {
+    return internalError(cause, argv.includes('--verbose') || argv.includes('-v'), environment);
+  }
 }
 
 /**
@@ -92,11 +101,5 @@ export async function main(argv: readonly string[], catalogueUrl: string): Promi
   process.stdout.on('error', (cause: NodeJS.ErrnoException) =>
     process.exit(cause.code === 'EPIPE' ? EXIT.holds : EXIT.internal),
   );
-  const environment = createEnvironment(catalogueUrl, argv.includes('--no-color'));
-  const verbose = argv.includes('--verbose') || argv.includes('-v');
-  try {
-    process.exitCode = await dispatch(argv, environment);
-  } catch (cause) {
-    process.exitCode = internalError(cause, verbose, environment);
-  }
+  process.exitCode = await runCommandLine(argv, createEnvironment(catalogueUrl, argv.includes('--no-color')));
 }

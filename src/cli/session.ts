@@ -4,7 +4,7 @@ import type { TaskReply } from '../engine/task-queue.ts';
 import { afterMs } from '../host/clock.ts';
 import { createProgress, type Progress, silentProgress } from '../host/terminal.ts';
 import { inProcessRunner, type JobRunner, workerRunner } from '../host/workers.ts';
-import { escapeLine } from '../trace/escape.ts';
+import { printable } from '../units/printable.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Environment } from './command.ts';
 import { ContextCache, type ContextSpec } from './context.ts';
@@ -70,7 +70,7 @@ export class Session {
       onProgress: ({ property, tasksDone, tasksTotal, refuted }) => {
         const percent = Math.floor((100 * tasksDone) / Math.max(1, tasksTotal));
         this.progress.update(
-          escapeLine(
+          printable(
             `${label}${percent} %  ${tasksDone}/${tasksTotal}  ${property}${refuted === 0 ? '' : `  ${refuted} refuted`}`,
           ),
         );

@@ -166,6 +166,11 @@ export class PhysicalMemory {
     this.beginStep();
   }
 
+  /** Slots written since the latest snapshot. */
+  changedSlots(): readonly number[] {
+    return this.#undoLogs[this.#undoLogs.length - 1]?.slots ?? [];
+  }
+
   /** Digest of all memory; equal contents give equal digests whatever was materialised. Costs the frames written since the last call. */
   digest(): Digest {
     for (const slot of this.#digestDirty) this.#updateContribution(slot);

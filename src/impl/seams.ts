@@ -1,3 +1,4 @@
+import { type ProxyOps, proxyOps } from './genode/log-ops.ts';
 import { type MachineOps, machineOps } from './machine-ops.ts';
 import { type CompileOps, compileOps } from './muen/compile.ts';
 import { type KernelOps, kernelOps } from './muen/ops.ts';
@@ -11,6 +12,7 @@ export interface Seams {
   readonly compile: CompileOps;
   readonly machine: MachineOps;
   readonly channel: ChannelOps;
+  readonly proxy: ProxyOps;
 }
 
 /** The implementation as it should be. */
@@ -20,4 +22,5 @@ export const defaultSeams: Seams = {
   compile: compileOps,
   machine: machineOps,
   channel: channelOps,
+  proxy: proxyOps,
 };

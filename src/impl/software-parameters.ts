@@ -2,11 +2,11 @@ import { err, ok, type Result } from '../units/result.ts';
 
 /** One parameter of a hosted software. */
 export interface ParameterSpec {
-  readonly kind: 'number' | 'event' | 'optional-event' | 'text';
+  readonly kind: 'number' | 'event' | 'optional-event' | 'text' | 'list';
   readonly meaning: string;
   /** Value when it is not given; without one the parameter is required, unless it is an optional event. */
   readonly fallback?: number | string;
-  /** Inclusive bounds of a number. */
+  /** Inclusive bounds of a number; `max` also bounds the entries of a list. */
   readonly min?: number;
   readonly max?: number;
   /** The number must be a multiple of this. */
@@ -21,12 +21,14 @@ export interface Parameters {
   /** Event number, undefined if the software was given none. */
   event(name: string): number | undefined;
   text(name: string): string;
+  /** Entries of a list, at least one, different from each other. */
+  list(name: string): readonly string[];
 }
 
 /** Highest vmcall event number. */
 const LAST_EVENT = 63;
 /** Longest text parameter. */
-const TEXT_LIMIT = 63;
+const TEXT_LIMIT = 255;
 
 function readNumber(name: string, spec: ParameterSpec, value: number | string): Result<number, string> {
   const shown = JSON.stringify(value);
@@ -42,18 +44,32 @@ function readNumber(name: string, spec: ParameterSpec, value: number | string): 
   return ok(parsed);
 }
 
-function readOne(name: string, spec: ParameterSpec, value: number | string): Result<number | string, string> {
-  if (spec.kind !== 'text') return readNumber(name, spec, value);
+function readText(name: string, value: number | string): Result<string, string> {
   const isShown =
     typeof value === 'string' && value.length >= 1 && value.length <= TEXT_LIMIT && /^[ -~]+$/.test(value);
-  return isShown
-    ? ok(value)
-    : err(`parameter ${name}: ${JSON.stringify(value)} is not a text of 1 .. ${TEXT_LIMIT} printable ASCII characters`);
+  if (isShown) return ok(value);
+  return err(
+    `parameter ${name}: ${JSON.stringify(value)} is not a text of 1 .. ${TEXT_LIMIT} printable ASCII characters`,
+  );
+}
+
+function readList(name: string, spec: ParameterSpec, value: string): Result<string, string> {
+  const entries = value.split(',');
+  const max = spec.max ?? entries.length;
+  if (entries.length > max) return err(`parameter ${name}: ${JSON.stringify(value)} has more than ${max} entries`);
+  const isGood = !entries.includes('') && new Set(entries).size === entries.length;
+  return isGood ? ok(value) : err(`parameter ${name}: ${JSON.stringify(value)} has empty or equal entries`);
+}
+
+function readOne(name: string, spec: ParameterSpec, value: number | string): Result<number | string, string> {
+  if (spec.kind !== 'text' && spec.kind !== 'list') return readNumber(name, spec, value);
+  const text = readText(name, value);
+  return text.ok && spec.kind === 'list' ? readList(name, spec, text.value) : text;
 }
 
 /**
  * Checks parameters against their specification.
- * Errors: an unknown name, a missing required parameter, a value that is no number, event or text or is out of range.
+ * Errors: an unknown name, a missing required parameter, a value of another kind or out of range.
  */
 export function readParameters(
   specs: ParameterSpecs,
@@ -77,5 +93,6 @@ export function readParameters(
     number: name => Number(values.get(name)),
     event: name => (values.has(name) ? Number(values.get(name)) : undefined),
     text: name => String(values.get(name)),
+    list: name => String(values.get(name)).split(','),
   });
 }

@@ -52,7 +52,16 @@ const CHANNEL: ParameterSpecs = {
   elements: count('elements of the channel', 8, 1, 65_536),
 };
 
-const LOG_CHANNEL: ParameterSpecs = { address: ADDRESS, elements: count('elements of the channel', 4, 1, 65_536) };
+const LOG_CHANNEL: ParameterSpecs = {
+  address: ADDRESS,
+  elements: count('elements of the channel', 4, 1, 65_536),
+  labels: {
+    kind: 'list',
+    meaning: 'labels of the sessions, separated by commas, the same at both proxies',
+    fallback: 'app0,app1',
+    max: MAX_SESSIONS,
+  },
+};
 
 const channelLayout = (given: Parameters): ChannelLayout => ({
   address: given.number('address'),
@@ -116,9 +125,7 @@ const logClient: SoftwareEntry = {
     burst: count('requests of the local program per round', 2, 1, 64),
     sendBurst: count('messages published per round, at most', 2, 1, 64),
     pauses: count('no-operations per round without a timer', 8),
-    sessions: count('sessions of the local program', 2, 1, MAX_SESSIONS),
-    messages: count('writes per session before all are closed', 8, 1),
-    isRepeated: count('1 to open new sessions after the last close', 1, 0, 1),
+    messages: count('writes per session before all are closed, 0 for no end', 0),
     oversizedEvery: count('every n-th write is too long, 0 for none', 0),
     seed: SEED,
   },
@@ -126,6 +133,7 @@ const logClient: SoftwareEntry = {
     logProxyClient(
       {
         layout: logLayout(given),
+        labels: given.list('labels'),
         event: given.number('event'),
         timerEvent: given.event('timerEvent'),
         schedulingInfo: given.number('schedulingInfo'),
@@ -134,9 +142,8 @@ const logClient: SoftwareEntry = {
         sendBurst: given.number('sendBurst'),
         pauses: given.number('pauses'),
         program: {
-          sessions: given.number('sessions'),
+          sessions: given.list('labels').length,
           messages: given.number('messages'),
-          isRepeated: given.number('isRepeated') === 1,
           oversizedEvery: given.number('oversizedEvery'),
           seed: given.number('seed'),
         },
@@ -160,6 +167,7 @@ const logServer: SoftwareEntry = {
     logProxyServer(
       {
         layout: logLayout(given),
+        labels: given.list('labels'),
         ...waiting(given),
         logAddress: given.number('logAddress'),
         logBytes: given.number('logBytes'),

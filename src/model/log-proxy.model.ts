@@ -274,7 +274,7 @@ export const logProxyModel: Model = {
     }),
     configuration(
       '1 session, hostile client',
-      17164,
+      114692,
       { ...tiny, lengthsBytes: [232, 233], maxWrites: 1, epochs: 2 },
       true,
     ),

@@ -1,4 +1,4 @@
-import type { AnyStateMachine, StateValue } from 'xstate';
+import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate';
 import { transition } from 'xstate';
 import type { ModelEvent } from './define.ts';
 import type { ModelState } from './schema.ts';
@@ -23,25 +23,46 @@ export function modePathOf(value: StateValue): string {
   return inner === undefined ? key : `${key}.${modePathOf(inner)}`;
 }
 
-/** Steps the machine itself by xstate's pure `transition`, from any mode and context. */
+/** Snapshot of the machine in any mode and context. */
+export function snapshotOf<S extends ModelState>(
+  machine: AnyStateMachine,
+  modePath: string,
+  context: S,
+): AnyMachineSnapshot {
+  return machine.resolveState({ value: stateValueOf(modePath), context });
+}
+
+/** True if the machine has an enabled transition, even one that changes nothing. */
+export function isEnabled(machine: AnyStateMachine, snapshot: AnyMachineSnapshot, event: ModelEvent): boolean {
+  return (machine.getTransitionData(snapshot, event) ?? []).length > 0;
+}
+
+/** Steps the machine itself by xstate's pure `transition`. */
+export function stepSnapshot<S extends ModelState>(
+  machine: AnyStateMachine,
+  snapshot: AnyMachineSnapshot,
+  event: ModelEvent,
+): XstateStep<S> {
+  const [after] = transition(machine, snapshot, event);
+  return { mode: modePathOf(after.value), context: after.context as S };
+}
+
+/** `stepSnapshot` from a mode and a context. */
 export function stepXstate<S extends ModelState>(
   machine: AnyStateMachine,
   modePath: string,
   context: S,
   event: ModelEvent,
 ): XstateStep<S> {
-  const before = machine.resolveState({ value: stateValueOf(modePath), context });
-  const [after] = transition(machine, before, event);
-  return { mode: modePathOf(after.value), context: after.context as S };
+  return stepSnapshot(machine, snapshotOf(machine, modePath, context), event);
 }
 
-/** True if the machine has an enabled transition, even one that changes nothing. */
+/** `isEnabled` in a mode and a context. */
 export function canStepXstate<S extends ModelState>(
   machine: AnyStateMachine,
   modePath: string,
   context: S,
   event: ModelEvent,
 ): boolean {
-  const snapshot = machine.resolveState({ value: stateValueOf(modePath), context });
-  return (machine.getTransitionData(snapshot, event) ?? []).length > 0;
+  return isEnabled(machine, snapshotOf(machine, modePath, context), event);
 }

@@ -17,7 +17,10 @@ interface Extent {
   readonly places: readonly Sentence[];
 }
 
-/** Differently named regions or device memories that share physical bytes and have different users. */
+/** Most overlaps that are reported: one misplaced large region can cover thousands. */
+const OVERLAPS_SHOWN = 200;
+
+/** Differently named regions or device memories that share physical bytes and have different users, at most 200. */
 export function findOverlaps(facts: IntentFacts): IntentFinding[] {
   const extents = [...regionExtents(facts), ...deviceExtents(facts)].filter(extent => extent.end > extent.start);
   extents.sort((a, b) => a.start - b.start || a.at.line - b.at.line);
@@ -25,7 +28,10 @@ export function findOverlaps(facts: IntentFacts): IntentFinding[] {
   let active: Extent[] = [];
   for (const extent of extents) {
     active = active.filter(other => other.end > extent.start);
-    for (const other of active) if (haveDifferentUsers(extent, other)) findings.push(overlap(extent, other));
+    for (const other of active) {
+      if (haveDifferentUsers(extent, other)) findings.push(overlap(extent, other));
+      if (findings.length === OVERLAPS_SHOWN) return findings;
+    }
     active.push(extent);
   }
   return findings;
@@ -33,7 +39,9 @@ export function findOverlaps(facts: IntentFacts): IntentFinding[] {
 
 /** Nothing is shared where one of the two has no user at all. */
 function haveDifferentUsers(a: Extent, b: Extent): boolean {
-  return a.users.size > 0 && b.users.size > 0 && new Set([...a.users, ...b.users]).size > 1;
+  const [any] = a.users;
+  const alike = a.users.size === 1 && b.users.size === 1 && any !== undefined && b.users.has(any);
+  return a.users.size > 0 && b.users.size > 0 && !alike;
 }
 
 function overlap(a: Extent, b: Extent): IntentFinding {

@@ -9,8 +9,9 @@ import { listOf, quoted, say } from './intent-text.ts';
 
 /** Judges all mappings of one unowned region together: a channel has one writer, everything else is a declared share. */
 export function judgeShared(facts: IntentFacts, loaders: readonly Loader[], all: readonly HeldMapping[]): Judgement[] {
-  const mirrors = all.filter(held => loaderRole(loaders, held) !== undefined);
-  const own = all.filter(held => !mirrors.includes(held));
+  const isMirror = (held: HeldMapping): boolean => loaderRole(loaders, held) !== undefined;
+  const mirrors = all.filter(isMirror);
+  const own = all.filter(held => !isMirror(held));
   const region = all[0]!.region;
   return [
     ...mirrors.map(held => judgeMapping(facts, loaders, held)),
@@ -21,12 +22,21 @@ export function judgeShared(facts: IntentFacts, loaders: readonly Loader[], all:
 function judgeShare(facts: IntentFacts, own: readonly HeldMapping[]): Judgement[] {
   const families = new Set(own.map(held => facts.familyOf(held.holder.name)));
   return own.map(held => {
-    const others = own.filter(other => other !== held).map(userOf);
-    if (families.size > 1) return explainedBy('declared-share', held, say`declared share with ${listOf(others)}`);
-    return others.length > 0 && own.some(other => other.holder !== held.holder)
-      ? explainedBy('sibling', held, say`shared with ${listOf(others)}`)
+    const others = own.filter(other => other.holder !== held.holder);
+    if (families.size > 1) return explainedBy('declared-share', held, say`declared share with ${users(others)}`);
+    return others.length > 0
+      ? explainedBy('sibling', held, say`shared with ${users(others)}`)
       : explainedBy('sole-user', held, say`no other subject maps it`);
   });
+}
+
+/** Longest list of users in one sentence; every user has an explanation of its own besides. */
+const USERS_SHOWN = 32;
+
+function users(mappings: readonly HeldMapping[]): Sentence {
+  const shown = mappings.slice(0, USERS_SHOWN).map(userOf);
+  const rest = mappings.length - shown.length;
+  return listOf(rest === 0 ? shown : [...shown, say`${rest} more`], 'nobody');
 }
 
 function userOf({ holder, mapping }: HeldMapping): Sentence {
@@ -37,7 +47,7 @@ const NOBODY: ReadonlySet<string> = new Set();
 
 /** The toolchain gives a channel's event the channel's name: the writer triggers it, a reader receives it. */
 interface ChannelEvidence {
-  /** Families that trigger, or receive, that event. */
+  /** Families that trigger that event, and those that only receive it. */
   readonly sources: ReadonlySet<string>;
   readonly targets: ReadonlySet<string>;
   /** Families that may write. */
@@ -49,11 +59,10 @@ function judgeChannel(facts: IntentFacts, region: MemoryRegion, own: readonly He
   const writers = [...byFamily]
     .filter(([, mappings]) => mappings.some(held => held.mapping.writable))
     .map(([family]) => family);
-  const evidence: ChannelEvidence = {
-    sources: facts.eventSources.get(region.name) ?? NOBODY,
-    targets: facts.eventTargets.get(region.name) ?? NOBODY,
-    writers,
-  };
+  const sources = facts.eventSources.get(region.name) ?? NOBODY;
+  const receivers = facts.eventTargets.get(region.name) ?? NOBODY;
+  const targets = new Set([...receivers].filter(family => !sources.has(family)));
+  const evidence: ChannelEvidence = { sources, targets, writers };
   const meant = meantWriter(evidence, byFamily);
   const judgements = own.map(held => {
     const judged = judgeChannelMapping(facts, held, own, evidence, meant);
@@ -68,7 +77,7 @@ function meantWriter(
   byFamily: ReadonlyMap<string, readonly HeldMapping[]>,
 ): string | undefined {
   const { sources, targets, writers } = evidence;
-  const bySource = [...sources].filter(family => byFamily.has(family) && !targets.has(family));
+  const bySource = [...sources].filter(family => byFamily.has(family));
   if (bySource.length === 1) return bySource[0];
   const plain = writers.filter(family => !targets.has(family) && !readsToo(byFamily.get(family)!));
   return plain.length === 1 ? plain[0] : undefined;
@@ -87,12 +96,10 @@ function judgeChannelMapping(
 ): Judgement {
   const family = facts.familyOf(held.holder.name);
   const others = own.filter(other => facts.familyOf(other.holder.name) !== family);
-  const counterparts = listOf(
-    others.filter(other => other.mapping.writable !== held.mapping.writable).map(userOf),
-    'nobody',
-  );
+  const counterparts = users(others.filter(other => other.mapping.writable !== held.mapping.writable));
   if (!held.mapping.writable) return explainedBy('channel-reader', held, say`reads from ${counterparts}`);
-  if (meant === family || (evidence.writers.length === 1 && (meant === undefined || !evidence.targets.has(family)))) {
+  const onlyWriter = meant === undefined && evidence.writers.length === 1 && !evidence.targets.has(family);
+  if (meant === family || onlyWriter) {
     return explainedBy('channel-writer', held, say`writes to ${counterparts}`);
   }
   const mappings = own.filter(other => facts.familyOf(other.holder.name) === family);
@@ -102,7 +109,7 @@ function judgeChannelMapping(
     meant === undefined ? 'which of them is meant to write is not stated' : `${quoted(meant)} is the writer`;
   const code = isReader ? 'INTENT-CHANNEL-READER-WRITES' : 'INTENT-SECOND-WRITER';
   const what = isReader ? 'but it is a reader of this channel' : 'but a channel has one writer';
-  const too = writers.length === 0 ? '' : say`; ${listOf(writers.map(userOf))} maps it too`;
+  const too = writers.length === 0 ? '' : say`; ${users(writers)} maps it too`;
   const message = say`${maps(held)}, ${what}${too}: ${known}`;
   return unexplained(finding(code, held.mapping.at, message));
 }
@@ -117,6 +124,6 @@ function noWriter(region: MemoryRegion, own: readonly HeldMapping[]): IntentFind
   return finding(
     'INTENT-CHANNEL-NO-WRITER',
     region.at,
-    say`channel ${quoted(region.name)} is only read, by ${listOf(own.map(userOf))}`,
+    say`channel ${quoted(region.name)} is only read, by ${users(own)}`,
   );
 }

@@ -86,22 +86,32 @@ interface OpenElement {
   textOffset: number;
 }
 
+type Refuse = (code: string, offset: number, message: string, hint: string) => never;
+
 function readTree(source: string, starts: readonly number[], limits: XmlLimits): XmlElement {
   const parser = new SaxesParser(PARSER_OPTIONS);
-  const refuse = (code: string, offset: number, message: string, hint: string): never => {
+  const refuse: Refuse = (code, offset, message, hint) => {
     const at = positionAt(starts, Math.max(0, Math.min(offset, source.length)));
     throw new Refused({ code, severity: 'error', message, ...at, hint });
   };
-  const open: OpenElement[] = [];
-  let root: XmlElement | undefined;
-  let elements = 0;
-  let markupEnd = 0;
-
+  const tree = new TreeBuilder(source, starts, limits, refuse);
   parser.on('error', error => {
-    const place = { source, position: parser.position, tag: open.at(-1) };
+    const place = { source, position: parser.position, tag: tree.innermost };
     const problem = classifyXmlError(error.message, place, starts);
     refuse(problem.code, problem.offset, problem.message, problem.hint);
   });
+  refuseDeclarations(parser, source, refuse);
+  parser.on('comment', () => tree.skip(parser.position));
+  parser.on('opentag', tag => tree.open(tag.name, tag.attributes, parser.position));
+  parser.on('text', text => tree.addText(text, parser.position));
+  parser.on('cdata', text => tree.addText(text, parser.position));
+  parser.on('closetag', () => tree.close(parser.position));
+  parser.write(source).close();
+  if (tree.root === undefined) return refuse('XML-EMPTY', 0, 'the file holds no element', 'Give a policy in format B.');
+  return tree.root;
+}
+
+function refuseDeclarations(parser: SaxesParser<typeof PARSER_OPTIONS>, source: string, refuse: Refuse): void {
   parser.on('xmldecl', ({ encoding }) => {
     if (encoding !== undefined && !/^(utf-?8|us-ascii)$/i.test(encoding)) {
       const hint = 'Convert the file to UTF-8 and declare encoding="utf-8".';
@@ -109,55 +119,89 @@ function readTree(source: string, starts: readonly number[], limits: XmlLimits):
     }
   });
   parser.on('doctype', () => {
-    const hint = 'Remove the DOCTYPE; a Muen policy has none.';
-    refuse('XML-DOCTYPE', source.indexOf('<!DOCTYPE'), 'a document type declaration is not accepted', hint);
+    const offset = source.lastIndexOf('<!DOCTYPE', parser.position - 1);
+    refuse(
+      'XML-DOCTYPE',
+      offset,
+      'a document type declaration is not accepted',
+      'Remove the DOCTYPE; a policy has none.',
+    );
   });
   parser.on('processinginstruction', ({ target }) => {
     const offset = source.lastIndexOf('<?', parser.position - 1);
     const hint = 'Remove it; only the <?xml ...?> declaration at the start is accepted.';
     refuse('XML-PI', offset, `processing instruction ${quote(target)} is not accepted`, hint);
   });
-  parser.on('comment', () => {
-    markupEnd = parser.position;
-  });
-  parser.on('opentag', tag => {
-    const offset = source.lastIndexOf('<', parser.position - 1);
-    elements += 1;
-    if (elements > limits.maxElements) {
-      refuse('XML-TOO-MANY', offset, `more than ${limits.maxElements} elements`, 'This is no policy of a real system.');
+}
+
+/** Builds the tree from parser events; `position` is the number of characters consumed at the event. */
+class TreeBuilder {
+  readonly #source: string;
+  readonly #starts: readonly number[];
+  readonly #limits: XmlLimits;
+  readonly #refuse: Refuse;
+  readonly #open: OpenElement[] = [];
+  #elements = 0;
+  /** Where the markup before the current text ended. */
+  #markupEnd = 0;
+  root: XmlElement | undefined;
+
+  constructor(source: string, starts: readonly number[], limits: XmlLimits, refuse: Refuse) {
+    this.#source = source;
+    this.#starts = starts;
+    this.#limits = limits;
+    this.#refuse = refuse;
+  }
+
+  get innermost(): OpenElement | undefined {
+    return this.#open.at(-1);
+  }
+
+  skip(position: number): void {
+    this.#markupEnd = position;
+  }
+
+  open(name: string, attributes: Record<string, string>, position: number): void {
+    const offset = this.#source.lastIndexOf('<', position - 1);
+    const { maxElements, maxDepth } = this.#limits;
+    this.#elements += 1;
+    if (this.#elements > maxElements) {
+      this.#refuse(
+        'XML-TOO-MANY',
+        offset,
+        `more than ${maxElements} elements`,
+        'No policy of a real system is so large.',
+      );
     }
-    if (open.length >= limits.maxDepth) {
+    if (this.#open.length >= maxDepth) {
       const hint = 'A format B policy is less than 12 levels deep.';
-      refuse('XML-TOO-DEEP', offset, `elements are nested deeper than ${limits.maxDepth} levels`, hint);
+      this.#refuse('XML-TOO-DEEP', offset, `elements are nested deeper than ${maxDepth} levels`, hint);
     }
-    const attributes = tag.attributes;
-    refuseNamespaces(tag.name, attributes, offset, source, refuse);
-    const at = positionAt(starts, offset);
-    open.push({ name: tag.name, at, offset, attributes, children: [], text: '', textOffset: -1 });
-    markupEnd = parser.position;
-  });
-  const addText = (text: string): void => {
-    const element = open.at(-1);
+    refuseNamespaces(name, attributes, offset, this.#source, this.#refuse);
+    const at = positionAt(this.#starts, offset);
+    this.#open.push({ name, at, offset, attributes, children: [], text: '', textOffset: -1 });
+    this.#markupEnd = position;
+  }
+
+  addText(text: string, position: number): void {
+    const element = this.innermost;
     if (element !== undefined) {
       element.text += text;
       if (element.textOffset < 0 && /\S/.test(text)) {
-        element.textOffset = markupEnd + Math.max(0, source.slice(markupEnd, parser.position).search(/\S/));
+        const first = this.#source.slice(this.#markupEnd, position).search(/\S/);
+        element.textOffset = this.#markupEnd + Math.max(0, first);
       }
     }
-    markupEnd = Math.max(markupEnd, parser.position - 1);
-  };
-  parser.on('text', addText);
-  parser.on('cdata', addText);
-  parser.on('closetag', () => {
-    const element = open.pop()!;
-    const parent = open.at(-1);
-    if (parent === undefined) root = element;
-    else parent.children.push(element);
-    markupEnd = parser.position;
-  });
-  parser.write(source).close();
-  if (root === undefined) return refuse('XML-EMPTY', 0, 'the file holds no element', 'Give a policy file in format B.');
-  return root;
+    this.#markupEnd = Math.max(this.#markupEnd, position - 1);
+  }
+
+  close(position: number): void {
+    const element = this.#open.pop();
+    const parent = this.innermost;
+    if (parent === undefined) this.root = element;
+    else if (element !== undefined) parent.children.push(element);
+    this.#markupEnd = position;
+  }
 }
 
 function refuseNamespaces(
@@ -165,7 +209,7 @@ function refuseNamespaces(
   attributes: Readonly<Record<string, string>>,
   offset: number,
   source: string,
-  refuse: (code: string, offset: number, message: string, hint: string) => never,
+  refuse: Refuse,
 ): void {
   const hint =
     'Format B uses no namespaces; xi:include stands in source policies only: give the expanded and allocated policy_b.xml.';

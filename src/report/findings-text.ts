@@ -1,14 +1,14 @@
 import type { Finding, Severity } from '../policy/finding.ts';
-import { escapeLine } from '../trace/escape.ts';
 import type { Paint, Tone } from '../units/paint.ts';
+import { printable } from '../units/printable.ts';
 
 const TONES: Readonly<Record<Severity, Tone>> = { error: 'bad', warning: 'warn', notice: 'dim' };
 
 /** One finding: `file:line:column severity CODE message`, and the hint on a line of its own. */
 export function findingLines(path: string, finding: Finding, paint: Paint): string[] {
-  const place = finding.line === 0 ? escapeLine(path) : `${escapeLine(path)}:${finding.line}:${finding.column}`;
-  const head = `${place} ${paint(TONES[finding.severity], finding.severity)} ${finding.code} ${escapeLine(finding.message)}`;
-  return finding.hint === '' ? [head] : [head, `    hint: ${escapeLine(finding.hint)}`];
+  const place = finding.line === 0 ? printable(path) : `${printable(path)}:${finding.line}:${finding.column}`;
+  const head = `${place} ${paint(TONES[finding.severity], finding.severity)} ${finding.code} ${printable(finding.message)}`;
+  return finding.hint === '' ? [head] : [head, `    hint: ${printable(finding.hint)}`];
 }
 
 /** Says how many findings of each severity there are. */

@@ -1,11 +1,11 @@
 import type { Severity } from '../policy/finding.ts';
-import { escapeLine } from '../trace/escape.ts';
+import { printable } from '../units/printable.ts';
 import type { ReportInput } from './check-report.ts';
 import type { Reporter } from './reporter.ts';
 
 const COMMANDS: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', notice: 'notice' };
 
-const escapeData = (text: string): string => escapeLine(text).replace(/%/g, '%25');
+const escapeData = (text: string): string => printable(text).replace(/%/g, '%25');
 const escapeProperty = (text: string): string => escapeData(text).replace(/:/g, '%3A').replace(/,/g, '%2C');
 
 function annotation(
@@ -59,7 +59,7 @@ export const githubReporter: Reporter = {
 };
 
 const escapeCell = (text: string): string =>
-  escapeLine(text)
+  printable(text)
     .replace(/[\\|`*_[\]<>&]/g, character => `\\${character}`)
     .replace(/\\([<>&])/g, (_, character: string) => `&#${character.charCodeAt(0)};`);
 

@@ -1,4 +1,4 @@
-import { toJson } from '../trace/escape.ts';
+import { toJson } from '../trace/json.ts';
 import type { CheckReport, ReportedProperty } from './check-report.ts';
 import type { Reporter } from './reporter.ts';
 

@@ -1,4 +1,4 @@
-import { escapeLine } from '../trace/escape.ts';
+import { printable } from '../units/printable.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -10,7 +10,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 /** Escapes one line of text for HTML and XML content and quoted attributes; control characters become visible. */
 export const escapeMarkup = (text: string): string =>
-  escapeLine(text).replace(/[&<>"']/g, character => ENTITIES[character] ?? '');
+  printable(text).replace(/[&<>"']/g, character => ENTITIES[character] ?? '');
 
 /** Escapes text of several lines. */
 export const escapeMarkupLines = (text: string): string => text.split('\n').map(escapeMarkup).join('\n');

@@ -1,7 +1,8 @@
 import type { Finding, Severity } from '../policy/finding.ts';
-import { escapeLine, toJson } from '../trace/escape.ts';
+import { toJson } from '../trace/json.ts';
 import type { Trace } from '../trace/trace.ts';
 import { digestText, formatDigest } from '../units/digest.ts';
+import { printable } from '../units/printable.ts';
 import type { ReportedProperty, ReportInput } from './check-report.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -15,7 +16,7 @@ interface Location {
 }
 
 function location(path: string, line: number, column = 0): Location {
-  const artifactLocation = { uri: escapeLine(path).split('/').map(encodeURIComponent).join('/') };
+  const artifactLocation = { uri: printable(path).split('/').map(encodeURIComponent).join('/') };
   if (line < 1) return { physicalLocation: { artifactLocation } };
   return {
     physicalLocation: { artifactLocation, region: { startLine: line, ...(column < 1 ? {} : { startColumn: column }) } },
@@ -32,7 +33,7 @@ function findingResult(finding: Finding, path: string): unknown {
   return {
     ruleId: finding.code,
     level: LEVELS[finding.severity],
-    message: { text: escapeLine(`${finding.message}${hint}`) },
+    message: { text: printable(`${finding.message}${hint}`) },
     locations: [location(path, finding.line, finding.column)],
     partialFingerprints: fingerprint(finding.code, finding.message),
   };
@@ -44,7 +45,7 @@ function codeFlows(trace: Trace, path: string): unknown[] {
   const locations = trace.outcome.timeline.map(row => ({
     location: {
       ...location(path, line),
-      message: { text: escapeLine(`step ${row.step}, TSC ${row.tsc}, cpu${row.cpu}, ${row.subject}: ${row.event}`) },
+      message: { text: printable(`step ${row.step}, TSC ${row.tsc}, cpu${row.cpu}, ${row.subject}: ${row.event}`) },
     },
   }));
   return [{ threadFlows: [{ locations }] }];
@@ -58,7 +59,7 @@ function refutedResult(property: ReportedProperty, path: string): unknown {
   return {
     ruleId: property.id,
     level: 'error',
-    message: { text: escapeLine(`${property.claim} Refuted: ${property.reason}`) },
+    message: { text: printable(`${property.claim} Refuted: ${property.reason}`) },
     locations: lines.length === 0 ? [location(path, 0)] : lines.map(line => location(path, line)),
     partialFingerprints: fingerprint(property.id, ...events),
     ...(flows.length === 0 ? {} : { codeFlows: flows }),

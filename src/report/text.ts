@@ -1,8 +1,8 @@
 import type { PairCount, VerdictWord } from '../engine/verdict.ts';
 import { VERDICT_WORDS } from '../engine/verdict.ts';
-import { escapeLine } from '../trace/escape.ts';
 import { groupDigits, layoutTable, traceToText } from '../trace/text.ts';
 import type { Paint, Tone } from '../units/paint.ts';
+import { printable } from '../units/printable.ts';
 import { type CheckReport, countWords, type ReportedProperty, type ReportInput } from './check-report.ts';
 import { countFindings, findingLines } from './findings-text.ts';
 import type { Reporter } from './reporter.ts';
@@ -80,7 +80,7 @@ function pairLines(properties: readonly ReportedProperty[]): string[] {
       if (pair.excluded !== undefined) reasons.set(pair.excluded, (reasons.get(pair.excluded) ?? 0) + 1);
     return [
       `  ${property.id}: ${tested.length} pairs tested, ${groupDigits(effective)} of ${groupDigits(total)} runs effective`,
-      ...[...reasons].map(([reason, pairs]) => `    ${pairs} excluded: ${escapeLine(reason)}`),
+      ...[...reasons].map(([reason, pairs]) => `    ${pairs} excluded: ${printable(reason)}`),
     ];
   });
   return lines.length === 0 ? [] : ['', 'pairs of subjects (high -> low)', ...lines];
@@ -121,7 +121,7 @@ function counterexampleBlocks(input: ReportInput): string[] {
 function headLine(report: CheckReport): string {
   const { policy } = report;
   const size = `format ${policy.format}, ${policy.subjects} subjects, ${policy.cpus} CPUs`;
-  return `${report.tool} ${report.version}  ${escapeLine(policy.path)}  ${size}  sha256 ${policy.digest.slice(0, 16)}  seed 0x${report.seed.toString(16)}`;
+  return `${report.tool} ${report.version}  ${printable(policy.path)}  ${size}  sha256 ${policy.digest.slice(0, 16)}  seed 0x${report.seed.toString(16)}`;
 }
 
 function summaryLine(report: CheckReport, paint: Paint): string {
@@ -145,7 +145,7 @@ export const textReporter: Reporter = {
       ...counterexampleBlocks(input),
       ...(input.changes === undefined
         ? []
-        : ['', 'changes since the baseline', ...input.changes.map(line => `  ${escapeLine(line)}`)]),
+        : ['', 'changes since the baseline', ...input.changes.map(line => `  ${printable(line)}`)]),
       '',
       report.properties.length === 0 ? 'no property was checked' : summaryLine(report, paint),
     ];

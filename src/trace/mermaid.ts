@@ -1,9 +1,9 @@
-import { escapeLine } from './escape.ts';
+import { printable } from '../units/printable.ts';
 import type { Trace } from './trace.ts';
 
 /** Makes text safe inside a Mermaid message: no statement separators, no HTML, no comment or directive. */
 export function escapeMermaid(text: string): string {
-  const escaped = escapeLine(text).replace(/[#;<>"&%{}\\`]/g, character => `#${character.charCodeAt(0)};`);
+  const escaped = printable(text).replace(/[#;<>"&%{}\\`]/g, character => `#${character.charCodeAt(0)};`);
   return escaped === '' ? ' ' : escaped;
 }
 

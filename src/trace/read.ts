@@ -12,7 +12,7 @@ import {
   string,
   tagged,
 } from './decode.ts';
-import { toJson } from './escape.ts';
+import { toJson } from './json.ts';
 import {
   type RunSpec,
   type SubjectProgram,

@@ -1,4 +1,4 @@
-import { escapeLine } from './escape.ts';
+import { printable } from '../units/printable.ts';
 import { countEvents, countOperations, type TimelineRow, type Trace, type TraceBody } from './trace.ts';
 
 /** Lays out rows in columns; every column but the last is as wide as its widest cell. Cells are escaped. */
@@ -7,7 +7,7 @@ export function layoutTable(
   options: { readonly right?: readonly number[]; readonly gap?: string } = {},
 ): string[] {
   const { right = [], gap = '  ' } = options;
-  const cells = rows.map(row => row.map(escapeLine));
+  const cells = rows.map(row => row.map(printable));
   const widths: number[] = [];
   for (const row of cells) {
     row.forEach((cell, column) => {
@@ -65,7 +65,7 @@ export function policyLineLines(path: string, lines: readonly number[], policyTe
   return lines.map(line => {
     const content = (source[line - 1] ?? '').trim();
     const shown = content.length > 120 ? `${content.slice(0, 117)}...` : content;
-    return escapeLine(`${path}:${line}${shown === '' ? '' : `  ${shown}`}`);
+    return printable(`${path}:${line}${shown === '' ? '' : `  ${shown}`}`);
   });
 }
 
@@ -81,15 +81,15 @@ export interface TraceTextOptions {
 export function traceToText(trace: Trace, options: TraceTextOptions): string {
   const { outcome } = trace;
   const lines = [
-    `REFUTED  ${escapeLine(trace.property)}`,
-    ...(options.claim === '' ? [] : [`  claim   ${escapeLine(options.claim)}`]),
-    `  why     ${escapeLine(outcome.summary)}`,
-    `  trace   ${escapeLine(describeBody(trace.body))}`,
-    ...(trace.fault === undefined ? [] : [`  fault   ${escapeLine(trace.fault.id)} (seeded)`]),
+    `REFUTED  ${printable(trace.property)}`,
+    ...(options.claim === '' ? [] : [`  claim   ${printable(options.claim)}`]),
+    `  why     ${printable(outcome.summary)}`,
+    `  trace   ${printable(describeBody(trace.body))}`,
+    ...(trace.fault === undefined ? [] : [`  fault   ${printable(trace.fault.id)} (seeded)`]),
   ];
   const timeline = timelineLines(outcome.timeline);
   if (timeline.length > 0) lines.push('', ...timeline.map(line => `  ${line}`));
-  if (outcome.explanation.length > 0) lines.push('', ...outcome.explanation.map(line => `  ${escapeLine(line)}`));
+  if (outcome.explanation.length > 0) lines.push('', ...outcome.explanation.map(line => `  ${printable(line)}`));
   const places = policyLineLines(trace.policy.path, outcome.policyLines, options.policyText);
   if (places.length > 0)
     lines.push('', ...places.map((place, index) => `  ${index === 0 ? 'see   ' : '      '}  ${place}`));

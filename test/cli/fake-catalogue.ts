@@ -51,7 +51,8 @@ export const catalogue: Catalogue = {
       if (task.index === 1 && !isMainThread) process.exit(9);
       return passing;
     }),
-    fakeProperty('meta/slow', 400, () => {
+    fakeProperty('meta/slow', 400, (_, task) => {
+      if (task.index === 2) process.stderr.write('working\n');
       spin(50);
       return passing;
     }),

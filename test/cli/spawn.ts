@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { runCommandLine } from '../../src/cli/main.ts';
+import { plainPaint } from '../../src/units/paint.ts';
+import { catalogue } from './fake-catalogue.ts';
 
 const REAL = fileURLToPath(new URL('../../src/cli/muencheck.js', import.meta.url));
 const FAKE = fileURLToPath(new URL('./fake-muencheck.js', import.meta.url));
@@ -51,4 +54,30 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     child.on('close', code => resolve({ code, stdout, stderr }));
     options.onStart?.(child);
   });
+}
+
+const catalogueUrl = new URL('./fake-catalogue.ts', import.meta.url).href;
+
+/** Runs the command line with the fake registry in this process: much faster than a process of its own. */
+export async function runHere(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCommandLine(args, {
+    version: 'test',
+    env,
+    stdout: text => {
+      stdout += text;
+    },
+    stderr: text => {
+      stderr += text;
+    },
+    stdoutIsTty: false,
+    stderrIsTty: false,
+    columns: 100,
+    paint: plainPaint,
+    interrupt: { requested: () => false, whenRequested: () => undefined },
+    catalogueUrl,
+    loadCatalogue: () => Promise.resolve(catalogue),
+  });
+  return { code, stdout, stderr };
 }

@@ -142,6 +142,21 @@ describe('device flows', () => {
   });
 });
 
+describe('timing flows', () => {
+  it('couple a late frame with what other CPUs run next, at barriers and at the end of the major frame', () => {
+    // CPU 0 runs alice, then bob; CPU 1 runs carol in both frames; the first frames end at a barrier.
+    const coupled = flowGraph(scenarioDocument('two-subjects')).edges.filter(
+      ({ mechanism }) => mechanism === 'barrier',
+    );
+    expect(coupled.map(({ from, to, via }) => `${from} -> ${to}: ${via}`)).toEqual([
+      'alice -> carol: minor-frame barrier',
+      'bob -> carol: major-frame end',
+      'carol -> alice: major-frame end',
+      'carol -> bob: minor-frame barrier',
+    ]);
+  });
+});
+
 describe('graph', () => {
   it('keeps node ids apart from hostile subject names', () => {
     const named = {

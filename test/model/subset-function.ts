@@ -90,7 +90,10 @@ export class FunctionChecker {
     }
   }
 
-  /** `for (let i = start; i < bound; i++)` where the bound does not depend on the state's values and the body leaves i alone. */
+  /**
+   * `for (let i = start; i < bound; i++)`, or downwards with a start that is a bound too: bounds do not depend on the state's values, and the
+   * body leaves i alone.
+   */
   private loop(node: ts.ForStatement, outer: Scope): void {
     const scope = new Map(outer);
     const { initializer, condition, incrementor } = node;
@@ -103,15 +106,15 @@ export class FunctionChecker {
     const counter = declaration.name.text;
     this.expression(declaration.initializer, scope);
     scope.set(counter, { kind: 'loop' });
+    const compares =
+      condition !== undefined && ts.isBinaryExpression(condition) && condition.left.getText() === counter;
+    const operator = compares ? condition.operatorToken.getText() : '';
+    const isUp = (operator === '<' || operator === '<=') && incrementor?.getText() === `${counter}++`;
+    const isDown = (operator === '>' || operator === '>=') && incrementor?.getText() === `${counter}--`;
     const bounded =
-      condition !== undefined &&
-      ts.isBinaryExpression(condition) &&
-      condition.left.getText() === counter &&
-      (condition.operatorToken.kind === ts.SyntaxKind.LessThanToken ||
-        condition.operatorToken.kind === ts.SyntaxKind.LessThanEqualsToken) &&
-      this.isBound(condition.right, scope);
+      compares && this.isBound(condition.right, scope) && (isUp || this.isBound(declaration.initializer, scope));
     if (!bounded) this.reject(node, 'loop whose bound is not a constant, configuration or array length');
-    if (incrementor?.getText() !== `${counter}++`) this.reject(node, 'loop that does not count up by one');
+    if (!isUp && !isDown) this.reject(node, 'loop that does not count by one towards its bound');
     this.statement(node.statement, scope);
   }
 

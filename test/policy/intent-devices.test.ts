@@ -112,6 +112,26 @@ describe.skipIf(!demo)(`devices of the demo system${needsGolden}`, () => {
     expect(codes(mapInDomain(document, 'nic_domain', { physical: 'vt|pt' }))).toEqual(['INTENT-KERNEL-MEMORY']);
   });
 
+  it('explains memory of a peer with a common buffer, within the rights of the peer, and warns about it', () => {
+    const alone = editDomain(document, 'storage_domain', domain => ({
+      ...domain,
+      devices: domain.devices.filter(device => device.physical === 'sata_controller_1'),
+    }));
+    const intent = inferIntent(alone);
+    expect(intent.violations).toEqual([]);
+    const peers = intent.explained.filter(({ rule }) => rule === 'domain-peer');
+    expect(peers.map(({ resource }) => resource)).toEqual(['storage_linux|lowmem', 'storage_linux|ram']);
+    expect(intent.warnings.map(({ code }) => code)).toContain('INTENT-SHARED-DOMAIN');
+    expect(codes(mapInDomain(alone, 'storage_domain', { physical: 'storage_linux|sinfo' }))).toEqual([
+      'INTENT-DOMAIN-REGION',
+    ]);
+    const apart = editDomain(alone, 'storage_domain', domain => ({
+      ...domain,
+      memory: domain.memory.filter(mapping => mapping.physical !== 'blockdev_shm1'),
+    }));
+    expect(codes(apart)).toEqual(['INTENT-DOMAIN-REGION', 'INTENT-DOMAIN-REGION']);
+  });
+
   it('lets one domain map reserved memory, at its physical address', () => {
     const rmrr = {
       ...document.memory[0]!,

@@ -132,6 +132,39 @@ describe('own scenarios', () => {
     expect(codes(reversed)).toEqual(['INTENT-CHANNEL-READER-WRITES']);
   });
 
+  it('sees a third subject that writes in place of the writer', () => {
+    const logical = (index: number) => channel.subjects[index]!.memory.find(m => m.physical === 'log_channel')!.logical;
+    const third = { ...channel.subjects[0]!, name: 'third', sourceGroups: [], targetEvents: [], devices: [] };
+    const document = { ...editMapping(channel, 'writer', logical(0), { writable: false }) };
+    const memory = third.memory.filter(m => m.physical === 'log_channel');
+    expect(codes({ ...document, subjects: [...document.subjects, { ...third, memory }] })).toEqual([
+      'INTENT-SECOND-WRITER',
+    ]);
+  });
+
+  it('stays fast and brief when very many map one region or overlap', () => {
+    const first = channel.subjects[0]!;
+    const mapping = first.memory.find(m => m.physical === 'log_channel')!;
+    const many = Array.from({ length: 2000 }, (_, i) => ({
+      ...first,
+      name: `s${i}`,
+      memory: [
+        { ...mapping, physical: 'shm' },
+        { ...mapping, physical: `s${i}|ram` },
+      ],
+    }));
+    const region = { ...channel.memory[0]!, type: 'subject' as const, physicalAddress: 0x7000_0000, sizeBytes: 0x1000 };
+    const regions = [
+      { ...region, name: 'shm', physicalAddress: 0x8000_0000 },
+      ...many.map(({ name }) => ({ ...region, name: `${name}|ram` })),
+    ];
+    const start = performance.now();
+    const intent = inferIntent({ ...channel, subjects: many, memory: regions });
+    expect(performance.now() - start).toBeLessThan(20_000);
+    expect(intent.violations).toHaveLength(200);
+    expect(intent.explained.find(({ rule }) => rule === 'declared-share')!.text).toContain(', 1967 more');
+  });
+
   it('reports both writers where the policy does not say which is meant', () => {
     const silent: PolicyDocument = {
       ...channel,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { escapeLine } from '../../src/trace/escape.ts';
+import { toJson } from '../../src/trace/json.ts';
 import { traceToMermaid } from '../../src/trace/mermaid.ts';
 import { groupDigits, layoutTable, traceToText } from '../../src/trace/text.ts';
 import { traceToVitest } from '../../src/trace/vitest.ts';
@@ -11,14 +11,12 @@ const options = {
   replayCommand: 'muencheck replay x.json',
 };
 
-describe('escapeLine', () => {
-  test('leaves no character that a terminal acts on', () => {
-    expect(escapeLine(HOSTILE)).not.toMatch(/[^\x20-\x7e]/);
-    expect(escapeLine('\u001b[31m')).toBe('\\x1b[31m');
-    expect(escapeLine('a\u202eb\ud800')).toBe('a\\u{202e}b\\u{d800}');
-  });
-  test('leaves ordinary text alone', () => {
-    expect(escapeLine('Größe ≤ 4 KiB, 日本語, 😀')).toBe('Größe ≤ 4 KiB, 日本語, 😀');
+describe('toJson', () => {
+  test('prints no character that a terminal acts on, and parses back', () => {
+    const value = { [HOSTILE]: [HOSTILE, '\u{e0001}tag', 'Größe, 日本語, 😀'] };
+    expect(toJson(value).replace('Größe, 日本語, 😀', '')).not.toMatch(/[^\x20-\x7e\n]/);
+    expect(toJson(value)).toContain('Größe, 日本語, 😀');
+    expect(JSON.parse(toJson(value))).toEqual(value);
   });
 });
 
@@ -91,6 +89,12 @@ describe('vitest', () => {
     expect(source).toContain("import { replayTrace } from 'muencheck';");
     const json = /const trace: unknown = ([\s\S]*?\n});/.exec(source)?.[1] ?? '';
     expect(JSON.parse(json)).toEqual(fakeTrace);
+  });
+  test("a user's own fault is imported from where the user said, never from where the trace says", () => {
+    const trace = { ...fakeTrace, fault: { id: 'mine', from: './from-the-trace.ts' } };
+    expect(traceToVitest(trace, '/home/me/mine.ts')).toContain('import fault from "/home/me/mine.ts";');
+    expect(traceToVitest(trace)).not.toMatch(/^import .*from-the-trace/m);
+    expect(traceToVitest(fakeTrace, '/home/me/mine.ts')).not.toContain('import fault');
   });
   test('hostile text stays inside its literal', () => {
     const source = traceToVitest({ ...hostileTrace, property: "a'); process.exit(1); //\u2028" });

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { fileExists } from '../../host/files.ts';
 import { array, type Decoder, decode, finite, object, record, string } from '../../trace/decode.ts';
-import { toJson } from '../../trace/escape.ts';
+import { toJson } from '../../trace/json.ts';
 import { layoutTable } from '../../trace/text.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';

@@ -5,7 +5,7 @@ import { elapsedMs, nowMs } from '../../host/clock.ts';
 import { joinPath, readFileLimited } from '../../host/files.ts';
 import { type Baseline, compareWithBaseline, readBaseline } from '../../report/baseline.ts';
 import type { ReportInput } from '../../report/check-report.ts';
-import { escapeLine } from '../../trace/escape.ts';
+import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import type { ContextSpec } from '../context.ts';
@@ -90,7 +90,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     report,
     policyText: new TextDecoder().decode(policy.bytes),
     replayCommand: property =>
-      `${programName(environment.env)} replay ${escapeLine(shellWord(joinPath(folder, traceFileName(property))))}`,
+      `${programName(environment.env)} replay ${printable(shellWord(joinPath(folder, traceFileName(property))))}`,
     ...(baseline.value === undefined ? {} : { changes: compareWithBaseline(baseline.value, report) }),
   };
   const written = writeReports(targets.value, reportInput, environment);
@@ -99,7 +99,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   if (!saved.ok) return usageError(environment, 'check', saved.error);
   if (!args.flags.has('quiet'))
     environment.stderr(
-      `report in ${escapeLine(joinPath(folder, 'report.html'))}, ${(times.totalMs / 1000).toFixed(1)} s\n`,
+      `report in ${printable(joinPath(folder, 'report.html'))}, ${(times.totalMs / 1000).toFixed(1)} s\n`,
     );
   return conclude(policy, result, args, environment);
 }

@@ -1,4 +1,4 @@
-import { escapeLine } from '../../trace/escape.ts';
+import { printable } from '../../units/printable.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -70,7 +70,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   environment.stdout(
     facts
       .filter(([, text]) => text !== '')
-      .map(([label, text]) => `${label.padEnd(width)}  ${escapeLine(text)}\n`)
+      .map(([label, text]) => `${label.padEnd(width)}  ${printable(text)}\n`)
       .join(''),
   );
   return EXIT.holds;

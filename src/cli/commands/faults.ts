@@ -3,9 +3,10 @@ import type { Property } from '../../engine/property.ts';
 import type { InternalError } from '../../engine/task-queue.ts';
 import type { Fault } from '../../faults/fault.ts';
 import { joinPath, writeFileAtomic } from '../../host/files.ts';
-import { escapeLine, toJson } from '../../trace/escape.ts';
+import { toJson } from '../../trace/json.ts';
 import { writeTrace } from '../../trace/read.ts';
 import { groupDigits, layoutTable } from '../../trace/text.ts';
+import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
@@ -220,9 +221,9 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   );
   const saved = saveTraces(args.texts.get('out'), matrix.rows);
   if (!saved.ok) return usageError(environment, 'faults', saved.error);
-  for (const line of matrix.controlRefuted) environment.stderr(`without any fault, refuted: ${escapeLine(line)}\n`);
+  for (const line of matrix.controlRefuted) environment.stderr(`without any fault, refuted: ${printable(line)}\n`);
   if (matrix.stopped !== '')
-    environment.stderr(`${escapeLine(matrix.stopped)}: ${matrix.rows.length} of ${plans.value.length} faults tried\n`);
+    environment.stderr(`${printable(matrix.stopped)}: ${matrix.rows.length} of ${plans.value.length} faults tried\n`);
   if (matrix.errors.length > 0) return internalErrors(environment, matrix.errors, args.flags.has('verbose'));
   return exitCodeOf(matrix, plans.value.length, environment);
 }

@@ -1,15 +1,15 @@
-import { flowGraph } from '../../model/flow-policy.ts';
-import type { PolicyDocument } from '../../policy/document.ts';
+import type { FlowKind } from '../../model/flow-edge.ts';
+import { type FlowGraph, flowGraph } from '../../model/flow-policy.ts';
 import {
   diffFlows,
-  flowDiffToText,
+  diffToText,
   flowsToDot,
+  flowsToJson,
   flowsToMermaid,
   flowsToText,
-  type ReportedFlow,
-  type ReportedFlows,
-} from '../../report/flows.ts';
-import { toJson } from '../../trace/escape.ts';
+} from '../../model/flow-render.ts';
+import { toJson } from '../../trace/json.ts';
+import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
@@ -18,18 +18,9 @@ import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
 
-function plainEdge({ from, to, kind, mechanism, via, lines, permittedByDesign, detail }: ReportedFlow): ReportedFlow {
-  return { from, to, kind, mechanism, via, lines, permittedByDesign, detail };
-}
-
-function plainFlows(path: string, document: PolicyDocument): ReportedFlows {
-  const graph = flowGraph(document);
-  return {
-    path,
-    nodes: graph.nodes.map(({ id, kind }) => ({ id, kind })),
-    edges: graph.edges.map(plainEdge),
-    notes: graph.notes.map(({ mechanism, subjects, lines, detail }) => ({ mechanism, subjects, lines, detail })),
-  };
+interface LoadedFlows {
+  readonly path: string;
+  readonly graph: FlowGraph;
 }
 
 interface LoadError {
@@ -37,49 +28,48 @@ interface LoadError {
   readonly invalid?: PolicyInput;
 }
 
-function load(target: string, catalogue: Catalogue): Result<ReportedFlows, LoadError> {
+function load(target: string, catalogue: Catalogue): Result<LoadedFlows, LoadError> {
   const input = readPolicyInput(target, catalogue);
   if (!input.ok) return err({ usage: input.error });
   const { document, valid, path } = input.value;
-  return document === undefined || !valid ? err({ usage: '', invalid: input.value }) : ok(plainFlows(path, document));
+  if (document === undefined || !valid) return err({ usage: '', invalid: input.value });
+  return ok({ path, graph: flowGraph(document) });
 }
 
 function refuse(error: LoadError, environment: Environment): ExitCode {
   if (error.invalid === undefined) return usageError(environment, 'flows', error.usage);
-  printFindings(
-    environment,
-    error.invalid.path,
-    error.invalid.findings.filter(finding => finding.severity === 'error'),
-  );
+  const errors = error.invalid.findings.filter(finding => finding.severity === 'error');
+  printFindings(environment, error.invalid.path, errors);
   return EXIT.invalid;
 }
 
-const asJson = (value: unknown): string => `${toJson(value)}\n`;
+function render({ path, graph }: LoadedFlows, args: Arguments): string {
+  const kinds: readonly FlowKind[] = args.flags.has('timing') ? ['data', 'event', 'timing'] : ['data', 'event'];
+  if (args.flags.has('json')) return `${toJson({ path, ...flowsToJson(graph) })}\n`;
+  if (args.flags.has('dot')) return flowsToDot(graph, { kinds });
+  return args.flags.has('mermaid') ? flowsToMermaid(graph, { kinds }) : flowsToText(graph, { kinds });
+}
 
-function render(flows: ReportedFlows, args: Arguments): string {
-  if (args.flags.has('json')) return asJson(flows);
-  if (args.flags.has('dot')) return flowsToDot(flows);
-  return args.flags.has('mermaid') ? flowsToMermaid(flows) : flowsToText(flows);
+function renderDiff(before: LoadedFlows, after: LoadedFlows, args: Arguments): string {
+  const diff = diffFlows(before.graph, after.graph);
+  if (args.flags.has('json')) return `${toJson({ before: before.path, after: after.path, ...diff })}\n`;
+  const counts = `${diff.added.length} flows added, ${diff.removed.length} removed, ${diff.changed.length} changed`;
+  return `${printable(before.path)} -> ${printable(after.path)}: ${counts}\n${diffToText(diff)}`;
 }
 
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const formats = ['json', 'dot', 'mermaid'].filter(format => args.flags.has(format));
   const other = args.texts.get('diff');
   if (formats.length > 1) return usageError(environment, 'flows', `choose one of --${formats.join(', --')}`);
-  if (other !== undefined && formats.some(format => format !== 'json'))
+  if (other !== undefined && formats.some(format => format !== 'json')) {
     return usageError(environment, 'flows', '--diff prints text or --json only');
+  }
   const catalogue = await environment.loadCatalogue();
   const flows = load(args.positionals[0] ?? '', catalogue);
   if (!flows.ok) return refuse(flows.error, environment);
-  if (other === undefined) {
-    environment.stdout(render(flows.value, args));
-    return EXIT.holds;
-  }
-  const after = load(other, catalogue);
-  if (!after.ok) return refuse(after.error, environment);
-  const json = (): string =>
-    asJson({ before: flows.value.path, after: after.value.path, ...diffFlows(flows.value, after.value) });
-  environment.stdout(args.flags.has('json') ? json() : flowDiffToText(flows.value, after.value));
+  const after = other === undefined ? undefined : load(other, catalogue);
+  if (after !== undefined && !after.ok) return refuse(after.error, environment);
+  environment.stdout(after === undefined ? render(flows.value, args) : renderDiff(flows.value, after.value, args));
   return EXIT.holds;
 }
 
@@ -90,7 +80,13 @@ export const flowsCommand: Command = {
   minOperands: 1,
   maxOperands: 1,
   options: [
-    { name: 'diff', kind: 'text', placeholder: 'other.xml', help: 'flows that the other policy adds or removes' },
+    {
+      name: 'diff',
+      kind: 'text',
+      placeholder: 'other.xml',
+      help: 'flows that the other policy adds, removes or changes',
+    },
+    { name: 'timing', kind: 'flag', help: 'also show flows of time only (JSON and --diff always have them)' },
     { name: 'dot', kind: 'flag', help: 'print a Graphviz graph' },
     { name: 'mermaid', kind: 'flag', help: 'print a Mermaid flow chart' },
     JSON_OPTION,

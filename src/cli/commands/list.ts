@@ -1,5 +1,6 @@
-import { escapeLine, toJson } from '../../trace/escape.ts';
+import { toJson } from '../../trace/json.ts';
 import { layoutTable } from '../../trace/text.ts';
+import { printable } from '../../units/printable.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, EXIT_CODES, type ExitCode } from '../exit-codes.ts';
@@ -46,8 +47,14 @@ const LATER = ['instructions', 'services'];
 const cellText = (cell: Cell | undefined): string =>
   cell === undefined ? '' : typeof cell === 'object' ? cell.join(', ') : String(cell);
 
-function toText(rows: readonly Row[]): string {
-  const columns = Object.keys(rows[0] ?? {});
+/** Columns that fit a terminal; JSON and Markdown have all. */
+const TEXT_COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  properties: ['id', 'passes', 'method', 'claim'],
+  faults: ['id', 'seam', 'title'],
+};
+
+function toText(kind: string, rows: readonly Row[]): string {
+  const columns = TEXT_COLUMNS[kind] ?? Object.keys(rows[0] ?? {});
   return layoutTable([columns, ...rows.map(row => columns.map(column => cellText(row[column])))])
     .map(line => `${line}\n`)
     .join('');
@@ -55,7 +62,7 @@ function toText(rows: readonly Row[]): string {
 
 function toMarkdown(rows: readonly Row[]): string {
   const columns = Object.keys(rows[0] ?? {});
-  const escapeCell = (text: string): string => escapeLine(text).replace(/[|\\<>]/g, character => `\\${character}`);
+  const escapeCell = (text: string): string => printable(text).replace(/[|\\<>]/g, character => `\\${character}`);
   const lines = [
     columns,
     columns.map(() => '---'),
@@ -79,7 +86,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   if (args.flags.has('json') && args.flags.has('markdown'))
     return usageError(environment, 'list', 'choose one of --json, --markdown');
   const rows = listing(await environment.loadCatalogue());
-  const text = args.flags.has('markdown') ? toMarkdown(rows) : toText(rows);
+  const text = args.flags.has('markdown') ? toMarkdown(rows) : toText(kind, rows);
   environment.stdout(args.flags.has('json') ? `${toJson(rows)}\n` : text);
   return EXIT.holds;
 }

@@ -1,5 +1,6 @@
 import { countFindings } from '../../report/findings-text.ts';
-import { escapeLine, toJson } from '../../trace/escape.ts';
+import { toJson } from '../../trace/json.ts';
+import { printable } from '../../units/printable.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { printFindings, usageError } from '../messages.ts';
@@ -48,7 +49,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     const objects = counts.reduce((sum, count) => sum + count, 0);
     const examined = policy.document === undefined ? '' : `; ${counts.length} rules examined ${objects} objects`;
     environment.stdout(
-      `${escapeLine(policy.path)}: ${policy.valid ? 'valid' : 'invalid'}: ${countFindings(policy.findings)}${examined}\n`,
+      `${printable(policy.path)}: ${policy.valid ? 'valid' : 'invalid'}: ${countFindings(policy.findings)}${examined}\n`,
     );
   }
   return policy.valid ? EXIT.holds : EXIT.invalid;

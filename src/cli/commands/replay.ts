@@ -1,12 +1,13 @@
+import { resolve } from 'node:path';
 import type { ReplayResult } from '../../engine/replay.ts';
 import type { Fault } from '../../faults/fault.ts';
 import { readFileLimited } from '../../host/files.ts';
-import { escapeLine } from '../../trace/escape.ts';
 import { traceToMermaid } from '../../trace/mermaid.ts';
 import { writeTrace } from '../../trace/read.ts';
 import { traceToText } from '../../trace/text.ts';
 import type { Trace } from '../../trace/trace.ts';
 import { traceToVitest } from '../../trace/vitest.ts';
+import { printable } from '../../units/printable.ts';
 import { ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import { loadFaultModule } from '../context.ts';
@@ -26,22 +27,25 @@ function seenTrace(trace: Trace, result: ReplayResult, last: number | undefined)
   return { ...trace, outcome: { ...outcome, timeline } };
 }
 
-function render(
-  environment: Environment,
-  format: string,
-  prepared: PreparedTrace,
-  result: ReplayResult,
-  path: string,
-  step: number | undefined,
-): string {
-  const trace = seenTrace(prepared.trace, result, step);
-  if (format === 'json') return writeTrace(prepared.trace);
-  if (format === 'vitest') return traceToVitest(prepared.trace);
-  if (format === 'mermaid') return traceToMermaid(trace);
+interface Rendering {
+  readonly format: string;
+  readonly path: string;
+  readonly from: string | undefined;
+  readonly step: number | undefined;
+}
+
+function render(prepared: PreparedTrace, result: ReplayResult, how: Rendering, environment: Environment): string {
+  const { claim, policyText } = prepared;
+  const trace = seenTrace(prepared.trace, result, how.step);
+  if (how.format === 'json') return writeTrace(prepared.trace);
+  if (how.format === 'vitest')
+    return traceToVitest(prepared.trace, how.from === undefined ? undefined : resolve(how.from));
+  if (how.format === 'mermaid') return traceToMermaid(trace);
+  const words = ['replay', shellWord(how.path), ...(how.from === undefined ? [] : ['--from', shellWord(how.from)])];
   return traceToText(trace, {
-    claim: prepared.claim,
-    policyText: prepared.policyText,
-    replayCommand: `${programName(environment.env)} replay ${escapeLine(shellWord(path))}`,
+    claim,
+    policyText,
+    replayCommand: printable(`${programName(environment.env)} ${words.join(' ')}`),
   });
 }
 
@@ -65,7 +69,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   if (!faults.ok) return faults.error;
   const prepared = prepareTrace(new TextDecoder().decode(bytes.value), await environment.loadCatalogue(), faults.value);
   if (!prepared.ok) {
-    for (const problem of prepared.error) environment.stderr(`muencheck: ${escapeLine(`${path}: ${problem}`)}\n`);
+    for (const problem of prepared.error) environment.stderr(`muencheck: ${printable(`${path}: ${problem}`)}\n`);
     return usageError(environment, 'replay', `${path} cannot be replayed`);
   }
   const result = prepared.value.run();
@@ -81,10 +85,12 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     );
   }
   if (result.status !== 'holds' || format !== 'text')
-    environment.stdout(render(environment, format, prepared.value, result, path, step));
+    environment.stdout(
+      render(prepared.value, result, { format, path, from: args.texts.get('from'), step }, environment),
+    );
   if (!args.flags.has('quiet'))
     environment.stderr(`${result.status === 'reproduced' ? 'reproduced exactly' : 'not reproduced'}\n`);
-  for (const difference of result.differences) environment.stderr(`  ${escapeLine(difference)}\n`);
+  for (const difference of result.differences) environment.stderr(`  ${printable(difference)}\n`);
   return result.status === 'reproduced' ? EXIT.holds : EXIT.differs;
 }
 

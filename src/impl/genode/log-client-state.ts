@@ -5,6 +5,8 @@ import type { LocalProgram } from './log-program.ts';
 
 export interface LogClientConfig {
   readonly layout: ChannelLayout;
+  /** Labels of the sessions that may be opened, the same list as at the server. */
+  readonly labels: readonly string[];
   /** vmcall event that tells the server to look. */
   readonly event: number;
   /** vmcall event of the subject's own timer; undefined to pass the time with no-operations. */
@@ -22,13 +24,15 @@ export interface LogClientConfig {
   readonly program: LocalProgram;
 }
 
+/** What the client does next. */
 export type LogClientPhase =
   | 'enable'
   | 'schedule'
   | 'previous'
   | 'choose'
   | 'initialize'
-  | 'serve'
+  | 'initialized'
+  | 'announced'
   | 'transfer'
   | 'published'
   | 'frameEnd'
@@ -36,13 +40,13 @@ export type LogClientPhase =
   | 'pause'
   | 'halt';
 
-/** An accepted message as a model sees it. */
-export interface AcceptedMessage {
-  readonly kind: LogMessage['kind'];
-  readonly session: number;
-  readonly sequence: number;
-  /** String bytes with NUL; 0 for a close. */
-  readonly lengthBytes: number;
+/** A session of the local LOG server; a session is opened once per life of the client. */
+export interface LocalSession {
+  readonly status: 'unused' | 'open' | 'closing' | 'closed';
+  /** Sequence number of the latest message, dropped ones included. */
+  readonly issued: number;
+  /** Writes that found the buffer full. */
+  readonly dropped: number;
 }
 
 export interface LogClientState {
@@ -50,72 +54,70 @@ export interface LogClientState {
   readonly writer: WriterState;
   readonly scheduleStart: Word64;
   readonly generation: number;
-  /** Next sequence number by session slot; undefined where no session is open. */
-  readonly sequences: readonly (number | undefined)[];
+  /** By index of the label. */
+  readonly sessions: readonly LocalSession[];
   /** Requests of the local program already answered. */
   readonly requestIndex: number;
   readonly buffer: readonly LogMessage[];
   /** Messages published in the present round. */
   readonly sentInRound: number;
   readonly pausesLeft: number;
-  readonly acceptedCount: number;
-  /** The last of the accepted messages, oldest first. */
-  readonly accepted: readonly AcceptedMessage[];
-  /** Writes dropped because the buffer was full. */
-  readonly dropped: number;
-  /** Writes refused because the string was too long or the session not open. */
+  /** Requests refused: a string too long, a session not open, or one that cannot be opened. */
   readonly refused: number;
   readonly sent: number;
   readonly hints: number;
 }
 
-export const initialLogClient: LogClientState = {
-  phase: 'enable',
-  writer: initialWriter,
-  scheduleStart: ZERO64,
-  generation: 0,
-  sequences: [],
-  requestIndex: 0,
-  buffer: [],
-  sentInRound: 0,
-  pausesLeft: 0,
-  acceptedCount: 0,
-  accepted: [],
-  dropped: 0,
-  refused: 0,
-  sent: 0,
-  hints: 0,
-};
+/** State of a client at its entry point. */
+export function initialLogClient(config: LogClientConfig): LogClientState {
+  return {
+    phase: 'enable',
+    writer: initialWriter,
+    scheduleStart: ZERO64,
+    generation: 0,
+    sessions: config.labels.map(() => ({ status: 'unused', issued: 0, dropped: 0 })),
+    requestIndex: 0,
+    buffer: [],
+    sentInRound: 0,
+    pausesLeft: 0,
+    refused: 0,
+    sent: 0,
+    hints: 0,
+  };
+}
 
-/** What the client accepted, lost and sent: the part of its state that a model shows. */
+/** A message as a model sees it. */
+export interface AbstractMessage {
+  readonly kind: LogMessage['kind'];
+  readonly session: number;
+  readonly sequence: number;
+  /** String bytes with NUL; 0 for a close. */
+  readonly lengthBytes: number;
+}
+
+/** What a model shows of a client. */
 export interface LogClientProgress {
   /** Low word of the channel epoch; 0 before initialisation. */
   readonly generation: number;
-  readonly acceptedCount: number;
-  /** The last (at most 64) accepted messages, oldest first. */
-  readonly accepted: readonly AcceptedMessage[];
-  readonly buffered: number;
-  readonly dropped: number;
+  readonly sessions: readonly LocalSession[];
+  /** Accepted messages that are not published yet, oldest first. */
+  readonly buffer: readonly AbstractMessage[];
   readonly refused: number;
+  /** Messages published since the client started. */
   readonly sent: number;
   readonly hints: number;
-  /** Session slots that are open. */
-  readonly openSessions: readonly number[];
 }
 
 /** Reads the progress out of the state of 'log-proxy-client'. */
 export function logClientProgress(state: LogClientState): LogClientProgress {
-  const { generation, acceptedCount, accepted, dropped, refused, sent, hints } = state;
-  const openSessions = state.sequences.flatMap((sequence, session) => (sequence === undefined ? [] : [session]));
-  return {
-    generation,
-    acceptedCount,
-    accepted,
-    buffered: state.buffer.length,
-    dropped,
-    refused,
-    sent,
-    hints,
-    openSessions,
-  };
+  const { generation, sessions, refused, sent, hints } = state;
+  const buffer = state.buffer.map(
+    ({ kind, session, sequence, text }): AbstractMessage => ({
+      kind,
+      session,
+      sequence,
+      lengthBytes: kind === 'close' ? 0 : text.length + 1,
+    }),
+  );
+  return { generation, sessions, buffer, refused, sent, hints };
 }

@@ -13,110 +13,102 @@ interface Next {
   readonly operation: Operation;
 }
 
-const hint = (config: LogClientConfig): Operation => ({ kind: 'vmcall', low: config.event, high: 0, cpl: 0 });
+/** Everything that does not change while the client runs. */
+interface Parts {
+  readonly config: LogClientConfig;
+  readonly channel: ChannelOps;
+  readonly ops: ProxyOps;
+}
+
+function read(config: LogClientConfig, offset: number): Operation {
+  return { kind: 'read', address: config.schedulingInfo + offset, sizeBytes: 8 };
+}
+
+/** Raises the event; the client goes on in `phase`. */
+function hint(parts: Parts, state: LogClientState, phase: 'initialized' | 'announced' | 'published'): Next {
+  const operation: Operation = { kind: 'vmcall', low: parts.config.event, high: 0, cpl: 0 };
+  return { state: { ...state, phase, hints: state.hints + 1 }, operation };
+}
+
+/** Waits for the next round: until the timer fires at the next dispatch after this minor frame, or some no-operations. */
+function endRound(parts: Parts, state: LogClientState): Next {
+  const { timerEvent, pauses } = parts.config;
+  if (timerEvent !== undefined) return { state: { ...state, phase: 'frameEnd' }, operation: read(parts.config, 8) };
+  return { state: { ...state, phase: 'pause', pausesLeft: pauses }, operation: { kind: 'nop' } };
+}
+
+/** Begins to publish the oldest message. */
+function beginTransfer(parts: Parts, state: LogClientState): Next {
+  const message = state.buffer[0];
+  if (message === undefined) return endRound(parts, state);
+  const begun = beginWrite(state.writer, encodeMessage(message));
+  const step = writerStep(parts.config.layout, parts.channel, begun, ZERO64);
+  return { state: { ...state, phase: 'transfer', writer: step.state }, operation: step.operation ?? { kind: 'nop' } };
+}
 
 /** Publishes the next message of the round, or ends the round. */
-function publish(config: LogClientConfig, channel: ChannelOps, ops: ProxyOps, state: LogClientState): Next {
-  const message = state.sentInRound < config.sendBurst ? state.buffer[0] : undefined;
-  if (message !== undefined) {
-    const step = writerStep(config.layout, channel, beginWrite(state.writer, encodeMessage(message)), ZERO64);
-    return { state: { ...state, phase: 'transfer', writer: step.state }, operation: step.operation ?? { kind: 'nop' } };
-  }
-  const isHintDue = state.sentInRound > 0 && ops.hintsAfterPublish();
-  if (!isHintDue) return endRound(config, { ...state, phase: 'published' });
-  return { state: { ...state, phase: 'published', hints: state.hints + 1 }, operation: hint(config) };
+function publishNext(parts: Parts, state: LogClientState): Next {
+  const isDone = state.buffer.length === 0 || state.sentInRound >= parts.config.sendBurst;
+  if (isDone) return endRound(parts, state);
+  return parts.ops.hintsAfterPublish() ? beginTransfer(parts, state) : hint(parts, state, 'announced');
 }
 
-/** Waits for the next round: until the timer fires at the next dispatch after the present minor frame, or for some no-operations. */
-function endRound(config: LogClientConfig, state: LogClientState): Next {
-  if (config.timerEvent === undefined) {
-    return { state: { ...state, phase: 'pause', pausesLeft: config.pauses }, operation: { kind: 'nop' } };
-  }
-  return {
-    state: { ...state, phase: 'frameEnd' },
-    operation: { kind: 'read', address: config.schedulingInfo + 8, sizeBytes: 8 },
-  };
+function beginRound(parts: Parts, state: LogClientState): Next {
+  return publishNext(parts, serveRound(parts.config, parts.ops, { ...state, sentInRound: 0 }));
 }
 
-function beginRound(config: LogClientConfig, channel: ChannelOps, ops: ProxyOps, state: LogClientState): Next {
-  const served = serveRound(config, ops, { ...state, sentInRound: 0 });
-  if (ops.hintsAfterPublish() || served.buffer.length === 0) return publish(config, channel, ops, served);
-  return { state: { ...served, phase: 'serve', hints: served.hints + 1 }, operation: hint(config) };
-}
-
-function transfer(
-  config: LogClientConfig,
-  channel: ChannelOps,
-  ops: ProxyOps,
-  state: LogClientState,
-  value: Word64,
-): Next {
-  const step = writerStep(config.layout, channel, state.writer, value);
+/** The channel writer goes on; when it is done the server is told. */
+function transfer(parts: Parts, state: LogClientState, value: Word64): Next {
+  const step = writerStep(parts.config.layout, parts.channel, state.writer, value);
   const next = { ...state, writer: step.state };
   if (step.operation !== undefined) return { state: next, operation: step.operation };
-  if (state.phase === 'initialize')
-    return beginRound(config, channel, ops, { ...next, generation: next.writer.epoch.low });
+  if (state.phase === 'initialize') return hint(parts, { ...next, generation: next.writer.epoch.low }, 'initialized');
   const sent = { ...next, buffer: next.buffer.slice(1), sent: next.sent + 1, sentInRound: next.sentInRound + 1 };
-  return publish(config, channel, ops, sent);
+  return parts.ops.hintsAfterPublish() ? hint(parts, sent, 'published') : publishNext(parts, sent);
 }
 
-function nextOfClient(
-  config: LogClientConfig,
-  channel: ChannelOps,
-  ops: ProxyOps,
-  state: LogClientState,
-  input: SoftwareInput,
-): Next {
+function chooseEpoch(parts: Parts, state: LogClientState, previous: Word64): Next {
+  const begun = beginInit(state.writer, freshEpoch(state.scheduleStart, previous));
+  const step = writerStep(parts.config.layout, parts.channel, begun, ZERO64);
+  return { state: { ...state, phase: 'initialize', writer: step.state }, operation: step.operation ?? { kind: 'nop' } };
+}
+
+function nextOfClient(parts: Parts, state: LogClientState, input: SoftwareInput): Next {
   const value: Word64 = { low: input.low, high: input.high };
   switch (state.phase) {
     case 'enable':
       return { state: { ...state, phase: 'schedule' }, operation: { kind: 'sti' } };
     case 'schedule':
-      return {
-        state: { ...state, phase: 'previous' },
-        operation: { kind: 'read', address: config.schedulingInfo, sizeBytes: 8 },
-      };
+      return { state: { ...state, phase: 'previous' }, operation: read(parts.config, 0) };
     case 'previous':
       return {
         state: { ...state, phase: 'choose', scheduleStart: value },
-        operation: loadAt(config.layout, HEADER.epoch),
+        operation: loadAt(parts.config.layout, HEADER.epoch),
       };
-    case 'choose': {
-      const step = writerStep(
-        config.layout,
-        channel,
-        beginInit(state.writer, freshEpoch(state.scheduleStart, value)),
-        ZERO64,
-      );
-      return {
-        state: { ...state, phase: 'initialize', writer: step.state },
-        operation: step.operation ?? { kind: 'nop' },
-      };
-    }
+    case 'choose':
+      return chooseEpoch(parts, state, value);
     case 'initialize':
     case 'transfer':
-      return transfer(config, channel, ops, state, value);
-    case 'serve':
-      return publish(config, channel, ops, state);
+      return transfer(parts, state, value);
+    case 'announced':
+      return beginTransfer(parts, state);
     case 'published':
-      return endRound(config, state);
+      return publishNext(parts, state);
     case 'frameEnd': {
-      const operation: Operation = {
-        kind: 'timedEvent',
-        low: value.low,
-        high: value.high,
-        event: config.timerEvent ?? 0,
+      const event = parts.config.timerEvent ?? 0;
+      return {
+        state: { ...state, phase: 'arm' },
+        operation: { kind: 'timedEvent', low: value.low, high: value.high, event },
       };
-      return { state: { ...state, phase: 'arm' }, operation };
     }
     case 'arm':
       return { state: { ...state, phase: 'halt' }, operation: { kind: 'hlt' } };
     case 'pause':
-      if (state.pausesLeft > 0)
-        return { state: { ...state, pausesLeft: state.pausesLeft - 1 }, operation: { kind: 'nop' } };
-      return beginRound(config, channel, ops, state);
+      if (state.pausesLeft === 0) return beginRound(parts, state);
+      return { state: { ...state, pausesLeft: state.pausesLeft - 1 }, operation: { kind: 'nop' } };
+    case 'initialized':
     case 'halt':
-      return beginRound(config, channel, ops, state);
+      return beginRound(parts, state);
   }
 }
 
@@ -124,16 +116,18 @@ function nextOfClient(
  * Proxy:Client of a LOG service: the local server of one Genode instance whose real service runs in another subject.
  *
  * It answers open, write and close of a local client program, keeps accepted messages in a bounded buffer, publishes
- * them in a channel, one element each, and then sends an event as a hint.
+ * them in a channel, one element each, and after each sends an event as a hint. Sessions and their labels are declared
+ * on both sides: a one-way channel cannot negotiate.
  */
 export function logProxyClient(
   config: LogClientConfig,
   channel: ChannelOps,
   ops: ProxyOps,
 ): HostedSoftware<LogClientState> {
+  const parts: Parts = { config, channel, ops };
   return {
     name: 'log-proxy-client',
-    initial: initialLogClient,
-    next: (state, input) => nextOfClient(config, channel, ops, state, input),
+    initial: initialLogClient(config),
+    next: (state, input) => nextOfClient(parts, state, input),
   };
 }

@@ -4,7 +4,7 @@ import type { Word64 } from '../native/muchannel.ts';
 export const LOG_STRING_BYTES = 232;
 /** Longest session label, terminating NUL included. */
 export const LABEL_BYTES = 160;
-/** Sessions that one proxy pair carries at the same time. */
+/** Sessions that one proxy pair carries, at most. */
 export const MAX_SESSIONS = 8;
 /** A message is one channel element: 24 bytes of fields and a string of at most LOG_STRING_BYTES. */
 export const MESSAGE_BYTES = 256;
@@ -12,7 +12,7 @@ export const MESSAGE_WORDS = MESSAGE_BYTES / 8;
 /** Protocol id of the channel. */
 export const LOG_PROXY_PROTOCOL = 0x4c4f_4701;
 
-export const MESSAGE_KINDS = { open: 1, write: 2, close: 3 } as const;
+export const MESSAGE_KINDS = { write: 1, close: 2 } as const;
 export type MessageKind = keyof typeof MESSAGE_KINDS;
 
 /** A message as the client sends it. */
@@ -20,11 +20,11 @@ export interface LogMessage {
   readonly kind: MessageKind;
   /** Low word of the channel's epoch: ties the message to one life of the client. */
   readonly generation: number;
-  /** Session slot, 0 .. MAX_SESSIONS-1. */
+  /** Index of the session's label in the list that both sides are configured with. */
   readonly session: number;
-  /** Counts the messages of the session from 0, which is the open message. */
+  /** Numbers what the session's client asked for, from 1; a dropped write uses up its number. */
   readonly sequence: number;
-  /** Label of an open, string of a write, empty for a close; Latin-1, without NUL. */
+  /** String of a write, empty for a close; Latin-1, without NUL. */
   readonly text: string;
 }
 

@@ -8,28 +8,22 @@ import {
   type ReceiverState,
   receiverStep,
 } from '../native/muchannel-receiver.ts';
-import {
-  bytesOfText,
-  decodeMessage,
-  LABEL_BYTES,
-  MAX_SESSIONS,
-  MESSAGE_KINDS,
-  type RawMessage,
-  wordsOfBytes,
-} from './log-message.ts';
+import { bytesOfText, decodeMessage, MESSAGE_KINDS, type RawMessage, wordsOfBytes } from './log-message.ts';
 import type { ProxyOps, ServerSession } from './log-ops.ts';
 
 /** Delivered messages that the state remembers for comparison with a model. */
 const REMEMBERED = 64;
 
 export interface LogServerConfig extends ReceiverConfig {
+  /** Labels of the sessions, the same list as at the client. */
+  readonly labels: readonly string[];
   /** Virtual address of the private log memory: {bytes appended u64}, then a ring of lines. */
   readonly logAddress: number;
   /** Bytes of the log memory, a multiple of 8, at least 16. */
   readonly logBytes: number;
   /** vmcall event raised when the channel is empty after something was delivered; undefined for none. */
   readonly notifyEvent: number | undefined;
-  /** Name of the peer subject: labels of its sessions start with it, so that it cannot pose as a local component. */
+  /** Name of the peer subject: what it logs is labelled `<peer> -> <label>`, so that it cannot pose as a local component. */
   readonly peer: string;
 }
 
@@ -43,8 +37,8 @@ export interface DeliveredMessage {
 /** What the server refused or lost, by reason. */
 export interface LogServerCounters {
   readonly delivered: number;
-  /** Sequence numbers skipped within sessions: lost to channel overruns. */
-  readonly lost: number;
+  /** Sequence numbers passed over within sessions: dropped by the client or lost to overruns. */
+  readonly missed: number;
   readonly replayed: number;
   readonly badKind: number;
   readonly badLength: number;
@@ -59,6 +53,7 @@ export interface LogServerCounters {
 
 export interface LogServerState {
   readonly receiver: ReceiverState;
+  /** By index of the label. */
   readonly sessions: readonly ServerSession[];
   /** Epoch that the sessions belong to. */
   readonly epoch: Word64;
@@ -74,7 +69,7 @@ export interface LogServerState {
 
 const noCounters: LogServerCounters = {
   delivered: 0,
-  lost: 0,
+  missed: 0,
   replayed: 0,
   badKind: 0,
   badLength: 0,
@@ -86,25 +81,30 @@ const noCounters: LogServerCounters = {
   incompatible: 0,
 };
 
-const initialState: LogServerState = {
-  receiver: initialReceiver,
-  sessions: [],
-  epoch: ZERO64,
-  stores: [],
-  logged: 0,
-  isNotificationDue: false,
-  counters: noCounters,
-  delivered: [],
-};
+const freshSessions = (config: LogServerConfig): ServerSession[] =>
+  config.labels.map(label => ({ label: `${config.peer} -> ${label}`, isOpen: false, lastSequence: 0, missed: 0 }));
+
+function initialLogServer(config: LogServerConfig): LogServerState {
+  return {
+    receiver: initialReceiver,
+    sessions: freshSessions(config),
+    epoch: ZERO64,
+    stores: [],
+    logged: 0,
+    isNotificationDue: false,
+    counters: noCounters,
+    delivered: [],
+  };
+}
 
 function count(state: LogServerState, counter: keyof LogServerCounters, amount = 1): LogServerState {
   return { ...state, counters: { ...state.counters, [counter]: state.counters[counter] + amount } };
 }
 
 /** String of `lengthBytes` bytes with its NUL; undefined unless the NUL is the last byte and the only one. */
-function readString(ops: ProxyOps, message: RawMessage, limitBytes: number): string | undefined {
+function readString(ops: ProxyOps, message: RawMessage): string | undefined {
   const { lengthBytes, payload } = message;
-  if (!ops.validateLength(lengthBytes) || lengthBytes > limitBytes) return undefined;
+  if (!ops.validateLength(lengthBytes)) return undefined;
   const end = payload.indexOf(0);
   if (end >= 0 ? end !== lengthBytes - 1 : lengthBytes <= payload.length) return undefined;
   return String.fromCharCode(...payload.slice(0, lengthBytes - 1).map(ops.printable));
@@ -123,73 +123,59 @@ function appendLine(config: LogServerConfig, state: LogServerState, line: string
   };
 }
 
-function openSession(
+/** Notes that a message of a session was handled, and the gap before it; the session is open or not afterwards. */
+function noteSequence(state: LogServerState, index: number, sequence: number, isOpen: boolean): LogServerState {
+  const session = state.sessions[index]!;
+  const gap = Math.max(0, sequence - session.lastSequence - 1);
+  const noted: ServerSession = { ...session, isOpen, lastSequence: sequence, missed: session.missed + gap };
+  return count(
+    { ...state, sessions: state.sessions.map((old, other) => (other === index ? noted : old)) },
+    'missed',
+    gap,
+  );
+}
+
+function deliver(
   config: LogServerConfig,
   ops: ProxyOps,
   state: LogServerState,
-  message: RawMessage,
+  index: number,
+  sequence: number,
+  text: string,
 ): LogServerState {
-  const label = readString(ops, message, LABEL_BYTES);
-  if (label === undefined) return count(state, 'badLength');
-  if (message.session >= MAX_SESSIONS) return count(state, 'badSession');
-  const others = state.sessions.filter(({ id }) => id !== message.session);
-  const session: ServerSession = {
-    id: message.session,
-    label: `${config.peer} -> ${label}`,
-    nextSequence: (message.sequence + 1) >>> 0,
-  };
-  return { ...state, sessions: [...others, session] };
+  const delivered = [...state.delivered, { session: index, sequence, text }].slice(-REMEMBERED);
+  const noted = noteSequence({ ...state, delivered, isNotificationDue: true }, index, sequence, true);
+  return appendLine(config, count(noted, 'delivered'), ops.logLine(state.sessions[index]!.label, text));
 }
 
-function advanceSession(state: LogServerState, session: ServerSession, sequence: number): LogServerState {
-  const sessions = state.sessions.map(old => (old === session ? { ...old, nextSequence: (sequence + 1) >>> 0 } : old));
-  return { ...state, sessions };
-}
-
-function writeSession(
-  config: LogServerConfig,
-  ops: ProxyOps,
-  state: LogServerState,
-  session: ServerSession,
-  message: RawMessage,
-): LogServerState {
-  const text = readString(ops, message, Number.MAX_SAFE_INTEGER);
-  if (text === undefined) return count(state, 'badLength');
-  const { sequence } = message;
-  const gap = Math.max(0, sequence - session.nextSequence);
-  const delivered = [...state.delivered, { session: session.id, sequence, text }].slice(-REMEMBERED);
-  const counted = count(count({ ...state, delivered, isNotificationDue: true }, 'delivered'), 'lost', gap);
-  return appendLine(config, advanceSession(counted, session, sequence), ops.logLine(session.label, text));
-}
-
-/** Judges a message that was copied out of the channel, and does what it asks for. */
+/** Judges a message that was copied out of the channel, and does what it asks for; the first write opens the session. */
 function handleMessage(
   config: LogServerConfig,
   ops: ProxyOps,
   state: LogServerState,
   message: RawMessage,
 ): LogServerState {
+  const { kind, sequence } = message;
   if (!ops.isCurrent(message.generation, state.epoch.low)) return count(state, 'badGeneration');
-  if (message.reserved !== 0) return count(state, 'badKind');
-  if (message.kind === MESSAGE_KINDS.open) return openSession(config, ops, state, message);
-  if (message.kind !== MESSAGE_KINDS.write && message.kind !== MESSAGE_KINDS.close) return count(state, 'badKind');
-  const session = ops.chooseSession(state.sessions, message.session);
-  if (session === undefined) return count(state, 'badSession');
-  if (!ops.isFresh(session.nextSequence, message.sequence)) return count(state, 'replayed');
-  if (message.kind === MESSAGE_KINDS.write) return writeSession(config, ops, state, session, message);
-  if (message.lengthBytes !== 0) return count(state, 'badLength');
-  const lost = Math.max(0, message.sequence - session.nextSequence);
-  return count({ ...state, sessions: state.sessions.filter(old => old !== session) }, 'lost', lost);
+  if ((kind !== MESSAGE_KINDS.write && kind !== MESSAGE_KINDS.close) || message.reserved !== 0)
+    return count(state, 'badKind');
+  const index = ops.chooseSession(message.session, state.sessions.length);
+  if (index === undefined) return count(state, 'badSession');
+  const isWrite = kind === MESSAGE_KINDS.write;
+  const text = isWrite ? readString(ops, message) : '';
+  if (text === undefined || (!isWrite && message.lengthBytes !== 0)) return count(state, 'badLength');
+  if (!ops.isFresh(state.sessions[index]!.lastSequence, sequence)) return count(state, 'replayed');
+  return isWrite ? deliver(config, ops, state, index, sequence, text) : noteSequence(state, index, sequence, false);
 }
 
-/** Ends all sessions when the channel is no longer the one they were opened in. */
-function followEpoch(ops: ProxyOps, state: LogServerState): LogServerState {
+/** Ends all sessions when the channel is no longer the one they belong to. */
+function followEpoch(config: LogServerConfig, ops: ProxyOps, state: LogServerState): LogServerState {
   const { epoch } = state.receiver.reader;
   if (isEqual64(epoch, state.epoch)) return state;
-  const isFirst = isZero64(state.epoch);
-  const moved = isFirst ? { ...state, epoch } : count({ ...state, epoch }, 'epochChanges');
+  const moved = isZero64(state.epoch) ? { ...state, epoch } : count({ ...state, epoch }, 'epochChanges');
   if (ops.keepsSessions()) return moved;
-  return count({ ...moved, sessions: [] }, 'deadSessions', state.sessions.length);
+  const dead = state.sessions.filter(({ isOpen }) => isOpen).length;
+  return count({ ...moved, sessions: freshSessions(config) }, 'deadSessions', dead);
 }
 
 function handleOutcome(
@@ -198,7 +184,7 @@ function handleOutcome(
   before: LogServerState,
   outcome: ReaderOutcome,
 ): LogServerState {
-  const state = followEpoch(ops, before);
+  const state = followEpoch(config, ops, before);
   switch (outcome.result) {
     case 'success':
       return handleMessage(config, ops, state, decodeMessage(outcome.element));
@@ -262,7 +248,7 @@ export function logProxyServer(
 ): HostedSoftware<LogServerState> {
   return {
     name: 'log-proxy-server',
-    initial: initialState,
+    initial: initialLogServer(config),
     next: (state, input) => nextOfServer(config, channel, ops, state, input),
   };
 }
@@ -277,7 +263,7 @@ export function logServerCounters(state: LogServerState): LogServerCounters {
   return state.counters;
 }
 
-/** Open sessions as a model sees them. */
+/** All sessions by index of their label, as a model sees them. */
 export function logServerSessions(state: LogServerState): readonly ServerSession[] {
   return state.sessions;
 }

@@ -9,6 +9,7 @@ import { KERNEL_RULES } from './kernel.ts';
 import { MEMORY_RULES } from './memory.ts';
 import { MSR_RULES } from './msrs.ts';
 import { NAME_RULES } from './names.ts';
+import { PAGE_TABLE_RULES } from './page-tables.ts';
 import { REFERENCE_RULES } from './references.ts';
 import { REGION_RULES } from './regions.ts';
 import { SCHEDULING_RULES } from './scheduling.ts';
@@ -21,6 +22,7 @@ export const RULES: readonly Rule[] = [
   ...HARDWARE_RULES,
   ...MEMORY_RULES,
   ...REGION_RULES,
+  ...PAGE_TABLE_RULES,
   ...ADDRESS_SPACE_RULES,
   ...ACCESS_RULES,
   ...KERNEL_RULES,

@@ -3,7 +3,6 @@ import { type Rule, rule } from '../rule.ts';
 
 const IA32_DEBUGCTL = 0x1d9;
 const IA32_EFER = 0xc000_0080;
-const MSR_STORE_LIMIT = 32;
 
 /** MSRs that the VMCS always saves and loads for the guest: SYSENTER_*, FS and GS base. */
 const VMCS_MSRS: readonly number[] = [0x174, 0x175, 0x176, 0xc000_0100, 0xc000_0101];
@@ -23,7 +22,7 @@ const isWithin = (range: MsrRange, msr: number): boolean => range.start <= msr &
 const accesses = ({ vcpu }: Subject, msr: number): boolean => vcpu.msrs.some(range => isWithin(range, msr));
 
 /** MSRs whose value the kernel must keep in the subject's MSR store: writable, neither in the VMCS nor system-wide. */
-export function storedMsrs({ vcpu }: Subject): readonly number[] {
+function storedMsrs({ vcpu }: Subject): readonly number[] {
   const { entry, exit } = vcpu.controls;
   const inVmcs = new Set([...VMCS_MSRS, ...GLOBAL_MSRS]);
   if (entry.LoadDebugControls === 1 && exit.SaveDebugControls === 1) inVmcs.add(IA32_DEBUGCTL);
@@ -32,6 +31,7 @@ export function storedMsrs({ vcpu }: Subject): readonly number[] {
   return ALLOWED_MSRS.filter(msr => !inVmcs.has(msr) && writable.some(range => isWithin(range, msr)));
 }
 
+/** True when the kernel needs an MSR store for the subject. */
 export const needsMsrStore = (subject: Subject): boolean => storedMsrs(subject).length > 0;
 
 const hex = (msr: number): string => `0x${msr.toString(16)}`;
@@ -74,27 +74,6 @@ export const MSR_RULES: readonly Rule[] = [
             const message = `MSR range ${hex(range.start)} .. ${hex(range.end)} of subject '${subject.name}' holds MSRs outside the allowed list`;
             visit.report(range, message, `Allowed: ${ALLOWED_MSRS.map(hex).join(', ')}.`);
           }
-        }
-      }
-    },
-  ),
-  rule(
-    {
-      code: 'MSR-STORE-LIMIT',
-      area: 'vcpu',
-      title: `Validate that no subject needs more than ${MSR_STORE_LIMIT} entries in its MSR store.`,
-      severity: 'error',
-    },
-    ({ document }, visit) => {
-      for (const subject of document.subjects) {
-        visit.examined();
-        const count = storedMsrs(subject).length;
-        if (count > MSR_STORE_LIMIT) {
-          visit.report(
-            subject,
-            `subject '${subject.name}' needs ${count} MSR store entries, at most ${MSR_STORE_LIMIT} fit`,
-            'Give it fewer MSRs.',
-          );
         }
       }
     },

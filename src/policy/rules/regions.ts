@@ -1,46 +1,9 @@
 import { formatAddress, PAGE_SIZE_BYTES } from '../../units/address.ts';
-import type { MemoryRegion, MemoryType, PolicyNode, Subject } from '../document.ts';
-import { pageTableBytes } from '../page-table-size.ts';
-import { hasCapability, type PolicyIndex } from '../policy-index.ts';
-import { type Rule, rule, type Visit } from '../rule.ts';
-import { type AddressSpace, domainAddressBits, domainSpace, kernelSpace, subjectSpace } from './address-spaces.ts';
+import type { MemoryType, PolicyNode } from '../document.ts';
+import { hasCapability } from '../policy-index.ts';
+import { type Rule, rule } from '../rule.ts';
 import { needsMsrStore } from './msrs.ts';
-
-/** A region that must exist; `exact` demands its size, otherwise it is a minimum. */
-interface Required {
-  readonly name: string;
-  readonly types: readonly MemoryType[];
-  readonly sizeBytes: number;
-  readonly exact: boolean;
-  /** Node that demands the region, and how it is called. */
-  readonly node: PolicyNode;
-  readonly whom: string;
-}
-
-/** Reports a missing region, a wrong type or a wrong size; returns the region that is there. */
-function requireRegion({ regions }: PolicyIndex, visit: Visit, required: Required): MemoryRegion | undefined {
-  visit.examined();
-  const { name, types, sizeBytes, exact, node, whom } = required;
-  const region = regions.get(name);
-  if (region === undefined) {
-    const hint = `mucfgexpand adds it; add a region '${name}' of type ${types.join(' or ')}, ${formatAddress(sizeBytes)} bytes.`;
-    visit.report(node, `the memory region '${name}' of ${whom} does not exist`, hint);
-    return undefined;
-  }
-  if (!types.includes(region.type)) {
-    visit.report(
-      region,
-      `region '${name}' has type ${region.type}, expected ${types.join(' or ')}`,
-      'Correct the type.',
-    );
-  }
-  if (exact ? region.sizeBytes !== sizeBytes : region.sizeBytes < sizeBytes) {
-    const relation = exact ? 'expected' : 'expected at least';
-    const message = `region '${name}' has ${formatAddress(region.sizeBytes)} bytes, ${relation} ${formatAddress(sizeBytes)}`;
-    visit.report(region, message, 'Correct the size.');
-  }
-  return region;
-}
+import { requireRegion } from './required-region.ts';
 
 /** Regions that every subject has under `<subject>|<suffix>`, with their exact size. */
 const SUBJECT_REGIONS: readonly {
@@ -77,44 +40,8 @@ const KERNEL_REGIONS: readonly {
   },
 ];
 
-const FOUR_GIB = 2 ** 32;
 /** Boot code reaches the VMXON regions in real mode. */
 const LOW_MEMORY_END = 0x10_0000 - PAGE_SIZE_BYTES;
-
-/** A sibling maps what its origin maps and may have more; the tables must hold both. */
-function tableSpace(index: PolicyIndex, subject: Subject): AddressSpace {
-  const own = subjectSpace(index, subject.name);
-  const siblings = index.siblings.get(subject.name) ?? [];
-  return { ...own, spans: [...own.spans, ...siblings.flatMap(sibling => subjectSpace(index, sibling.name).spans)] };
-}
-
-/** Page-table regions with the address space that they describe. */
-function tableRegions(
-  index: PolicyIndex,
-): readonly {
-  readonly name: string;
-  readonly node: PolicyNode;
-  readonly space: AddressSpace;
-  readonly levels: 3 | 4;
-}[] {
-  const { document } = index;
-  const domainLevels = domainAddressBits(index) === 48 ? 4 : 3;
-  return [
-    ...index.activeCpus.map(cpu => {
-      const node = index.kernelSections.get(cpu) ?? document;
-      return { name: `kernel_${cpu}|pt`, node, space: kernelSpace(index, cpu), levels: 4 as const };
-    }),
-    ...document.subjects
-      .filter(subject => subject.siblingOf === undefined)
-      .map(node => ({ name: `${node.name}|pt`, node, space: tableSpace(index, node), levels: 4 as const })),
-    ...document.deviceDomains.map(node => ({
-      name: `vtd_${node.name}_pt`,
-      node,
-      space: domainSpace(index, node.name),
-      levels: domainLevels as 3 | 4,
-    })),
-  ];
-}
 
 const subjectRules = SUBJECT_REGIONS.map(({ suffix, code, type, pages, what }) =>
   rule(
@@ -165,47 +92,6 @@ export const REGION_RULES: readonly Rule[] = [
   ...subjectRules,
   rule(
     {
-      code: 'REG-PT',
-      area: 'memory',
-      title:
-        'Validate that page-table regions exist for each kernel, each subject that is no sibling and each device domain.',
-      severity: 'error',
-    },
-    (index, visit) => {
-      for (const { name, node, space } of tableRegions(index)) {
-        requireRegion(index, visit, {
-          name,
-          types: ['system_pt'],
-          sizeBytes: PAGE_SIZE_BYTES,
-          exact: false,
-          node,
-          whom: space.owner,
-        });
-      }
-    },
-  ),
-  rule(
-    {
-      code: 'REG-PT-SIZE',
-      area: 'memory',
-      title: 'Validate that page-table regions hold the tables of all mappings with 4 KiB pages.',
-      severity: 'warning',
-    },
-    (index, visit) => {
-      for (const { name, space, levels } of tableRegions(index)) {
-        const region = index.regions.get(name);
-        if (region === undefined) continue;
-        visit.examined();
-        const needed = pageTableBytes(space.spans, levels);
-        if (region.sizeBytes < needed) {
-          const message = `region '${name}' has ${formatAddress(region.sizeBytes)} bytes, but the page tables of ${space.owner} need ${formatAddress(needed)}`;
-          visit.report(region, message, 'Run mucfgexpand again after a change of mappings, or correct the size.');
-        }
-      }
-    },
-  ),
-  rule(
-    {
       code: 'REG-MSRSTORE',
       area: 'subjects',
       title: 'Validate that an MSR store region exists for each subject that writes MSRs which the VMCS does not hold.',
@@ -244,25 +130,6 @@ export const REGION_RULES: readonly Rule[] = [
           node: index.document,
           whom: 'the kernel',
         });
-      }
-    },
-  ),
-  rule(
-    {
-      code: 'REG-KERNEL-PT-LOW',
-      area: 'kernel',
-      title: 'Validate that kernel page-table regions lie below 4 GiB.',
-      severity: 'error',
-    },
-    (index, visit) => {
-      for (const cpu of index.activeCpus) {
-        const region = index.regions.get(`kernel_${cpu}|pt`);
-        if (region === undefined) continue;
-        visit.examined();
-        if (region.physicalAddress + region.sizeBytes > FOUR_GIB) {
-          const message = `region '${region.name}' at ${formatAddress(region.physicalAddress)} does not lie below 4 GiB`;
-          visit.report(region, message, 'CR3 is loaded in 32-bit mode at boot; move the region below 4 GiB.');
-        }
       }
     },
   ),
@@ -345,7 +212,7 @@ export const REGION_RULES: readonly Rule[] = [
           const bus = index.devices.get(device.physical)?.pci?.bus;
           if (bus === undefined || buses.has(bus)) continue;
           buses.add(bus);
-          require(`vtd_context_bus_${bus}`, 'system_vtd_context', device, `PCI bus ${bus}`);
+          require(`vtd_context_bus_${bus.toString(16)}`, 'system_vtd_context', device, `PCI bus ${bus}`);
         }
       }
     },

@@ -14,7 +14,8 @@ const INFO_ADDRESS = 0x8000;
 const HINT = 1;
 const SLEEP = 9;
 
-export const PROGRAM: LocalProgram = { sessions: 2, messages: 6, isRepeated: false, oversizedEvery: 0, seed: 3 };
+const LABELS = ['app0', 'app1'];
+export const PROGRAM: LocalProgram = { sessions: 2, messages: 6, oversizedEvery: 0, seed: 3 };
 
 export interface PairOptions {
   readonly program?: Partial<LocalProgram>;
@@ -43,6 +44,7 @@ export class ProxyPair {
       logProxyServer(
         {
           layout: CHANNEL,
+          labels: LABELS,
           sleepEvent: SLEEP,
           yieldEvent: undefined,
           logAddress: LOG_ADDRESS,
@@ -65,6 +67,7 @@ export class ProxyPair {
     const { program, burst = 3, sendBurst = 2, capacity = 4, clientOps, channel = channelOps } = this.#options;
     const config = {
       layout: CHANNEL,
+      labels: LABELS,
       event: HINT,
       timerEvent: 31,
       schedulingInfo: INFO_ADDRESS,

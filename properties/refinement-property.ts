@@ -1,0 +1,175 @@
+import type { Mix } from '../src/arbitraries/decode-operation.ts';
+import { operationDecoder } from '../src/arbitraries/decode-operation.ts';
+import { generate, type RunShape, runSpecArbitrary } from '../src/arbitraries/run-spec.ts';
+import { minimise } from '../src/engine/minimise.ts';
+import type { Area, CheckContext, Failure, Property, Task, TaskResult, Witness } from '../src/engine/property.ts';
+import { cyclesPerInstruction } from '../src/impl/time-model.ts';
+import { Lockstep } from '../src/refinement/lockstep.ts';
+import type { RunSpec, SubjectProgram, Trace, TraceBody, TraceOutcome } from '../src/trace/trace.ts';
+import { defined } from '../src/units/invariant.ts';
+import { deriveSeed } from '../src/units/rng.ts';
+import { cannotRun, isWorkbench, subjectLine, timeline, type Workbench, workbench } from './workbench.ts';
+
+/** Witness of a refinement property: a mode of the kernel model that must be entered, or an exit reason that must occur. */
+export interface RefinementWitness extends Witness {
+  readonly mode?: string;
+  readonly exit?: number;
+}
+
+export interface RefinementOptions {
+  readonly id: `${Area}/${string}`;
+  readonly area: Area;
+  readonly claim: string;
+  readonly killedBy: readonly string[];
+  readonly witnesses: readonly RefinementWitness[];
+  readonly mix: Mix;
+  readonly maxOperations: number;
+  readonly maxInterrupts: number;
+  readonly maxInterleavings: number;
+  /** Operations that the shortest minor frame holds. */
+  readonly operationsPerFrame: number;
+  /** Major frames per run. */
+  readonly majorFrames: number;
+  /** Kernel steps and runs per task at the smoke budget, whichever ends it first. */
+  readonly stepsPerTask: number;
+  readonly runsPerTask: number;
+  /** Reason why the property does not apply to a policy, beyond being unable to run it. */
+  readonly notApplicable?: (context: CheckContext) => string;
+}
+
+const TASKS = 8;
+const MAX_KERNEL_STEPS = 600;
+/** Budgets other than smoke multiply the work of a task. */
+const BUDGET_FACTOR = { smoke: 1, deep: 20, exhaustive: 200 } as const;
+/** Digests kept in a counterexample. */
+const MAX_DIGESTS = 256;
+
+/** A property that runs generated programs and compares every atomic segment of the kernel with the model. */
+export function refinementProperty(options: RefinementOptions): Property {
+  return {
+    id: options.id,
+    area: options.area,
+    claim: options.claim,
+    method: 'step refinement with frame condition',
+    passes: 'tested',
+    witnesses: options.witnesses,
+    killedBy: options.killedBy,
+    notApplicable: context => cannotRun(context) || (options.notApplicable?.(context) ?? ''),
+    tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: options.id, index, slice: { part: index } })),
+    runTask: (context, task) => runTask(options, context, task),
+    replay: (context, trace) => replay(context, trace),
+  };
+}
+
+function shapeOf(options: RefinementOptions, context: CheckContext, { bench, vocabularies }: Workbench): RunShape {
+  const { kernel, time } = bench.system;
+  const period = kernel.tables.majorFrames[0]!.periodCycles;
+  const endTsc = time.startTsc + period * options.majorFrames;
+  const vectors = kernel.tables.vectorRouting.flatMap((route, vector) =>
+    route === undefined ? [] : [{ vector, cpu: kernel.tables.subjects[route.subject]!.cpu }],
+  );
+  return {
+    decoders: vocabularies.map(vocabulary => ({ subject: vocabulary.subject, decoder: operationDecoder(vocabulary, options.mix, time.startTsc, endTsc) })),
+    cyclesPerInstruction: cyclesPerInstruction(time, options.operationsPerFrame),
+    startTsc: time.startTsc,
+    endTsc,
+    maxKernelSteps: Math.min(MAX_KERNEL_STEPS, context.budget.maxSteps ?? MAX_KERNEL_STEPS),
+    maxOperations: options.maxOperations,
+    maxInterrupts: options.maxInterrupts,
+    maxInterleavings: options.maxInterleavings,
+    // Vectors that no subject owns must have no effect; the spurious one and an unrouted one stand for them.
+    vectors: [...vectors, { vector: 255, cpu: 0 }, { vector: 40, cpu: 0 }],
+    cpuCount: kernel.tables.cpuCount,
+  };
+}
+
+/** Every other run keeps the scenario's own software in its subjects. */
+function withScenario(spec: RunSpec, context: CheckContext, index: number): RunSpec {
+  if (context.software.length === 0 || index % 2 === 0) return spec;
+  const named = new Set(context.software.map(row => row.subject));
+  const rest = spec.programs.filter(program => !named.has(program.subject));
+  return { ...spec, programs: [...context.software.map((row): SubjectProgram => row), ...rest] };
+}
+
+function runTask(options: RefinementOptions, context: CheckContext, task: Task): TaskResult {
+  const found = workbench(context);
+  if (!isWorkbench(found)) return { runs: 0, steps: 0, states: 0, witnesses: {}, unspecified: {} };
+  const arbitrary = runSpecArbitrary(shapeOf(options, context, found));
+  const seed = deriveSeed(context.seed, `${options.id}#${task.index}`);
+  const factor = BUDGET_FACTOR[context.budget.name];
+  const maxRuns = context.budget.runs === undefined ? options.runsPerTask * factor : Math.ceil(context.budget.runs / TASKS);
+  const maxSteps = context.budget.runs === undefined ? options.stepsPerTask * factor : Number.POSITIVE_INFINITY;
+  const witnesses: Record<string, number> = {};
+  let runs = 0;
+  let steps = 0;
+  while (runs < maxRuns && steps < maxSteps) {
+    const spec = withScenario(generate(arbitrary, deriveSeed(seed, String(runs))), context, runs);
+    const lockstep = execute(found, spec);
+    runs += 1;
+    steps += lockstep.steps;
+    countWitnesses(options, found, lockstep, witnesses);
+    if (lockstep.divergence !== undefined) {
+      return { runs, steps, states: 0, witnesses, unspecified: {}, failure: explain(context, found, spec) };
+    }
+  }
+  return { runs, steps, states: 0, witnesses, unspecified: {} };
+}
+
+/** One run beside the model. */
+export function execute({ bench, model }: Workbench, spec: RunSpec): Lockstep {
+  const loaded = bench.load(spec);
+  const lockstep = new Lockstep(bench.system, model);
+  if (!loaded.ok) return lockstep;
+  const system = loaded.value;
+  lockstep.begin();
+  system.observer = lockstep;
+  while (lockstep.divergence === undefined && system.step());
+  system.observer = {};
+  return lockstep;
+}
+
+function countWitnesses(options: RefinementOptions, { model }: Workbench, lockstep: Lockstep, witnesses: Record<string, number>): void {
+  for (const { id, mode, exit } of options.witnesses) {
+    let seen = 0;
+    if (mode !== undefined) seen = lockstep.modeVisits[model.compiled.modeIndex(mode)]!;
+    if (exit !== undefined) seen = lockstep.exits[exit]!;
+    witnesses[id] = (witnesses[id] ?? 0) + seen;
+  }
+}
+
+/** Smallest run that still diverges, with what a person needs to see. */
+function explain(context: CheckContext, found: Workbench, spec: RunSpec): Failure {
+  const fails = (body: TraceBody): TraceOutcome | undefined => (body.kind === 'run' ? outcomeOf(context, found, body.run, false) : undefined);
+  const body: TraceBody = { kind: 'run', run: spec };
+  const first = defined(fails(body), 'outcome of a run that just failed');
+  const small = minimise({ body, outcome: first }, fails);
+  const run = small.body.kind === 'run' ? small.body.run : spec;
+  return { body: small.body, outcome: defined(outcomeOf(context, found, run, true), 'outcome of the minimised run') };
+}
+
+/** What a run shows; undefined if implementation and model agree. The minimiser does without timeline and digests. */
+function outcomeOf(context: CheckContext, found: Workbench, spec: RunSpec, isFull: boolean): TraceOutcome | undefined {
+  const { divergence } = execute(found, spec);
+  if (divergence === undefined) return undefined;
+  const line = subjectLine(context, divergence.subject);
+  const where = `kernel step ${divergence.step}, CPU ${divergence.cpu}, exit ${divergence.exitReason} of ${divergence.subject}`;
+  return {
+    summary: divergence.what,
+    explanation: isFull
+      ? [
+          `Let the implementation and the model start from the same state before ${where}.`,
+          `Then the kernel handles the exit at TSC ${divergence.nowTsc}.`,
+          `Then ${divergence.what}: the implementation does what the model does not allow.`,
+        ]
+      : [],
+    policyLines: line === 0 ? [] : [line],
+    timeline: isFull ? timeline(found.bench.system, found.bench, spec, divergence.step + 1) : [],
+    digests: isFull ? found.bench.digests(spec, Math.min(MAX_DIGESTS, divergence.step + 1)) : [],
+  };
+}
+
+function replay(context: CheckContext, trace: Trace): TraceOutcome | undefined {
+  const found = workbench(context);
+  if (!isWorkbench(found) || trace.body.kind !== 'run') return undefined;
+  return outcomeOf(context, found, trace.body.run, true);
+}

@@ -1,0 +1,117 @@
+import type { Operation } from '../units/operation.ts';
+import { mix32 } from '../units/rng.ts';
+import type { Vocabulary, Window } from './vocabulary.ts';
+
+/** How often each kind of operation is generated, relative to the others; 0 leaves it out. */
+export interface Mix {
+  readonly read: number;
+  readonly write: number;
+  readonly probe: number;
+  readonly vmcall: number;
+  readonly undeclared: number;
+  readonly userVmcall: number;
+  readonly trap: number;
+  readonly xsetbv: number;
+  readonly unknownExit: number;
+  readonly timedEvent: number;
+  readonly hlt: number;
+  readonly rdtsc: number;
+  readonly load: number;
+  readonly sti: number;
+  readonly cli: number;
+  readonly nop: number;
+}
+
+type Kind = keyof Mix;
+
+/** A total decoder from 32-bit words to operations: any word is some operation of the subject's vocabulary. */
+export interface OperationDecoder {
+  decode(word: number): Operation;
+}
+
+const NOP: Operation = { kind: 'nop' };
+/** Places in a window that programs prefer, so that writers and readers meet. */
+const FAVOURITE_OFFSETS = 8;
+/** XCR0 values: valid ones, and each way of being invalid. */
+const XCR0_VALUES: readonly number[] = [1, 3, 7, 0, 2, 5, 0xe7, 0x27];
+
+/** Builds a decoder; `startTsc` and `endTsc` bound the triggers of timed events. */
+export function operationDecoder(vocabulary: Vocabulary, mix: Mix, startTsc: number, endTsc: number): OperationDecoder {
+  const kinds = Object.keys(mix) as Kind[];
+  const total = kinds.reduce((sum, kind) => sum + mix[kind], 0);
+  const kindOf = (word: number): Kind => {
+    let rest = word % total;
+    for (const kind of kinds) {
+      rest -= mix[kind];
+      if (rest < 0) return kind;
+    }
+    return 'nop';
+  };
+  return {
+    decode(word) {
+      const first = mix32(word);
+      const second = mix32(word ^ 0x5bd1e995);
+      const third = mix32(word + 0x1b873593);
+      return operationOf(vocabulary, kindOf(first), second, third, startTsc, endTsc);
+    },
+  };
+}
+
+const pick = <T>(list: readonly T[], word: number): T | undefined => list[word % list.length];
+
+function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, startTsc: number, endTsc: number): Operation {
+  switch (kind) {
+    case 'read':
+      return access(pick(vocabulary.windows, a), b, address => ({ kind: 'read', address, sizeBytes: 8 }));
+    case 'write':
+      return access(pick(vocabulary.writableWindows, a), b, address => ({ kind: 'write', address, sizeBytes: 8, low: mix32(a + b), high: b & 0xff }));
+    case 'probe': {
+      const address = pick(vocabulary.probes, a);
+      if (address === undefined) return NOP;
+      return b % 2 === 0 ? { kind: 'read', address, sizeBytes: 8 } : { kind: 'write', address, sizeBytes: 8, low: a, high: 0 };
+    }
+    case 'vmcall':
+    case 'userVmcall': {
+      const call = pick(vocabulary.vmcalls, a);
+      return call === undefined ? NOP : { kind: 'vmcall', low: call.number, high: 0, cpl: kind === 'vmcall' ? 0 : 3 };
+    }
+    case 'undeclared':
+      return undeclaredCall(vocabulary, a, b);
+    case 'trap': {
+      const trap = pick(vocabulary.traps, a);
+      return trap === undefined ? NOP : { kind: 'exit', reason: trap.number, qualification: b & 0xff, interruptInfo: trap.number === 0 ? 0x8000_0306 : 0 };
+    }
+    case 'xsetbv':
+      return { kind: 'exit', reason: 55, qualification: 0, interruptInfo: 0 };
+    case 'unknownExit':
+      return { kind: 'exit', reason: 60 + (a % 6), qualification: 0, interruptInfo: 0 };
+    case 'timedEvent':
+      return timedEvent(vocabulary, a, b, startTsc, endTsc);
+    case 'load':
+      // XSETBV takes RAX, RCX, RDX: half of the loads prepare it.
+      if (a % 2 === 0) return { kind: 'load', register: 1 + (b % 3), low: b % 3 === 0 ? pick(XCR0_VALUES, a >>> 1)! : 0, high: 0 };
+      return { kind: 'load', register: b % 16, low: a, high: mix32(b) };
+    default:
+      return { kind };
+  }
+}
+
+function access(window: Window | undefined, word: number, make: (address: number) => Operation): Operation {
+  if (window === undefined) return NOP;
+  const pages = Math.max(1, Math.floor(window.sizeBytes / 0x1000));
+  const page = word % 4 === 0 ? (word >>> 8) % pages : 0;
+  return make(window.address + page * 0x1000 + ((word >>> 2) % FAVOURITE_OFFSETS) * 8);
+}
+
+function undeclaredCall(vocabulary: Vocabulary, a: number, b: number): Operation {
+  if (b % 4 === 0) return { kind: 'vmcall', low: 64 + (a % 192), high: 0, cpl: 0 };
+  if (b % 4 === 1) return { kind: 'vmcall', low: pick(vocabulary.vmcalls, a)?.number ?? 0, high: 1 + (a % 7), cpl: 0 };
+  return { kind: 'vmcall', low: pick(vocabulary.undeclared, a) ?? 64, high: 0, cpl: 0 };
+}
+
+function timedEvent(vocabulary: Vocabulary, a: number, b: number, startTsc: number, endTsc: number): Operation {
+  const trigger = startTsc + (a / 2 ** 32) * (endTsc - startTsc);
+  const event = pick(vocabulary.vmcalls, b >>> 8)?.number ?? 63;
+  const low = Math.floor(trigger) % 2 ** 32;
+  return { kind: 'timedEvent', low, high: Math.floor(trigger / 2 ** 32), event: b % 4 === 0 ? (pick(vocabulary.undeclared, b >>> 8) ?? 63) : event };
+}
