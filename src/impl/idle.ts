@@ -35,3 +35,22 @@ export function guestProbeSoftware(pauses: number): HostedSoftware<number> {
   const rest = Array.from({ length: pauses }, (): Operation => ({ kind: 'nop' }));
   return loopSoftware('guest-probe', [], [{ kind: 'rdtsc' }, ...rest]);
 }
+
+export interface MajorFrameChooserConfig {
+  /** Virtual address of the page in which tau0 names the next major frame. */
+  readonly address: number;
+  /** Major frames of the plan, at least 1. */
+  readonly majorFrames: number;
+  /** No-operations between two choices. */
+  readonly pauses: number;
+}
+
+/** Software of tau0 that asks for all major frames in turn. */
+export function majorFrameChooserSoftware(config: MajorFrameChooserConfig): HostedSoftware<number> {
+  const pauses = Array.from({ length: config.pauses }, (): Operation => ({ kind: 'nop' }));
+  const choices = Array.from({ length: config.majorFrames }, (_, frame): Operation[] => {
+    const id = (frame + 1) % config.majorFrames;
+    return [{ kind: 'write', address: config.address, sizeBytes: 8, low: id, high: 0 }, ...pauses];
+  });
+  return loopSoftware('major-frame-chooser', [], choices.flat());
+}

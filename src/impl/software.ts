@@ -4,7 +4,7 @@ import { LOG_PROXY_PROTOCOL, MAX_SESSIONS, MESSAGE_BYTES } from './genode/log-me
 import type { ProxyOps } from './genode/log-ops.ts';
 import { logProxyServer } from './genode/log-server.ts';
 import type { HostedSoftware } from './hosted.ts';
-import { guestProbeSoftware, idleSoftware } from './idle.ts';
+import { guestProbeSoftware, idleSoftware, majorFrameChooserSoftware } from './idle.ts';
 import type { ChannelLayout, ChannelOps } from './native/muchannel.ts';
 import { channelReaderSoftware } from './native/muchannel-reader-software.ts';
 import { channelWriterSoftware } from './native/muchannel-writer-software.ts';
@@ -190,6 +190,26 @@ const idle: SoftwareEntry = {
     idleSoftware({ event: given.event('event'), pauses: given.number('pauses'), halts: given.number('halts') === 1 }),
 };
 
+const majorFrameChooser: SoftwareEntry = {
+  title: 'tau0 that asks for all major frames in turn',
+  parameters: {
+    address: {
+      kind: 'number',
+      meaning: 'virtual address of the interface page',
+      fallback: 0x3f_f000,
+      multipleOf: 0x1000,
+    },
+    majorFrames: { kind: 'number', meaning: 'major frames of the plan', min: 1, max: 256 },
+    pauses: count('no-operations between two choices', 16, 0, 4096),
+  },
+  create: given =>
+    majorFrameChooserSoftware({
+      address: given.number('address'),
+      majorFrames: given.number('majorFrames'),
+      pauses: given.number('pauses'),
+    }),
+};
+
 const guestProbe: SoftwareEntry = {
   title: 'Monitored guest that executes RDTSC for its monitor to handle',
   parameters: { pauses: count('no-operations after each RDTSC', 2, 0, 4096) },
@@ -223,6 +243,7 @@ export const SOFTWARE: Readonly<Record<string, SoftwareEntry>> = {
   'log-proxy-server': logServer,
   'subject-monitor': subjectMonitor,
   'guest-probe': guestProbe,
+  'major-frame-chooser': majorFrameChooser,
   idle,
 };
 

@@ -19,6 +19,7 @@ describe('createSoftware', () => {
     ['log-proxy-server', { address: 0x1000, logAddress: 0x2000, logBytes: '0x1000' }],
     ['subject-monitor', { stateAddress: 0x1000, resumeEvent: 4 }],
     ['guest-probe', {}],
+    ['major-frame-chooser', { majorFrames: 2 }],
     ['idle', {}],
   ])('%s', (name, parameters) => {
     const created = createSoftware(name, parameters as Record<string, number | string>, ops);
@@ -26,7 +27,7 @@ describe('createSoftware', () => {
   });
 
   test('the table names what can be created', () => {
-    expect(Object.keys(SOFTWARE)).toHaveLength(7);
+    expect(Object.keys(SOFTWARE)).toHaveLength(8);
   });
 
   test.each([
@@ -76,6 +77,15 @@ describe('small software', () => {
 
   test('guest-probe', () => {
     expect(run('guest-probe', { pauses: 1 }, 4)).toEqual(['rdtsc', 'nop', 'rdtsc', 'nop']);
+  });
+
+  test('major-frame-chooser asks for each frame in turn', () => {
+    const created = createSoftware('major-frame-chooser', { address: 0x1000, majorFrames: 3, pauses: 1 }, ops);
+    if (!created.ok) throw new Error(created.error);
+    const page = new Uint8Array(0x1000);
+    const tau0 = new BenchSubject(created.value, [{ address: 0x1000, bytes: page, isWritable: true }]);
+    const asked = Array.from({ length: 8 }, () => (tau0.step()?.kind === 'write' ? page[0] : -1));
+    expect(asked).toEqual([1, -1, 2, -1, 0, -1, 1, -1]);
   });
 
   test('subject-monitor skips the instruction and resumes; it resets after a failed entry', () => {

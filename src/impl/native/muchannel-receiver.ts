@@ -1,6 +1,6 @@
 import type { Operation } from '../../units/operation.ts';
 import type { SoftwareInput } from '../hosted.ts';
-import type { ChannelLayout, ChannelOps } from './muchannel.ts';
+import type { ChannelLayout, ChannelOps, Word64 } from './muchannel.ts';
 import {
   beginPending,
   beginRead,
@@ -44,10 +44,12 @@ export interface ReceiverStep {
 const vmcall = (event: number): Operation => ({ kind: 'vmcall', low: event, high: 0, cpl: 0 });
 const issue = (state: ReceiverState, operation: Operation): ReceiverStep => ({ state, operation, outcome: undefined });
 
+const readValue = (input: SoftwareInput): Word64 => ({ low: input.low, high: input.high });
+
 function stepRead(config: ReceiverConfig, ops: ChannelOps, state: ReceiverState, input: SoftwareInput): ReceiverStep {
   const isStart = state.reader.purpose === 'idle';
   const reader = isStart ? beginRead(state.reader) : state.reader;
-  const step = readerStep(config.layout, ops, reader, input);
+  const step = readerStep(config.layout, ops, reader, readValue(input));
   const next = { ...state, reader: step.state, isHinted: isStart ? false : state.isHinted };
   if (step.outcome === undefined) return issue(next, step.operation);
   const { result } = step.outcome;
@@ -63,7 +65,7 @@ function stepRecheck(
   input: SoftwareInput,
 ): ReceiverStep {
   const reader = state.reader.purpose === 'idle' ? beginPending(state.reader) : state.reader;
-  const step = readerStep(config.layout, ops, reader, input);
+  const step = readerStep(config.layout, ops, reader, readValue(input));
   const next = { ...state, reader: step.state };
   if (step.outcome === undefined) return issue(next, step.operation);
   const isSynchronised = next.reader.epoch.low !== 0 || next.reader.epoch.high !== 0;

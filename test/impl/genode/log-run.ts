@@ -1,10 +1,10 @@
 import { logProxyClient } from '../../../src/impl/genode/log-client.ts';
-import { LOG_PROXY_PROTOCOL, MESSAGE_BYTES } from '../../../src/impl/genode/log-message.ts';
+import { LOG_PROXY_PROTOCOL, type LogMessage, MESSAGE_BYTES } from '../../../src/impl/genode/log-message.ts';
 import type { ProxyOps } from '../../../src/impl/genode/log-ops.ts';
 import { proxyOps } from '../../../src/impl/genode/log-ops.ts';
 import type { LocalProgram } from '../../../src/impl/genode/log-program.ts';
 import { logProxyServer } from '../../../src/impl/genode/log-server.ts';
-import { type ChannelOps, channelOps } from '../../../src/impl/native/muchannel.ts';
+import { type ChannelOps, channelOps, HEADER, HEADER_BYTES, type Word64 } from '../../../src/impl/native/muchannel.ts';
 import { BenchSubject } from '../software-bench.ts';
 
 export const CHANNEL = { address: 0x10_0000, protocol: LOG_PROXY_PROTOCOL, elementBytes: MESSAGE_BYTES, elements: 4 };
@@ -117,3 +117,42 @@ export class ProxyPair {
     return text.split('\n').slice(0, -1);
   }
 }
+
+function poke(pair: ProxyPair, slot: number, words: readonly Word64[]): void {
+  const view = new DataView(pair.channel.buffer);
+  words.forEach(({ low, high }, index) => {
+    view.setUint32(HEADER_BYTES + slot * MESSAGE_BYTES + index * 8, low, true);
+    view.setUint32(HEADER_BYTES + slot * MESSAGE_BYTES + index * 8 + 4, high, true);
+  });
+}
+
+/** Publishes words as the next element, as a hostile client would. */
+export function forge(pair: ProxyPair, words: readonly Word64[]): void {
+  const view = new DataView(pair.channel.buffer);
+  const written = view.getUint32(HEADER.writeCount, true);
+  poke(pair, written % CHANNEL.elements, words);
+  view.setUint32(HEADER.writeStart, written + 1, true);
+  view.setUint32(HEADER.writeCount, written + 1, true);
+  pair.server.interrupt(32);
+  pair.runServer();
+}
+
+/** A pair whose client has written message 1 of both sessions. */
+export function openPair(serverOps: Partial<ProxyOps> = {}): ProxyPair {
+  const pair = new ProxyPair({ program: { messages: 3 }, burst: 4, serverOps });
+  pair.runRound();
+  pair.runServer();
+  return pair;
+}
+
+/** Lines of a pair besides the two of the honest client. */
+export const forgedLines = (pair: ProxyPair): string[] => pair.lines().slice(2);
+
+export const honestWrite = (pair: ProxyPair, changes: Partial<LogMessage> = {}): LogMessage => ({
+  kind: 'write',
+  generation: pair.client.state.generation,
+  session: 0,
+  sequence: 2,
+  text: 'hello',
+  ...changes,
+});

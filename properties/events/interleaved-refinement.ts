@@ -1,0 +1,24 @@
+import { refinementProperty } from '../refinement-property.ts';
+
+/** Kernel steps of several CPUs interleaved at every atomic access: races around event delivery and wake-up. */
+export const interleavedRefinement = refinementProperty({
+  id: 'events/interleaved-refinement',
+  area: 'events',
+  claim: 'Kernel steps of different CPUs, interleaved at their atomic accesses, do segment by segment what the event model does.',
+  killedBy: ['no-activity-indication', 'lowest-event-first', 'no-recheck-before-sleep'],
+  witnesses: [
+    { id: 'event-set', description: 'a target event was set pending', mode: 'access.setPending' },
+    { id: 'event-taken', description: 'pending events were looked for at an entry', mode: 'access.takeEvent' },
+  ],
+  mix: {
+    read: 0, write: 1, probe: 0, vmcall: 16, undeclared: 1, userVmcall: 0, trap: 3, xsetbv: 0, unknownExit: 0, timedEvent: 2, hlt: 1, rdtsc: 0, load: 0, sti: 3, cli: 1, nop: 1,
+  },
+  maxOperations: 600,
+  maxInterrupts: 4,
+  maxInterleavings: 40,
+  operationsPerFrame: 3,
+  majorFrames: 6,
+  stepsPerTask: 4_000,
+  runsPerTask: 200,
+  notApplicable: context => (context.document.kernel.cpus.length < 2 ? 'the policy has one CPU, so nothing interleaves' : ''),
+});

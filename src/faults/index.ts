@@ -1,0 +1,4 @@
+import type { Fault } from './fault.ts';
+
+/** All seeded faults. */
+export const FAULTS: readonly Fault[] = [];

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { findScenario } from '../../scenarios/index.ts';
+import { createSystem, installSoftware } from '../../src/impl/create-system.ts';
+import type { LogClientState } from '../../src/impl/genode/log-client-state.ts';
+import { type LogServerState, logServerCounters, logServerSessions } from '../../src/impl/genode/log-server.ts';
+import { currentMajorFrame } from '../../src/impl/muen/scheduling-state.ts';
+import type { ChannelReaderState } from '../../src/impl/native/muchannel-reader-software.ts';
+import type { ChannelWriterState } from '../../src/impl/native/muchannel-writer-software.ts';
+import { defaultSeams } from '../../src/impl/seams.ts';
+import { createSoftware } from '../../src/impl/software.ts';
+import type { System } from '../../src/impl/system.ts';
+import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
+import { parsePolicy } from '../../src/policy/parse.ts';
+
+const OPERATIONS_PER_FRAME = 40;
+const MAJOR_FRAMES = 30;
+
+/** A scenario that ran with its own software on the machine, and the states of its subjects by name. */
+function runScenario(id: string): {
+  readonly system: System;
+  readonly majorFrames: ReadonlySet<number>;
+  readonly stateOf: (subject: string) => unknown;
+} {
+  const scenario = findScenario(id);
+  if (!scenario.ok || scenario.value === undefined) throw new Error(id);
+  const parsed = parsePolicy(readFileSync(scenario.value.policyPath));
+  if (!parsed.ok) throw new Error(id);
+  const { document } = parsed.value;
+  const created = createSystem(document, defaultSeams);
+  if (!created.ok) throw new Error(created.error.map(({ message }) => message).join('\n'));
+  const system = created.value;
+  const idOf = new Map(document.subjects.map(({ name, globalId }) => [name, globalId]));
+  const software = scenario.value.software.map(row => {
+    const made = createSoftware(row.software, row.parameters, defaultSeams);
+    if (!made.ok) throw new Error(made.error);
+    return [idOf.get(row.subject)!, made.value] as const;
+  });
+  installSoftware(system, new Map(software));
+  const period = system.kernel.tables.majorFrames[0]!.periodCycles;
+  system.begin({
+    cyclesPerInstruction: cyclesPerInstruction(system.time, OPERATIONS_PER_FRAME),
+    endTsc: system.time.startTsc + MAJOR_FRAMES * period,
+    maxKernelSteps: 20_000,
+    interrupts: [],
+    interleavings: [],
+  });
+  const majorFrames = new Set<number>();
+  system.observer = { onExit: () => majorFrames.add(currentMajorFrame(system.kernel)) };
+  system.run();
+  expect(system.kernel.platform.stopReason).toBe('');
+  return { system, majorFrames, stateOf: subject => system.hosted[idOf.get(subject)!]!.state };
+}
+
+describe('scenarios run on the machine without a panic', () => {
+  test('two-subjects', () => {
+    const { system } = runScenario('two-subjects');
+    for (const hosted of system.hosted) expect(hosted.retiredCount).toBeGreaterThan(0);
+  });
+
+  test('log-channel: everything that was sent arrives', () => {
+    const { stateOf } = runScenario('log-channel');
+    const { committed } = (stateOf('writer') as ChannelWriterState).writer;
+    const { progress } = stateOf('reader') as ChannelReaderState;
+    expect(committed).toBeGreaterThan(50);
+    expect(progress).toMatchObject({ corrupted: 0, outOfOrder: 0, lost: 0, overruns: 0, incompatible: 0 });
+    expect(progress.received).toBeGreaterThanOrEqual(committed - 4);
+  });
+
+  test('log-proxy: lines are logged, sleepers wake, the guest is served, both major frames are used', () => {
+    const { system, majorFrames, stateOf } = runScenario('log-proxy');
+    expect(majorFrames).toEqual(new Set([0, 1]));
+    const client = stateOf('genode_client') as LogClientState;
+    const server = stateOf('genode_server') as LogServerState;
+    expect(client.sent).toBeGreaterThan(20);
+    expect(logServerCounters(server)).toMatchObject({
+      replayed: 0,
+      badKind: 0,
+      badLength: 0,
+      badSession: 0,
+      badGeneration: 0,
+      overruns: 0,
+    });
+    expect(logServerCounters(server).delivered).toBeGreaterThanOrEqual(client.sent - 3);
+    for (const [index, session] of logServerSessions(server).entries()) {
+      expect(session.missed).toBeLessThanOrEqual(client.sessions[index]!.dropped);
+      expect(session.isOpen).toBe(true);
+    }
+    expect(stateOf('log_watchdog')).toBeGreaterThan(10);
+    expect((stateOf('guest_monitor') as { handled: number }).handled).toBeGreaterThan(10);
+    expect(stateOf('guest_vm')).toBeGreaterThan(10);
+    expect(system.hosted.every(({ retiredCount }) => retiredCount > 0)).toBe(true);
+  });
+});
