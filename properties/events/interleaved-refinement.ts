@@ -11,7 +11,7 @@ export const interleavedRefinement = refinementProperty({
     { id: 'event-taken', description: 'pending events were looked for at an entry', mode: 'access.takeEvent' },
   ],
   mix: {
-    read: 0, write: 1, probe: 0, vmcall: 16, undeclared: 1, userVmcall: 0, trap: 3, xsetbv: 0, unknownExit: 0, timedEvent: 2, hlt: 1, rdtsc: 0, load: 0, sti: 3, cli: 1, nop: 1,
+    read: 0, write: 1, probe: 0, vmcall: 16, undeclared: 1, userVmcall: 0, trap: 3, xsetbv: 0, unknownExit: 0, timedEvent: 2, hlt: 1, rdtsc: 0, load: 0, sti: 3, cli: 1, nop: 1, stop: 0,
   },
   maxOperations: 600,
   maxInterrupts: 4,
@@ -20,5 +20,9 @@ export const interleavedRefinement = refinementProperty({
   majorFrames: 6,
   stepsPerTask: 4_000,
   runsPerTask: 200,
-  notApplicable: context => (context.document.kernel.cpus.length < 2 ? 'the policy has one CPU, so nothing interleaves' : ''),
+  notApplicable: context => {
+    if (context.document.kernel.cpus.length < 2) return 'the policy has one CPU, so nothing interleaves';
+    const hasEvents = context.document.subjects.some(subject => subject.sourceGroups.some(group => group.name === 'vmcall' && group.events.length > 0));
+    return hasEvents ? '' : 'no subject has an event to raise';
+  },
 });

@@ -8,7 +8,7 @@ export const interruptStepRefinement = refinementProperty({
   killedBy: ['interrupt-to-wrong-subject', 'injection-ignores-if', 'window-not-opened'],
   witnesses: [{ id: 'external-interrupt', description: 'an external interrupt was taken', exit: 1 }],
   mix: {
-    read: 0, write: 1, probe: 0, vmcall: 6, undeclared: 0, userVmcall: 0, trap: 1, xsetbv: 2, unknownExit: 0, timedEvent: 1, hlt: 3, rdtsc: 0, load: 2, sti: 8, cli: 3, nop: 4,
+    read: 0, write: 1, probe: 0, vmcall: 6, undeclared: 0, userVmcall: 0, trap: 1, xsetbv: 2, unknownExit: 0, timedEvent: 1, hlt: 3, rdtsc: 0, load: 2, sti: 8, cli: 3, nop: 4, stop: 0,
   },
   maxOperations: 400,
   maxInterrupts: 80,

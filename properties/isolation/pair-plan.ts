@@ -1,5 +1,5 @@
 import { operationDecoder, type Mix, type OperationDecoder } from '../../src/arbitraries/decode-operation.ts';
-import { type Notification, stopsSystem, type Vocabulary } from '../../src/arbitraries/vocabulary.ts';
+import type { Notification, Vocabulary } from '../../src/arbitraries/vocabulary.ts';
 import type { CheckContext } from '../../src/engine/property.ts';
 import type { Operation } from '../../src/units/operation.ts';
 import type { Workbench } from '../workbench.ts';
@@ -17,7 +17,7 @@ export type PairPlan =
     };
 
 const ACTIVE: Mix = {
-  read: 6, write: 6, probe: 0, vmcall: 6, undeclared: 2, userVmcall: 0, trap: 2, xsetbv: 1, unknownExit: 0, timedEvent: 1, hlt: 1, rdtsc: 1, load: 3, sti: 2, cli: 1, nop: 1,
+  read: 6, write: 6, probe: 0, vmcall: 6, undeclared: 2, userVmcall: 0, trap: 2, xsetbv: 1, unknownExit: 0, timedEvent: 1, hlt: 1, rdtsc: 1, load: 3, sti: 2, cli: 1, nop: 1, stop: 0,
 };
 /** Third parties never sleep and keep no clock, so that what they do does not depend on who notifies them. */
 const STEADY: Mix = { ...ACTIVE, timedEvent: 0, hlt: 0, xsetbv: 0, undeclared: 0 };
@@ -34,7 +34,7 @@ export function pairPlan(context: CheckContext, found: Workbench, high: string, 
   // What the policy permits `high` to do to time or control of `low` is held fixed: it does not do it in either run.
   const mayNotify = (target: string, mode: string): boolean =>
     target === '' || (!shareTime(target, low) && !(mode === 'ipi' && seats.get(target)!.cpu === lowSeat.cpu));
-  const usable = (rows: readonly Notification[]): readonly Notification[] => rows.filter(row => !stopsSystem(row) && mayNotify(row.target, row.mode));
+  const usable = (rows: readonly Notification[]): readonly Notification[] => rows.filter(row => mayNotify(row.target, row.mode));
   const restricted: Vocabulary = { ...mine, vmcalls: usable(mine.vmcalls), traps: usable(mine.traps) };
   const notified = new Set([...restricted.vmcalls, ...restricted.traps].map(row => row.target));
   const others = found.vocabularies.flatMap(row => {
@@ -43,33 +43,15 @@ export function pairPlan(context: CheckContext, found: Workbench, high: string, 
     if (shareTime(row.subject, high) || notified.has(row.subject)) return [];
     const steady: Vocabulary = {
       ...row,
-      vmcalls: row.vmcalls.filter(call => !stopsSystem(call) && call.action === 'none'),
-      traps: row.traps.filter(trap => !stopsSystem(trap)),
+      vmcalls: row.vmcalls.filter(call => call.action === 'none'),
     };
     return [{ subject: row.subject, decoder: operationDecoder(steady, STEADY, startTsc, endTsc) }];
   });
-  const victim = vocabulary(low);
-  const watcher: Vocabulary = { ...victim, vmcalls: victim.vmcalls.filter(call => !stopsSystem(call)), traps: victim.traps.filter(trap => !stopsSystem(trap)) };
   return {
-    high: operationDecoder(restricted, withoutStops(context, mine.subject, ACTIVE), startTsc, endTsc),
-    low: operationDecoder(watcher, withoutStops(context, low, { ...ACTIVE, read: 12 }), startTsc, endTsc),
+    high: operationDecoder(restricted, ACTIVE, startTsc, endTsc),
+    low: operationDecoder(vocabulary(low), { ...ACTIVE, read: 12 }, startTsc, endTsc),
     others,
     preludes: joinPreludes([handbacks(context, found, high), prelude(context, found, low), prelude(context, found, high)]),
-  };
-}
-
-/** Leaves out operations that stop the system where the subject's trap table panics on them. */
-function withoutStops(context: CheckContext, subject: string, mix: Mix): Mix {
-  const declared = context.document.subjects.find(row => row.name === subject)!;
-  const stops = (reason: number): boolean => {
-    const event = declared.sourceGroups.find(group => group.name === 'vmx_exit')?.events.find(row => row.id === reason);
-    return event === undefined || ['system_panic', 'system_reboot', 'system_poweroff'].includes(event.action?.kind ?? '');
-  };
-  const { proc } = declared.vcpu.controls;
-  return {
-    ...mix,
-    hlt: proc['HLTExiting'] === 1 && stops(12) ? 0 : mix.hlt,
-    rdtsc: proc['RDTSCExiting'] !== 0 && stops(16) ? 0 : mix.rdtsc,
   };
 }
 
@@ -123,7 +105,9 @@ const operationOf = (step: Notification): Operation =>
 
 const handoversOf = (found: Workbench, subject: string): readonly Notification[] => {
   const row = found.vocabularies.find(candidate => candidate.subject === subject);
-  return [...(row?.vmcalls ?? []), ...(row?.traps ?? [])].filter(step => step.mode === 'switch');
+  const steps = [...(row?.vmcalls ?? []), ...(row?.traps ?? [])].filter(step => step.mode === 'switch');
+  // A handover that resets its target comes last: the target would start anew.
+  return [...steps.filter(step => step.targetAction !== 'reset'), ...steps.filter(step => step.targetAction === 'reset')];
 };
 
 /** How often a silent member of a group hands the CPU back. */

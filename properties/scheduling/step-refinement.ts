@@ -12,7 +12,7 @@ export const schedulingStepRefinement = refinementProperty({
     { id: 'source-event', description: 'a source event was handled', mode: 'choose.action' },
   ],
   mix: {
-    read: 1, write: 2, probe: 1, vmcall: 10, undeclared: 2, userVmcall: 1, trap: 4, xsetbv: 1, unknownExit: 0, timedEvent: 4, hlt: 1, rdtsc: 1, load: 2, sti: 2, cli: 1, nop: 1,
+    read: 100, write: 200, probe: 100, vmcall: 1000, undeclared: 200, userVmcall: 100, trap: 400, xsetbv: 60, unknownExit: 1, timedEvent: 400, hlt: 100, rdtsc: 100, load: 200, sti: 200, cli: 100, nop: 100, stop: 2,
   },
   maxOperations: 600,
   maxInterrupts: 4,

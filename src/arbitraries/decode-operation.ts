@@ -20,6 +20,8 @@ export interface Mix {
   readonly sti: number;
   readonly cli: number;
   readonly nop: number;
+  /** Whatever stops the system. */
+  readonly stop: number;
 }
 
 type Kind = keyof Mix;
@@ -32,6 +34,8 @@ export interface OperationDecoder {
 const NOP: Operation = { kind: 'nop' };
 /** Places in a window that programs prefer, so that writers and readers meet. */
 const FAVOURITE_OFFSETS = 8;
+/** Interruption information of an invalid-opcode exception, which no subject handles inside. */
+const OTHER_EXCEPTION = 0x8000_0306;
 /** XCR0 values: valid ones, and each way of being invalid. */
 const XCR0_VALUES: readonly number[] = [1, 3, 7, 0, 2, 5, 0xe7, 0x27];
 
@@ -66,12 +70,14 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
     case 'write':
       return access(pick(vocabulary.writableWindows, a), b, address => ({ kind: 'write', address, sizeBytes: 8, low: mix32(a + b), high: b & 0xff }));
     case 'probe': {
+      if (vocabulary.stoppingReasons.has(vocabulary.faultReason)) return NOP;
       const address = pick(vocabulary.probes, a);
       if (address === undefined) return NOP;
       return b % 2 === 0 ? { kind: 'read', address, sizeBytes: 8 } : { kind: 'write', address, sizeBytes: 8, low: a, high: 0 };
     }
     case 'vmcall':
     case 'userVmcall': {
+      if (kind === 'userVmcall' && vocabulary.stoppingReasons.has(18)) return NOP;
       const call = pick(vocabulary.vmcalls, a);
       return call === undefined ? NOP : { kind: 'vmcall', low: call.number, high: 0, cpl: kind === 'vmcall' ? 0 : 3 };
     }
@@ -79,7 +85,7 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
       return undeclaredCall(vocabulary, a, b);
     case 'trap': {
       const trap = pick(vocabulary.traps, a);
-      return trap === undefined ? NOP : { kind: 'exit', reason: trap.number, qualification: b & 0xff, interruptInfo: trap.number === 0 ? 0x8000_0306 : 0 };
+      return trap === undefined ? NOP : { kind: 'exit', reason: trap.number, qualification: b & 0xff, interruptInfo: trap.number === 0 ? OTHER_EXCEPTION : 0 };
     }
     case 'xsetbv':
       return { kind: 'exit', reason: 55, qualification: 0, interruptInfo: 0 };
@@ -91,6 +97,16 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
       // XSETBV takes RAX, RCX, RDX: half of the loads prepare it.
       if (a % 2 === 0) return { kind: 'load', register: 1 + (b % 3), low: b % 3 === 0 ? pick(XCR0_VALUES, a >>> 1)! : 0, high: 0 };
       return { kind: 'load', register: b % 16, low: a, high: mix32(b) };
+    case 'stop': {
+      const stop = pick(vocabulary.stops, a);
+      if (stop === undefined) return NOP;
+      if (stop.kind === 'vmcall') return { kind: 'vmcall', low: stop.number, high: 0, cpl: 0 };
+      return { kind: 'exit', reason: stop.number, qualification: 0, interruptInfo: stop.number === 0 ? OTHER_EXCEPTION : 0 };
+    }
+    case 'hlt':
+      return vocabulary.haltExits && vocabulary.stoppingReasons.has(12) ? NOP : { kind };
+    case 'rdtsc':
+      return vocabulary.rdtscExits && vocabulary.stoppingReasons.has(16) ? NOP : { kind };
     default:
       return { kind };
   }

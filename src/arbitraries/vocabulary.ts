@@ -25,6 +25,8 @@ export interface Notification {
   readonly target: string;
   readonly mode: string;
   readonly action: string;
+  /** What the target does with the event: none, inject_interrupt, reset. */
+  readonly targetAction: string;
 }
 
 /** What programs of a subject are made of: the places and numbers that mean something in its policy. */
@@ -38,8 +40,14 @@ export interface Vocabulary {
   readonly traps: readonly Notification[];
   /** vmcall numbers without an event. */
   readonly undeclared: readonly number[];
-  /** True if a fault in a memory access stops the system. */
-  readonly faultStopsSystem: boolean;
+  /** Notifications that stop the whole system; kept apart from `vmcalls` and `traps`, because nothing happens after them. */
+  readonly stops: readonly Notification[];
+  /** Exit reasons on which the subject's trap table stops the system. */
+  readonly stoppingReasons: ReadonlySet<number>;
+  /** Reason of the exit that a forbidden memory access causes. */
+  readonly faultReason: number;
+  readonly haltExits: boolean;
+  readonly rdtscExits: boolean;
 }
 
 /** Derives the vocabulary of every subject, in policy order. */
@@ -48,19 +56,22 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
   return document.subjects.map(subject => {
     const windows = subjectGrants(document, subject).map(grant => ({ address: grant.va, sizeBytes: grant.sizeBytes, writable: grant.writable }));
     const notifications = subject.sourceGroups.flatMap(group => group.events.map(event => notification(document, group.name, event)));
-    const vmcalls = notifications.filter(row => row.kind === 'vmcall');
-    const declared = new Set(vmcalls.map(row => row.number));
-    const faultReason = subject.vcpu.controls.proc2.EnableEPT === 1 ? 48 : 0;
-    const fault = notifications.find(row => row.kind === 'exit' && row.number === faultReason);
+    const goes = notifications.filter(row => !stopsSystem(row));
+    const declared = new Set(notifications.filter(row => row.kind === 'vmcall').map(row => row.number));
+    const handled = new Set(goes.filter(row => row.kind === 'exit').map(row => row.number));
     return {
       subject: subject.name,
       windows,
       writableWindows: windows.filter(window => window.writable),
       probes: probes(windows, foreign),
-      vmcalls,
-      traps: notifications.filter(row => row.kind === 'exit' && TRAP_REASONS.includes(row.number)),
+      vmcalls: goes.filter(row => row.kind === 'vmcall'),
+      traps: goes.filter(row => row.kind === 'exit' && TRAP_REASONS.includes(row.number)),
       undeclared: Array.from({ length: ALL_EVENTS }, (_, number) => number).filter(number => !declared.has(number)),
-      faultStopsSystem: fault === undefined || SYSTEM_ACTIONS.includes(fault.action),
+      stops: notifications.filter(row => stopsSystem(row) && (row.kind === 'vmcall' || TRAP_REASONS.includes(row.number))),
+      stoppingReasons: new Set(TRAP_REASONS.concat(18).filter(reason => !handled.has(reason))),
+      faultReason: subject.vcpu.controls.proc2['EnableEPT'] === 1 ? 48 : 0,
+      haltExits: subject.vcpu.controls.proc['HLTExiting'] === 1,
+      rdtscExits: subject.vcpu.controls.proc['RDTSCExiting'] === 1,
     };
   });
 }
@@ -77,6 +88,7 @@ function notification(document: PolicyDocument, group: 'vmx_exit' | 'vmcall', ev
     target: target?.name ?? '',
     mode: document.events.find(candidate => candidate.name === event.physical)?.mode ?? 'kernel',
     action: event.action?.kind ?? 'none',
+    targetAction: target?.targetEvents.find(candidate => candidate.physical === event.physical)?.action?.kind ?? 'none',
   };
 }
 

@@ -7,6 +7,7 @@ import type {
   KernelExit,
   KernelState,
   Proceed,
+  TimedEventWrite,
   TrapExit,
   VmcallExit,
 } from './kernel-state.ts';
@@ -26,8 +27,23 @@ export function saveExit(state: KernelState, event: KernelExit, config: KernelCo
   s.activity = event.activity;
   s.instructionLength = event.instructionLength;
   local.source = currentSubject(state, event.cpu, config);
-  local.handled = false;
-  local.taken = 0;
+}
+
+/** A subject that was entered in HLT executes nothing until an injected interrupt wakes it. */
+export function isAwake(state: Readonly<KernelState>, event: KernelEvent): boolean {
+  return !state.cpus[event.cpu]!.halted;
+}
+
+/** A trap needs an executed instruction, or is the failed VM entry itself (basic exit reason 33). */
+export function canTrap(state: Readonly<KernelState>, event: TrapExit): boolean {
+  return isAwake(state, event) || event.reason === 33;
+}
+
+export function writeTimedEvent(state: KernelState, event: TimedEventWrite, config: KernelConfig): void {
+  const s = state.subjects[currentSubject(state, event.cpu, config)]!;
+  s.triggerLow = event.triggerLow;
+  s.triggerHigh = event.triggerHigh;
+  s.timedEvent = event.timedEvent;
 }
 
 export function isVmcallValid(_state: Readonly<KernelState>, event: VmcallExit): boolean {
@@ -179,9 +195,9 @@ export function isResetPending(state: Readonly<KernelState>, event: Proceed, con
   return config.targets[subject]![highestPending(state, subject)]!.action === 2;
 }
 
-/** The last of the 64 events that one exit delivers. */
-export function isLastTaken(state: Readonly<KernelState>, event: Proceed): boolean {
-  return state.cpus[event.cpu]!.taken === 63;
+/** The last of the events that one exit delivers. */
+export function isLastTaken(state: Readonly<KernelState>, event: Proceed, config: KernelConfig): boolean {
+  return state.cpus[event.cpu]!.taken === config.deliveriesPerExit - 1;
 }
 
 /** Delivers the highest pending event: an interrupt, or nothing but a wake-up. */

@@ -34,7 +34,32 @@ export function enterSubject(state: KernelState, event: KernelEvent, config: Ker
     local.entryInfo = (0x8000_0000 | vector) >>> 0;
   }
   if (highestInterrupt(state, subject) >= 0) s.windowOpen = true;
+  local.halted = s.activity !== 0 && local.entryInfo === 0;
+  forgetStep(state, event.cpu);
   armTimer(state, event, config);
+}
+
+/** What the kernel kept while it handled an exit is gone once it enters a subject. */
+export function forgetStep(state: KernelState, cpu: number): void {
+  const local = state.cpus[cpu]!;
+  local.frameStartTsc = 0;
+  local.barrier = 0;
+  local.awaitedSense = 0;
+  local.secondWait = false;
+  local.purpose = 0;
+  local.examined = 0;
+  local.chosen = 0;
+  local.origin = 0;
+  local.source = 0;
+  local.action = 0;
+  local.target = -1;
+  local.targetEvent = -1;
+  local.handover = false;
+  local.ipi = false;
+  local.irq = 0;
+  local.advanceRip = false;
+  local.handled = false;
+  local.taken = 0;
 }
 
 /** XCR0 rules: x87 always, AVX needs SSE, the three AVX-512 parts together and with AVX; from CPL 0 and for index 0 only. */

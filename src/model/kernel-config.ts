@@ -73,6 +73,8 @@ export interface KernelConfig {
   /** By host vector. */
   readonly routes: readonly Route[];
   readonly timerUnitCycles: number;
+  /** Most target events that one exit delivers: as many as a subject has event numbers. */
+  readonly deliveriesPerExit: number;
   readonly xcr0Features: number;
 }
 
@@ -208,6 +210,7 @@ export function kernelConfig(document: PolicyDocument): KernelConfig {
     targets: subjects.map(targetTable),
     routes: routes(document),
     timerUnitCycles: 2 ** hardware.processor.vmxTimerRate,
+    deliveriesPerExit: EVENT_COUNT,
     xcr0Features: ((xsave?.eax ?? 3) & 0b1110_0111) | 1,
   };
 }

@@ -59,6 +59,8 @@ export function kernelSchema(config: KernelConfig) {
         handled: bool(),
         taken: int(0, 64),
         entryInfo: bits(32),
+        /** The subject was entered in a state in which it executes nothing. */
+        halted: bool(),
         timer: bits(32),
       }),
     ),
@@ -140,6 +142,15 @@ export interface XsetbvExit extends ExitInput {
 export interface PlainExit extends ExitInput {
   readonly type: 'timerExpiry' | 'interruptWindow' | 'fatal';
 }
+/** The subject that a CPU runs writes its timed-event page. */
+export interface TimedEventWrite {
+  readonly type: 'timedEventWrite';
+  readonly cpu: number;
+  readonly nowTsc: number;
+  readonly triggerLow: number;
+  readonly triggerHigh: number;
+  readonly timedEvent: number;
+}
 /** The kernel of a CPU performs the access it stands before. `requestedMajor` is what tau0 asks for at that moment. */
 export interface Proceed {
   readonly type: 'proceed';
@@ -155,7 +166,7 @@ export interface Continue {
 }
 
 export type KernelExit = InterruptExit | VmcallExit | TrapExit | XsetbvExit | PlainExit;
-export type KernelEvent = KernelExit | Proceed | Continue;
+export type KernelEvent = KernelExit | TimedEventWrite | Proceed | Continue;
 
 /** State before the first entry of any subject. */
 export function initialKernelState(config: KernelConfig, schema: KernelSchema, startTsc: number): KernelState {

@@ -10,9 +10,11 @@ import * as groups from './scheduler-groups.ts';
 const types = {} as { context: KernelState; events: KernelEvent };
 
 const guards = {
+  canTrap: events.canTrap,
   candidateHasWork: groups.candidateHasWork,
   hasBarrier: scheduler.hasBarrier,
   hasTargetEvent: events.hasTargetEvent,
+  isAwake: events.isAwake,
   isBootProcessor: scheduler.isBootProcessor,
   isCandidateMarked: groups.isCandidateMarked,
   isCandidateRunning: groups.isCandidateRunning,
@@ -88,6 +90,7 @@ const actions = {
   unmarkCurrent: groups.unmarkCurrent,
   unmask: events.unmask,
   unparkCurrent: groups.unparkCurrent,
+  writeTimedEvent: events.writeTimedEvent,
   writeXcr0: interrupts.writeXcr0,
 };
 
@@ -112,20 +115,21 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
             { target: 'access.takeEvent', actions: 'saveExit' },
           ],
           vmcall: [
-            { guard: 'isVmcallValid', target: 'choose.action', actions: ['saveExit', 'takeVmcall'] },
-            { target: 'access.takeEvent', actions: ['saveExit', 'skipVmcall'] },
+            { guard: and(['isAwake', 'isVmcallValid']), target: 'choose.action', actions: ['saveExit', 'takeVmcall'] },
+            { guard: 'isAwake', target: 'access.takeEvent', actions: ['saveExit', 'skipVmcall'] },
           ],
           trap: [
-            { guard: 'isKnownTrap', target: 'choose.action', actions: ['saveExit', 'takeTrap'] },
-            { target: 'stopped', actions: ['saveExit', 'stop'] },
+            { guard: and(['canTrap', 'isKnownTrap']), target: 'choose.action', actions: ['saveExit', 'takeTrap'] },
+            { guard: 'canTrap', target: 'stopped', actions: ['saveExit', 'stop'] },
           ],
           timerExpiry: { target: 'choose.frame', actions: ['saveExit', 'endFrame'] },
           interruptWindow: { target: 'access.takeEvent', actions: ['saveExit', 'closeWindow'] },
           xsetbv: [
-            { guard: 'isXsetbvValid', target: 'access.takeEvent', actions: ['saveExit', 'writeXcr0'] },
-            { target: 'access.takeEvent', actions: ['saveExit', 'refuseXsetbv'] },
+            { guard: and(['isAwake', 'isXsetbvValid']), target: 'access.takeEvent', actions: ['saveExit', 'writeXcr0'] },
+            { guard: 'isAwake', target: 'access.takeEvent', actions: ['saveExit', 'refuseXsetbv'] },
           ],
           fatal: { target: 'stopped', actions: ['saveExit', 'stop'] },
+          timedEventWrite: { guard: 'isAwake', target: 'guest', actions: 'writeTimedEvent' },
         },
       },
       choose: {

@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { logClientProgress } from '../../../src/impl/genode/log-client-state.ts';
-import {
-  decodeMessage,
-  encodeMessage,
-  LOG_STRING_BYTES,
-  type LogMessage,
-  MESSAGE_BYTES,
-  MESSAGE_WORDS,
-} from '../../../src/impl/genode/log-message.ts';
+import { decodeMessage, encodeMessage, LOG_STRING_BYTES, MESSAGE_WORDS } from '../../../src/impl/genode/log-message.ts';
 import { type ProxyOps, proxyOps } from '../../../src/impl/genode/log-ops.ts';
 import { localRequest } from '../../../src/impl/genode/log-program.ts';
 import { logServerCounters, logServerDelivered, logServerSessions } from '../../../src/impl/genode/log-server.ts';

@@ -1,0 +1,61 @@
+import { DEVICE_VECTOR, TRAP } from './kernel-small.ts';
+import type { KernelEvent } from './kernel-state.ts';
+
+/** What may happen on one CPU of a small kernel; empty lists leave an exit out. */
+export interface AlphabetForm {
+  /** TSC values at which the kernel may look at the clock. */
+  readonly nowTscs: readonly number[];
+  readonly vmcalls: readonly number[];
+  /** Triggers that a subject may set, with the event to execute. */
+  readonly timers?: readonly (readonly [trigger: number, event: number])[];
+  readonly requestedMajors?: readonly number[];
+  /** With traps, interrupts, XSETBV and exits that stop the system. */
+  readonly otherExits?: boolean;
+  readonly timerExpiry?: boolean;
+}
+
+/** Saved guest state at an exit: one instruction after the start, interrupts as given. */
+const saved = (interruptFlag: boolean, activity: number) => ({
+  ripLow: 0,
+  ripHigh: 0,
+  interruptFlag,
+  interruptibility: 0,
+  activity,
+  instructionLength: 1,
+});
+
+/** All events of one CPU. */
+export function kernelAlphabet(cpu: number, form: AlphabetForm): KernelEvent[] {
+  const at = { cpu, nowTsc: form.nowTscs[0] ?? 0 };
+  const awake = { ...at, ...saved(true, 0) };
+  const masked = { ...at, ...saved(false, 0) };
+  const halted = { ...at, ...saved(true, 1) };
+  const events: KernelEvent[] = form.vmcalls.map(number => ({ ...awake, type: 'vmcall', raxLow: number, raxHigh: 0 }));
+  for (const [trigger, timedEvent] of form.timers ?? []) {
+    events.push({ ...at, type: 'timedEventWrite', triggerLow: trigger, triggerHigh: 0, timedEvent });
+  }
+  if (form.timerExpiry !== false) events.push({ ...awake, type: 'timerExpiry' }, { ...halted, type: 'timerExpiry' });
+  if (form.otherExits === true) {
+    events.push(
+      { ...awake, type: 'vmcall', raxLow: 0, raxHigh: 1 },
+      { ...awake, type: 'trap', reason: TRAP },
+      { ...masked, type: 'trap', reason: TRAP },
+      { ...awake, type: 'trap', reason: 60 },
+      { ...awake, type: 'externalInterrupt', vector: DEVICE_VECTOR },
+      { ...masked, type: 'externalInterrupt', vector: DEVICE_VECTOR },
+      { ...halted, type: 'externalInterrupt', vector: DEVICE_VECTOR },
+      { ...awake, type: 'externalInterrupt', vector: DEVICE_VECTOR + 1 },
+      { ...awake, type: 'interruptWindow' },
+      { ...awake, type: 'xsetbv', privilege: 0, index: 0, valueLow: 1, valueHigh: 0 },
+      { ...awake, type: 'xsetbv', privilege: 3, index: 0, valueLow: 1, valueHigh: 0 },
+      { ...awake, type: 'fatal' },
+    );
+  }
+  for (const nowTsc of form.nowTscs) {
+    events.push({ type: 'continue', cpu, nowTsc });
+    for (const requestedMajor of form.requestedMajors ?? [0]) {
+      events.push({ type: 'proceed', cpu, nowTsc, requestedMajor });
+    }
+  }
+  return events;
+}

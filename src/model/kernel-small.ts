@@ -1,0 +1,148 @@
+import type { KernelConfig, Route, SourceEvent, TargetEvent } from './kernel-config.ts';
+import {
+  ACTION_NONE,
+  ACTION_SLEEP,
+  ACTION_SYSTEM,
+  ACTION_UNMASK,
+  ACTION_YIELD,
+  TARGET_INJECT,
+  TARGET_NONE,
+  TARGET_RESET,
+} from './kernel-config.ts';
+
+/**
+ * Kernels that are small enough to explore completely. Their major frames have period 0, so that time does not grow: every
+ * major frame happens at the same TSC values, which the alphabets choose from.
+ */
+
+const nothing: SourceEvent = {
+  action: ACTION_NONE,
+  target: -1,
+  targetEvent: -1,
+  handover: false,
+  ipi: false,
+  irq: 0,
+};
+const sleep: SourceEvent = { ...nothing, action: ACTION_SLEEP };
+const yields: SourceEvent = { ...nothing, action: ACTION_YIELD };
+const panic: SourceEvent = { ...nothing, action: ACTION_SYSTEM };
+const unmask: SourceEvent = { ...nothing, action: ACTION_UNMASK };
+/** Sets an event pending without switching to its target. */
+const tell = (target: number, targetEvent: number): SourceEvent => ({ ...nothing, target, targetEvent });
+/** Switches to the target; -1 for a pure handover. */
+const switchTo = (target: number, targetEvent: number): SourceEvent => ({
+  ...nothing,
+  target,
+  targetEvent,
+  handover: true,
+});
+
+const wake: TargetEvent = { action: TARGET_NONE, vector: 0 };
+const inject: TargetEvent = { action: TARGET_INJECT, vector: 35 };
+const reset: TargetEvent = { action: TARGET_RESET, vector: 0 };
+
+const unrouted: Route = { subject: -1, vector: 0, level: false };
+/** Host vectors 0 .. 255, one of them routed. */
+const routed = (vector: number, route: Route): Route[] =>
+  Array.from({ length: 256 }, (_, number) => (number === vector ? route : unrouted));
+
+/** Host vector of the one device interrupt. */
+export const DEVICE_VECTOR = 33;
+/** The one trap number that the alphabets use besides unknown ones. */
+export const TRAP = 0;
+
+const common = {
+  timerUnitCycles: 8,
+  xcr0Features: 0b111,
+  deliveriesPerExit: 2,
+  routes: routed(DEVICE_VECTOR, unrouted),
+} as const;
+
+/** Tables that depend only on how many there are. */
+const entryPoints = (subjects: number) => ({
+  resetRipLow: Array.from({ length: subjects }, () => 0),
+  resetRipHigh: Array.from({ length: subjects }, () => 0),
+});
+
+/** One CPU and two partitions; a guest and its monitor share a group and hand over to each other, a driver has the other. */
+export const oneCpu: KernelConfig = {
+  ...common,
+  ...entryPoints(3),
+  cpuCount: 1,
+  plans: [[[{ partition: 1, barrier: 0, deadlineCycles: 4 }, { partition: 2, barrier: 0, deadlineCycles: 8 }]]],
+  periodsCycles: [0],
+  barrierSizes: [[]],
+  barrierCount: 0,
+  partitionGroups: [[], [1], [2]],
+  partitionNames: ['none', 'guest', 'driver'],
+  groupPartition: [0, 1, 2],
+  groupIndex: [0, 0, 0],
+  initialSubject: [0, 0, 2],
+  subjectNames: ['guest', 'monitor', 'driver'],
+  subjectCpu: [0, 0, 0],
+  subjectGroup: [1, 1, 2],
+  vmcalls: [
+    [sleep, tell(2, 0), nothing],
+    [sleep, switchTo(0, 1), nothing],
+    [sleep, tell(0, 0), unmask],
+  ],
+  traps: [[switchTo(1, -1)], [panic], [panic]],
+  targets: [[inject, reset], [wake], [wake]],
+  routes: routed(DEVICE_VECTOR, { subject: 2, vector: 34, level: true }),
+};
+
+/** Two CPUs with one subject each; the first major frame has a minor barrier, in the second one CPU has a single minor frame. */
+export const twoCpus: KernelConfig = {
+  ...common,
+  ...entryPoints(2),
+  cpuCount: 2,
+  plans: [
+    [
+      [{ partition: 1, barrier: 1, deadlineCycles: 4 }, { partition: 1, barrier: 0, deadlineCycles: 8 }],
+      [{ partition: 1, barrier: 0, deadlineCycles: 8 }],
+    ],
+    [
+      [{ partition: 2, barrier: 1, deadlineCycles: 4 }, { partition: 2, barrier: 0, deadlineCycles: 8 }],
+      [{ partition: 2, barrier: 0, deadlineCycles: 4 }, { partition: 2, barrier: 0, deadlineCycles: 8 }],
+    ],
+  ],
+  periodsCycles: [0, 0],
+  barrierSizes: [[2], [1]],
+  barrierCount: 1,
+  partitionGroups: [[], [1], [2]],
+  partitionNames: ['none', 'left', 'right'],
+  groupPartition: [0, 1, 2],
+  groupIndex: [0, 0, 0],
+  initialSubject: [0, 0, 1],
+  subjectNames: ['left', 'right'],
+  subjectCpu: [0, 1],
+  subjectGroup: [1, 2],
+  vmcalls: [[sleep, nothing, nothing], [sleep, nothing, nothing]],
+  traps: [[panic], [panic]],
+  targets: [[wake], [wake]],
+};
+
+/** Two groups share a partition on CPU 0, and a subject on CPU 1 sends events to both: the wake-up races. */
+export const remoteSender: KernelConfig = {
+  ...common,
+  ...entryPoints(3),
+  cpuCount: 2,
+  plans: [
+    [[{ partition: 1, barrier: 0, deadlineCycles: 4 }, { partition: 1, barrier: 0, deadlineCycles: 8 }]],
+    [[{ partition: 2, barrier: 0, deadlineCycles: 8 }]],
+  ],
+  periodsCycles: [0],
+  barrierSizes: [[]],
+  barrierCount: 0,
+  partitionGroups: [[], [1, 2], [3]],
+  partitionNames: ['none', 'shared', 'sender'],
+  groupPartition: [0, 1, 1, 2],
+  groupIndex: [0, 0, 1, 0],
+  initialSubject: [0, 0, 1, 2],
+  subjectNames: ['first', 'second', 'sender'],
+  subjectCpu: [0, 0, 1],
+  subjectGroup: [1, 2, 3],
+  vmcalls: [[sleep, yields, nothing], [sleep, tell(0, 0), nothing], [sleep, tell(0, 0), tell(1, 0)]],
+  traps: [[panic], [panic], [panic]],
+  targets: [[wake], [wake], [wake]],
+};
