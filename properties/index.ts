@@ -1,10 +1,14 @@
 import type { Property } from '../src/engine/property.ts';
+import { everyVmcall } from './events/every-vmcall.ts';
 import { interleavedRefinement } from './events/interleaved-refinement.ts';
 import { interruptStepRefinement } from './interrupts/step-refinement.ts';
 import { sharingIsExplained } from './isolation/intent.ts';
 import { noninterference } from './isolation/noninterference.ts';
 import { kernelPageTables, subjectPageTables } from './isolation/page-tables.ts';
+import { processorTime } from './isolation/processor-time.ts';
+import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
+import { everyExitReason } from './vmx/every-exit-reason.ts';
 
 /** All registered properties, in report order. */
 export const PROPERTIES: readonly Property[] = [
@@ -12,7 +16,11 @@ export const PROPERTIES: readonly Property[] = [
   kernelPageTables,
   sharingIsExplained,
   noninterference,
+  processorTime,
+  planFollowed,
   schedulingStepRefinement,
   interleavedRefinement,
+  everyVmcall,
   interruptStepRefinement,
+  everyExitReason,
 ];

@@ -1,14 +1,14 @@
 import type { Mix } from '../src/arbitraries/decode-operation.ts';
 import { operationDecoder } from '../src/arbitraries/decode-operation.ts';
 import { generate, type RunShape, runSpecArbitrary } from '../src/arbitraries/run-spec.ts';
-import { minimise } from '../src/engine/minimise.ts';
 import type { Area, CheckContext, Failure, Property, Task, TaskResult, Witness } from '../src/engine/property.ts';
 import { cyclesPerInstruction } from '../src/impl/time-model.ts';
-import { Lockstep } from '../src/refinement/lockstep.ts';
-import type { RunSpec, SubjectProgram, Trace, TraceBody, TraceOutcome } from '../src/trace/trace.ts';
-import { defined } from '../src/units/invariant.ts';
+import type { Lockstep } from '../src/refinement/lockstep.ts';
+import type { RunSpec, SubjectProgram } from '../src/trace/trace.ts';
 import { deriveSeed } from '../src/units/rng.ts';
-import { cannotRun, isWorkbench, subjectLine, timeline, type Workbench, workbench } from './workbench.ts';
+import { judgeByModel, runBesideModel } from './refinement-judge.ts';
+import { runProperty } from './run-property.ts';
+import type { Workbench } from './workbench.ts';
 
 /** Witness of a refinement property: a mode of the kernel model that must be entered, or an exit reason that must occur. */
 export interface RefinementWitness extends Witness {
@@ -40,13 +40,11 @@ export interface RefinementOptions {
 const TASKS = 8;
 const MAX_KERNEL_STEPS = 600;
 /** Budgets other than smoke multiply the work of a task. */
-const BUDGET_FACTOR = { smoke: 1, deep: 20, exhaustive: 200 } as const;
-/** Digests kept in a counterexample. */
-const MAX_DIGESTS = 256;
+export const BUDGET_FACTOR = { smoke: 1, deep: 20, exhaustive: 200 } as const;
 
 /** A property that runs generated programs and compares every atomic segment of the kernel with the model. */
 export function refinementProperty(options: RefinementOptions): Property {
-  return {
+  return runProperty({
     id: options.id,
     area: options.area,
     claim: options.claim,
@@ -54,14 +52,16 @@ export function refinementProperty(options: RefinementOptions): Property {
     passes: 'tested',
     witnesses: options.witnesses,
     killedBy: options.killedBy,
-    notApplicable: context => cannotRun(context) || (options.notApplicable?.(context) ?? ''),
+    ...(options.notApplicable === undefined ? {} : { alsoNotApplicable: options.notApplicable }),
     tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: options.id, index, slice: { part: index } })),
-    runTask: (context, task) => runTask(options, context, task),
-    replay: (context, trace) => replay(context, trace),
-  };
+    runSlice: (context, found, task, explain) => runSlice(options, context, found, task, explain),
+    judge: judgeByModel,
+  });
 }
 
-function shapeOf(options: RefinementOptions, context: CheckContext, { bench, vocabularies }: Workbench): RunShape {
+export function shapeOf(
+  options: Pick<RefinementOptions, 'mix' | 'maxOperations' | 'maxInterrupts' | 'maxInterleavings' | 'operationsPerFrame' | 'majorFrames'>,
+  context: CheckContext, { bench, vocabularies }: Workbench): RunShape {
   const { kernel, time } = bench.system;
   const period = kernel.tables.majorFrames[0]!.periodCycles;
   const endTsc = time.startTsc + period * options.majorFrames;
@@ -91,9 +91,7 @@ function withScenario(spec: RunSpec, context: CheckContext, index: number): RunS
   return { ...spec, programs: [...context.software.map((row): SubjectProgram => row), ...rest] };
 }
 
-function runTask(options: RefinementOptions, context: CheckContext, task: Task): TaskResult {
-  const found = workbench(context);
-  if (!isWorkbench(found)) return { runs: 0, steps: 0, states: 0, witnesses: {}, unspecified: {} };
+function runSlice(options: RefinementOptions, context: CheckContext, found: Workbench, task: Task, explain: (spec: RunSpec) => Failure): TaskResult {
   const arbitrary = runSpecArbitrary(shapeOf(options, context, found));
   const seed = deriveSeed(context.seed, `${options.id}#${task.index}`);
   const factor = BUDGET_FACTOR[context.budget.name];
@@ -104,28 +102,15 @@ function runTask(options: RefinementOptions, context: CheckContext, task: Task):
   let steps = 0;
   while (runs < maxRuns && steps < maxSteps) {
     const spec = withScenario(generate(arbitrary, deriveSeed(seed, String(runs))), context, runs);
-    const lockstep = execute(found, spec);
+    const lockstep = runBesideModel(found, spec);
     runs += 1;
     steps += lockstep.steps;
     countWitnesses(options, found, lockstep, witnesses);
     if (lockstep.divergence !== undefined) {
-      return { runs, steps, states: 0, witnesses, unspecified: {}, failure: explain(context, found, spec) };
+      return { runs, steps, states: 0, witnesses, unspecified: {}, failure: explain(spec) };
     }
   }
   return { runs, steps, states: 0, witnesses, unspecified: {} };
-}
-
-/** One run beside the model. */
-export function execute({ bench, model }: Workbench, spec: RunSpec): Lockstep {
-  const loaded = bench.load(spec);
-  const lockstep = new Lockstep(bench.system, model);
-  if (!loaded.ok) return lockstep;
-  const system = loaded.value;
-  lockstep.begin();
-  system.observer = lockstep;
-  while (lockstep.divergence === undefined && system.step());
-  system.observer = {};
-  return lockstep;
 }
 
 function countWitnesses(options: RefinementOptions, { model }: Workbench, lockstep: Lockstep, witnesses: Record<string, number>): void {
@@ -135,41 +120,4 @@ function countWitnesses(options: RefinementOptions, { model }: Workbench, lockst
     if (exit !== undefined) seen = lockstep.exits[exit]!;
     witnesses[id] = (witnesses[id] ?? 0) + seen;
   }
-}
-
-/** Smallest run that still diverges, with what a person needs to see. */
-function explain(context: CheckContext, found: Workbench, spec: RunSpec): Failure {
-  const fails = (body: TraceBody): TraceOutcome | undefined => (body.kind === 'run' ? outcomeOf(context, found, body.run, false) : undefined);
-  const body: TraceBody = { kind: 'run', run: spec };
-  const first = defined(fails(body), 'outcome of a run that just failed');
-  const small = minimise({ body, outcome: first }, fails);
-  const run = small.body.kind === 'run' ? small.body.run : spec;
-  return { body: small.body, outcome: defined(outcomeOf(context, found, run, true), 'outcome of the minimised run') };
-}
-
-/** What a run shows; undefined if implementation and model agree. The minimiser does without timeline and digests. */
-function outcomeOf(context: CheckContext, found: Workbench, spec: RunSpec, isFull: boolean): TraceOutcome | undefined {
-  const { divergence } = execute(found, spec);
-  if (divergence === undefined) return undefined;
-  const line = subjectLine(context, divergence.subject);
-  const where = `kernel step ${divergence.step}, CPU ${divergence.cpu}, exit ${divergence.exitReason} of ${divergence.subject}`;
-  return {
-    summary: divergence.what,
-    explanation: isFull
-      ? [
-          `Let the implementation and the model start from the same state before ${where}.`,
-          `Then the kernel handles the exit at TSC ${divergence.nowTsc}.`,
-          `Then ${divergence.what}: the implementation does what the model does not allow.`,
-        ]
-      : [],
-    policyLines: line === 0 ? [] : [line],
-    timeline: isFull ? timeline(found.bench.system, found.bench, spec, divergence.step + 1) : [],
-    digests: isFull ? found.bench.digests(spec, Math.min(MAX_DIGESTS, divergence.step + 1)) : [],
-  };
-}
-
-function replay(context: CheckContext, trace: Trace): TraceOutcome | undefined {
-  const found = workbench(context);
-  if (!isWorkbench(found) || trace.body.kind !== 'run') return undefined;
-  return outcomeOf(context, found, trace.body.run, true);
 }

@@ -64,31 +64,66 @@ const entryPoints = (subjects: number) => ({
   resetRipHigh: Array.from({ length: subjects }, () => 0),
 });
 
-/** One CPU and two partitions; a guest and its monitor share a group and hand over to each other, a driver has the other. */
-export const oneCpu: KernelConfig = {
+/** One CPU; a guest and its monitor share a group and hand over to each other, a device interrupts the monitor. */
+export const monitoredGuest: KernelConfig = {
   ...common,
-  ...entryPoints(3),
+  ...entryPoints(2),
   cpuCount: 1,
-  plans: [[[{ partition: 1, barrier: 0, deadlineCycles: 4 }, { partition: 2, barrier: 0, deadlineCycles: 8 }]]],
+  plans: [[[{ partition: 1, barrier: 0, deadlineCycles: 8 }]]],
   periodsCycles: [0],
   barrierSizes: [[]],
   barrierCount: 0,
-  partitionGroups: [[], [1], [2]],
-  partitionNames: ['none', 'guest', 'driver'],
-  groupPartition: [0, 1, 2],
-  groupIndex: [0, 0, 0],
-  initialSubject: [0, 0, 2],
-  subjectNames: ['guest', 'monitor', 'driver'],
-  subjectCpu: [0, 0, 0],
-  subjectGroup: [1, 1, 2],
+  partitionGroups: [[], [1]],
+  partitionNames: ['none', 'guest'],
+  groupPartition: [0, 1],
+  groupIndex: [0, 0],
+  initialSubject: [0, 0],
+  subjectNames: ['guest', 'monitor'],
+  subjectCpu: [0, 0],
+  subjectGroup: [1, 1],
   vmcalls: [
-    [sleep, tell(2, 0), nothing],
-    [sleep, switchTo(0, 1), nothing],
-    [sleep, tell(0, 0), unmask],
+    [sleep, nothing, nothing, nothing],
+    [switchTo(0, 0), switchTo(0, 1), tell(0, 0), unmask],
   ],
-  traps: [[switchTo(1, -1)], [panic], [panic]],
-  targets: [[inject, reset], [wake], [wake]],
-  routes: routed(DEVICE_VECTOR, { subject: 2, vector: 34, level: true }),
+  traps: [[switchTo(1, -1)], [panic]],
+  targets: [
+    [inject, reset],
+    [wake, wake],
+  ],
+  routes: routed(DEVICE_VECTOR, { subject: 1, vector: 34, level: true }),
+};
+
+/** One CPU and two partitions: the first has two groups of one subject, the second one. */
+export const twoPartitions: KernelConfig = {
+  ...common,
+  ...entryPoints(3),
+  cpuCount: 1,
+  plans: [
+    [
+      [
+        { partition: 1, barrier: 0, deadlineCycles: 4 },
+        { partition: 2, barrier: 0, deadlineCycles: 8 },
+      ],
+    ],
+  ],
+  periodsCycles: [0],
+  barrierSizes: [[]],
+  barrierCount: 0,
+  partitionGroups: [[], [1, 2], [3]],
+  partitionNames: ['none', 'shared', 'driver'],
+  groupPartition: [0, 1, 1, 2],
+  groupIndex: [0, 0, 1, 0],
+  initialSubject: [0, 0, 1, 2],
+  subjectNames: ['first', 'second', 'driver'],
+  subjectCpu: [0, 0, 0],
+  subjectGroup: [1, 2, 3],
+  vmcalls: [
+    [sleep, yields],
+    [sleep, tell(0, 0)],
+    [nothing, tell(1, 0)],
+  ],
+  traps: [[panic], [panic], [panic]],
+  targets: [[wake], [inject], [wake]],
 };
 
 /** Two CPUs with one subject each; the first major frame has a minor barrier, in the second one CPU has a single minor frame. */

@@ -32,6 +32,8 @@ export interface Observation {
 export class SubjectView implements SystemObserver {
   readonly subject: number;
   readonly hashes: number[] = [];
+  /** TSC of each operation. */
+  readonly times: number[] = [];
   /** Kept only when differences are to be explained. */
   readonly details: Observation[] | undefined;
   readonly #system: System;
@@ -54,6 +56,7 @@ export class SubjectView implements SystemObserver {
     for (const vector of hosted.vectors) hash = Math.imul(hash ^ (vector + 1), 0x01000193);
     hash = mix32(hash ^ (exit === undefined ? 0 : exit.reason + 1));
     this.hashes.push(hash);
+    this.times.push(cpu.tsc);
     this.details?.push({ hash, low: hosted.low, high: hosted.high, vectors: hosted.vectors.join(' '), exit: exit?.reason ?? -1 });
   }
 }
