@@ -102,7 +102,7 @@ export const twoPartitions: KernelConfig = {
     [
       [
         { partition: 1, barrier: 0, deadlineCycles: 4 },
-        { partition: 2, barrier: 0, deadlineCycles: 8 },
+        { partition: 2, barrier: 0, deadlineCycles: 4 },
       ],
     ],
   ],
@@ -118,9 +118,9 @@ export const twoPartitions: KernelConfig = {
   subjectCpu: [0, 0, 0],
   subjectGroup: [1, 2, 3],
   vmcalls: [
-    [sleep, yields],
-    [sleep, tell(0, 0)],
-    [nothing, tell(1, 0)],
+    [yields, sleep],
+    [tell(0, 0), sleep],
+    [nothing, nothing],
   ],
   traps: [[panic], [panic], [panic]],
   targets: [[wake], [inject], [wake]],

@@ -92,6 +92,13 @@ export function kernelModel(document: PolicyDocument): KernelModel {
   };
 }
 
+/** A step that the model is about to take; `state` and `event` are reused, so keep copies. */
+export interface ModelStep {
+  readonly mode: number;
+  readonly state: KernelState;
+  readonly event: KernelEvent;
+}
+
 type SlotKind = 'global' | 'local' | 'state' | 'timedEvent' | 'interrupts' | 'vmcs' | 'fpu' | 'schedulingInfo' | 'interface';
 
 interface SlotOwner {
@@ -136,8 +143,8 @@ export class Lockstep implements SystemObserver {
   readonly exits = new Uint32Array(66);
   /** Times each mode of the model was entered. */
   readonly modeVisits: Uint32Array;
-  /** Steps that the model leaves open, by reason. */
-  readonly unspecified: Record<string, number> = {};
+  /** Called before each step of the model, for those who want to take the same steps. */
+  onModelStep: ((step: ModelStep) => void) | undefined;
   readonly #system: System;
   readonly #model: KernelModel;
   readonly #state: KernelState;
@@ -262,19 +269,19 @@ export class Lockstep implements SystemObserver {
     let mode = this.#mode[cpu.id]!;
     if (this.#atExit[cpu.id] === 1) {
       this.#atExit[cpu.id] = 0;
-      mode = compiled.step(mode, this.#state, this.#exitEvent(cpu) as unknown as KernelEvent);
+      mode = this.#stepModel(mode, this.#exitEvent(cpu) as unknown as KernelEvent);
     } else {
       this.#proceed.cpu = cpu.id;
       this.#proceed.nowTsc = cpu.tsc;
       this.#proceed.requestedMajor = this.#requestedMajor();
       if (mode === this.#model.resetMode) this.#expectReset(this.#currentSubject(cpu));
-      mode = compiled.step(mode, this.#state, this.#proceed as unknown as KernelEvent);
+      mode = this.#stepModel(mode, this.#proceed as unknown as KernelEvent);
     }
     this.#continue.cpu = cpu.id;
     this.#continue.nowTsc = cpu.tsc;
     while (mode >= 0 && accessOfMode[mode] === -1) {
       this.modeVisits[mode]! += 1;
-      mode = compiled.step(mode, this.#state, this.#continue as unknown as KernelEvent);
+      mode = this.#stepModel(mode, this.#continue as unknown as KernelEvent);
     }
     if (mode < 0) {
       this.#note(cpu, `no model transition from mode ${compiled.modes[this.#mode[cpu.id]!]}`);
@@ -283,6 +290,11 @@ export class Lockstep implements SystemObserver {
     this.modeVisits[mode]! += 1;
     this.#mode[cpu.id] = mode;
     return mode;
+  }
+
+  #stepModel(mode: number, event: KernelEvent): number {
+    this.onModelStep?.({ mode, state: this.#state, event });
+    return this.#model.compiled.step(mode, this.#state, event);
   }
 
   /** What tau0's page asks for; an access through the page itself, because tau0 may write it at any time. */

@@ -20,6 +20,7 @@ export interface Measurement {
 /** One registered benchmark of bench/index.ts. */
 export interface Benchmark {
   readonly id: string;
+  readonly title: string;
   readonly unit: string;
   run(): Measurement | Promise<Measurement>;
 }
@@ -28,7 +29,7 @@ const callable: Decoder<() => unknown> = (value, path, problems) => {
   if (typeof value !== 'function') problems.push({ path, message: 'expected a function' });
   return value as () => unknown;
 };
-const benchmarks = array(object({ id: string(), unit: string(), run: callable }), 1000);
+const benchmarks = array(object({ id: string(), title: string(), unit: string(), run: callable }), 1000);
 const measurement: Decoder<Measurement> = object({
   value: finite,
   peers: record(finite, 100),

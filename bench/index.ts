@@ -1,0 +1,8 @@
+import type { Benchmark } from './benchmark.ts';
+import { kernelSteps, kernelStepsUnchecked } from './kernel-steps.ts';
+import { modelSteps } from './model-steps.ts';
+import { policyPipeline } from './policy-pipeline.ts';
+import { snapshotRestore } from './snapshot-restore.ts';
+
+/** All benchmarks of `muencheck bench`. */
+export const BENCHMARKS: readonly Benchmark[] = [modelSteps, kernelSteps, kernelStepsUnchecked, policyPipeline, snapshotRestore];
