@@ -6,6 +6,8 @@ import { sharingIsExplained } from './isolation/intent.ts';
 import { noninterference } from './isolation/noninterference.ts';
 import { kernelPageTables, subjectPageTables } from './isolation/page-tables.ts';
 import { processorTime } from './isolation/processor-time.ts';
+import { compiledModel } from './meta/compiled-model.ts';
+import { determinism } from './meta/determinism.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
 import { everyExitReason } from './vmx/every-exit-reason.ts';
@@ -23,4 +25,6 @@ export const PROPERTIES: readonly Property[] = [
   everyVmcall,
   interruptStepRefinement,
   everyExitReason,
+  determinism,
+  compiledModel,
 ];

@@ -2,12 +2,13 @@ import type { Property, ScenarioSoftware } from '../engine/property.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { Seams } from '../impl/seams.ts';
 
-/** A policy rule as `list` and `explain` show it. */
+/** A policy rule as `list` and `explain` show it; area `intent` holds what isolation/sharing-is-explained reports. */
 export interface RuleInfo {
   readonly code: string;
   readonly title: string;
   readonly severity: string;
   readonly area: string;
+  readonly hint?: string;
 }
 
 /** A scenario: a policy file and the hosted software of its subjects. */

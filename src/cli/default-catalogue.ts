@@ -3,9 +3,10 @@ import { DEFAULT_SCENARIO, discoverScenarios, formatScenarioError } from '../../
 import { FAULTS } from '../faults/index.ts';
 import { defaultSeams } from '../impl/seams.ts';
 import { MODELS } from '../model/index.ts';
+import { INTENT_FINDINGS } from '../policy/intent-rules.ts';
 import { RULES } from '../policy/rules/index.ts';
 import { InvariantError } from '../units/invariant.ts';
-import type { Catalogue, ScenarioInfo } from './catalogue.ts';
+import type { Catalogue, RuleInfo, ScenarioInfo } from './catalogue.ts';
 
 function knownScenarios(): readonly ScenarioInfo[] {
   const found = discoverScenarios();
@@ -21,12 +22,23 @@ function knownScenarios(): readonly ScenarioInfo[] {
   }));
 }
 
+const rules: readonly RuleInfo[] = [
+  ...RULES.map(({ code, area, title, severity }) => ({ code, area, title, severity })),
+  ...Object.entries(INTENT_FINDINGS).map(([code, { severity, title, hint }]) => ({
+    code,
+    area: 'intent',
+    title,
+    severity,
+    hint,
+  })),
+];
+
 /** Everything that this version of muencheck comes with. */
 export const catalogue: Catalogue = {
   properties: PROPERTIES,
   faults: FAULTS,
   seams: defaultSeams,
-  rules: RULES.map(({ code, area, title, severity }) => ({ code, area, title, severity })),
+  rules,
   scenarios: knownScenarios(),
   models: MODELS.map(({ id, title }) => ({ id, title })),
   defaultScenario: DEFAULT_SCENARIO,

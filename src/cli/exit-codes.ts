@@ -1,4 +1,4 @@
-/** Exit codes of every command; `list exits` and the help print this table. */
+/** Exit codes of every command; `explain exit-codes`, the help and the README print this table. */
 export const EXIT_CODES = [
   { code: 0, name: 'holds', meaning: 'all selected properties hold' },
   { code: 1, name: 'refuted', meaning: 'at least one property is refuted, or a seeded fault survives' },

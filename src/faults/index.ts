@@ -1,4 +1,19 @@
+import { CHANNEL_FAULTS } from './channel-faults.ts';
+import { COMPILE_FAULTS } from './compile-faults.ts';
 import type { Fault } from './fault.ts';
+import { KERNEL_FAULTS } from './kernel-faults.ts';
+import { KERNEL_SCHEDULING_FAULTS } from './kernel-scheduling-faults.ts';
+import { MACHINE_FAULTS } from './machine-faults.ts';
+import { PAGING_FAULTS } from './paging-faults.ts';
+import { PROXY_FAULTS } from './proxy-faults.ts';
 
 /** All seeded faults. */
-export const FAULTS: readonly Fault[] = [];
+export const FAULTS: readonly Fault[] = [
+  ...KERNEL_FAULTS,
+  ...KERNEL_SCHEDULING_FAULTS,
+  ...PAGING_FAULTS,
+  ...COMPILE_FAULTS,
+  ...MACHINE_FAULTS,
+  ...CHANNEL_FAULTS,
+  ...PROXY_FAULTS,
+];

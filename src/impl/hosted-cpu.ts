@@ -32,6 +32,10 @@ const plainExit = (reason: number): ExitCause => ({
   instructionLength: OPERATION_LENGTH_BYTES,
 });
 
+const VMCALL_EXIT = plainExit(ExitReasonCode.vmcall);
+const HLT_EXIT = plainExit(ExitReasonCode.hlt);
+const RDTSC_EXIT = plainExit(ExitReasonCode.rdtsc);
+
 /** Executes one operation of the subject in guest mode on `cpu`; returns the VM exit it causes, if any. */
 export function executeOperation(
   memory: PhysicalMemory,
@@ -64,16 +68,16 @@ export function executeOperation(
       cpu.registers[2] = operation.low;
       cpu.registers[3] = operation.high;
       if (operation.cpl === 3) cpu.vmwrite(Vmcs.csSelector, cpu.vmread(Vmcs.csSelector) | 3);
-      return plainExit(ExitReasonCode.vmcall);
+      return VMCALL_EXIT;
     }
     case 'exit':
       return { ...plainExit(operation.reason), qualification: operation.qualification, interruptInfo: operation.interruptInfo };
     case 'hlt':
-      if ((cpu.vmread(Vmcs.procControls) & ProcControl.hltExiting) !== 0) return plainExit(ExitReasonCode.hlt);
+      if ((cpu.vmread(Vmcs.procControls) & ProcControl.hltExiting) !== 0) return HLT_EXIT;
       cpu.vmwrite(Vmcs.activity, Activity.hlt);
       break;
     case 'rdtsc':
-      if ((cpu.vmread(Vmcs.procControls) & ProcControl.rdtscExiting) !== 0) return plainExit(ExitReasonCode.rdtsc);
+      if ((cpu.vmread(Vmcs.procControls) & ProcControl.rdtscExiting) !== 0) return RDTSC_EXIT;
       subject.low = lowWord(cpu.tsc);
       subject.high = highWord(cpu.tsc);
       break;

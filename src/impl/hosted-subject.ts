@@ -21,14 +21,16 @@ export interface HostedSubject {
   /** Value the last operation read. */
   low: number;
   high: number;
-  /** Vectors delivered since the last operation. */
-  vectors: number[];
+  /** Vectors delivered since the last operation; replaced, never mutated. */
+  vectors: readonly number[];
   /** Operations retired since the run began, resets included. */
   retiredCount: number;
 }
 
+const NO_VECTORS: readonly number[] = [];
+
 export function hostSoftware(software: HostedSoftware): HostedSubject {
-  return { software, state: software.initial, operation: undefined, operationRip: -1, low: 0, high: 0, vectors: [], retiredCount: 0 };
+  return { software, state: software.initial, operation: undefined, operationRip: -1, low: 0, high: 0, vectors: NO_VECTORS, retiredCount: 0 };
 }
 
 const SPIN: Operation = { kind: 'nop' };
@@ -49,7 +51,7 @@ export function fetchOperation(subject: HostedSubject, rip: number, entryPoint: 
   subject.operationRip = rip;
   subject.low = 0;
   subject.high = 0;
-  subject.vectors = [];
+  subject.vectors = NO_VECTORS;
   return operation;
 }
 

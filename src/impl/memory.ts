@@ -34,7 +34,8 @@ export class PhysicalMemory {
   #slotCount = 0;
   #stepStamp = 1;
   #stepMark = new Uint32Array(1024);
-  #touched: number[] = [];
+  #touched = new Int32Array(1024);
+  #touchedCount = 0;
   #undoStamp = 0;
   #undoMark = new Uint32Array(1024);
   readonly #undoLogs: UndoLog[] = [];
@@ -130,12 +131,22 @@ export class PhysicalMemory {
   /** Starts a new step: afterwards `touchedSlots` lists what was written since. */
   beginStep(): void {
     this.#stepStamp = (this.#stepStamp + 1) >>> 0;
-    this.#touched.length = 0;
+    this.#touchedCount = 0;
   }
 
-  /** Slots written since beginStep, each once, in order of first write. */
-  get touchedSlots(): readonly number[] {
-    return this.#touched;
+  /** Number of slots written since beginStep. */
+  get touchedCount(): number {
+    return this.#touchedCount;
+  }
+
+  /** The `index`-th slot written since beginStep; each stands once, in order of first write. */
+  touchedSlot(index: number): number {
+    return this.#touched[index]!;
+  }
+
+  /** Announces that the caller is about to write words of a slot directly through `words` or `bytes`. */
+  touch(slot: number): void {
+    if (this.#stepMark[slot] !== this.#stepStamp) this.#touch(slot);
   }
 
   /** Marks the present content; later writes can be rolled back to it. */
@@ -200,7 +211,7 @@ export class PhysicalMemory {
 
   #touch(slot: number): void {
     this.#stepMark[slot] = this.#stepStamp;
-    this.#touched.push(slot);
+    this.#touched[this.#touchedCount++] = slot;
     this.#markDigest(slot);
     const log = this.#undoLogs[this.#undoLogs.length - 1];
     if (log !== undefined && this.#undoMark[slot] !== this.#undoStamp) {
@@ -240,13 +251,14 @@ export class PhysicalMemory {
 
   #growMarks(): void {
     const size = this.#stepMark.length * 2;
-    const grow = <T extends Uint32Array | Float64Array | Uint8Array>(old: T, larger: T): T => {
+    const grow = <T extends Uint32Array | Int32Array | Float64Array | Uint8Array>(old: T, larger: T): T => {
       larger.set(old);
       return larger;
     };
     this.#frameOfSlot = grow(this.#frameOfSlot, new Float64Array(size));
     this.#stepMark = grow(this.#stepMark, new Uint32Array(size));
     this.#undoMark = grow(this.#undoMark, new Uint32Array(size));
+    this.#touched = grow(this.#touched, new Int32Array(size));
     this.#digestMark = grow(this.#digestMark, new Uint8Array(size));
     this.#contribution = grow(this.#contribution, new Uint32Array(size * 2));
   }

@@ -5,7 +5,7 @@ import { Cpu, CpuMode } from './cpu.ts';
 import { type ExitCause, executeOperation } from './hosted-cpu.ts';
 import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.ts';
 import type { MachineOps } from './machine-ops.ts';
-import type { PhysicalMemory } from './memory.ts';
+import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { handleVmExit } from './muen/kernel.ts';
 import { AtomicAccess, type Kernel, type Platform, type Segments } from './muen/kernel-context.ts';
 import { barrierWord } from './muen/mp.ts';
@@ -77,7 +77,8 @@ export class System {
   segments = 0;
   observer: SystemObserver = {};
   readonly #ops: MachineOps;
-  readonly #subjectOfVmcs = new Map<number, SubjectId>();
+  /** By slot. */
+  readonly #subjectOfVmcs: SubjectId[];
   #handlers: (Segments | undefined)[] = [];
   /** Access each suspended CPU stands before. */
   #standing: number[] = [];
@@ -102,14 +103,15 @@ export class System {
     this.cpus = kernel.cpus;
     this.hosted = hosted;
     this.#ops = ops;
+    this.#subjectOfVmcs = Array.from({ length: 1 + Math.max(...kernel.at.vmcsSlots) }, () => -1);
     kernel.at.vmcsSlots.forEach((slot, subject) => {
-      this.#subjectOfVmcs.set(slot, subject);
+      this.#subjectOfVmcs[slot] = subject;
     });
   }
 
   /** Subject whose VMCS is current on a CPU. */
   subjectOn(cpu: Cpu): SubjectId {
-    return this.#subjectOfVmcs.get(cpu.vmcsSlot) ?? -1;
+    return this.#subjectOfVmcs[cpu.vmcsSlot] ?? -1;
   }
 
   /** Prepares a run; memory and CPUs stay as they are. */
@@ -141,6 +143,7 @@ export class System {
     if (this.#forced >= 0) return this.#stepForced();
     let best: Cpu | undefined;
     let bestTsc = Number.POSITIVE_INFINITY;
+    let actionTsc = 0;
     for (const cpu of this.cpus) {
       const tsc = this.#nextActionTsc(cpu);
       // A CPU that stands inside the kernel goes on before any guest does.
@@ -148,10 +151,11 @@ export class System {
       if (key < bestTsc) {
         best = cpu;
         bestTsc = key;
+        actionTsc = tsc;
       }
     }
     if (best === undefined || bestTsc > this.#inputs.endTsc) return false;
-    this.#act(best, this.#nextActionTsc(best));
+    this.#act(best, actionTsc);
     return true;
   }
 
@@ -255,9 +259,9 @@ export class System {
     }
     cpu.tsc = tsc;
     if (tsc > this.#latestTsc) this.#latestTsc = tsc;
-    if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, { ...NO_CAUSE, reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0 });
-    else if (tsc >= cpu.timerDeadlineTsc) this.#exitGuest(cpu, { ...NO_CAUSE, reason: ExitReasonCode.preemptionTimer });
-    else if (this.#windowOpen(cpu)) this.#exitGuest(cpu, { ...NO_CAUSE, reason: ExitReasonCode.interruptWindow });
+    if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, ENTRY_FAILURE_CAUSE);
+    else if (tsc >= cpu.timerDeadlineTsc) this.#exitGuest(cpu, TIMER_CAUSE);
+    else if (this.#windowOpen(cpu)) this.#exitGuest(cpu, WINDOW_CAUSE);
     else if (this.#interruptTsc(cpu) <= tsc) this.#takeInterrupt(cpu);
     else this.#execute(cpu);
   }
@@ -311,12 +315,18 @@ export class System {
   }
 
   #exitGuest(cpu: Cpu, cause: ExitCause): void {
-    cpu.vmwrite(Vmcs.exitReason, cause.reason);
-    cpu.vmwrite(Vmcs.exitInterruptInfo, cause.interruptInfo);
-    cpu.vmwrite(EXIT_INTERRUPT_ERROR_CODE, cause.interruptErrorCode);
-    cpu.vmwriteNumber(Vmcs.exitQualification, cause.qualification);
-    cpu.vmwriteNumber(Vmcs.guestPhysicalAddress, cause.guestPhysicalAddress);
-    cpu.vmwrite(Vmcs.exitInstructionLength, cause.instructionLength);
+    const { memory } = this;
+    memory.touch(cpu.vmcsSlot);
+    const { words } = memory;
+    const base = cpu.vmcsSlot * FRAME_WORDS;
+    words[base + Vmcs.exitReason] = cause.reason;
+    words[base + Vmcs.exitInterruptInfo] = cause.interruptInfo;
+    words[base + EXIT_INTERRUPT_ERROR_CODE] = cause.interruptErrorCode;
+    words[base + Vmcs.exitQualification] = lowWord(cause.qualification);
+    words[base + Vmcs.exitQualification + 1] = highWord(cause.qualification);
+    words[base + Vmcs.guestPhysicalAddress] = lowWord(cause.guestPhysicalAddress);
+    words[base + Vmcs.guestPhysicalAddress + 1] = highWord(cause.guestPhysicalAddress);
+    words[base + Vmcs.exitInstructionLength] = cause.instructionLength;
     this.#startKernel(cpu, cause.reason);
   }
 
@@ -411,3 +421,6 @@ export class System {
 }
 
 const NO_CAUSE: ExitCause = { reason: 0, qualification: 0, interruptInfo: 0, interruptErrorCode: 0, guestPhysicalAddress: 0, instructionLength: 0 };
+const ENTRY_FAILURE_CAUSE: ExitCause = { ...NO_CAUSE, reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0 };
+const TIMER_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.preemptionTimer };
+const WINDOW_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.interruptWindow };

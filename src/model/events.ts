@@ -34,6 +34,11 @@ export function isAwake(state: Readonly<KernelState>, event: KernelEvent): boole
   return !state.cpus[event.cpu]!.halted;
 }
 
+/** A subject that was entered in HLT is still there when its CPU leaves it (SDM Vol. 3C, "Saving Non-Register State"). */
+export function isHaltKept(state: Readonly<KernelState>, event: KernelExit): boolean {
+  return isAwake(state, event) || event.activity !== 0;
+}
+
 /** A trap needs an executed instruction, or is the failed VM entry itself (basic exit reason 33). */
 export function canTrap(state: Readonly<KernelState>, event: TrapExit): boolean {
   return isAwake(state, event) || event.reason === 33;
@@ -51,7 +56,13 @@ export function isVmcallValid(_state: Readonly<KernelState>, event: VmcallExit):
 }
 
 /** Takes the source event that a trap or a call of the current subject stands for. */
-export function takeSourceEvent(state: KernelState, cpu: number, isTrap: boolean, number: number, config: KernelConfig): void {
+export function takeSourceEvent(
+  state: KernelState,
+  cpu: number,
+  isTrap: boolean,
+  number: number,
+  config: KernelConfig,
+): void {
   const local = state.cpus[cpu]!;
   const entry = isTrap ? config.traps[local.source]![number]! : config.vmcalls[local.source]![number]!;
   local.action = entry.action;
@@ -136,7 +147,9 @@ export function setPending(state: KernelState, event: Proceed): void {
 /** The target's group must be told: always across CPUs, on the same CPU only if the target is what its group runs. */
 export function mustIndicate(state: Readonly<KernelState>, event: Proceed, config: KernelConfig): boolean {
   const target = state.cpus[event.cpu]!.target;
-  return config.subjectCpu[target] !== event.cpu || state.groups[config.subjectGroup[target]!]!.activeSubject === target;
+  return (
+    config.subjectCpu[target] !== event.cpu || state.groups[config.subjectGroup[target]!]!.activeSubject === target
+  );
 }
 
 export function indicate(state: KernelState, event: Proceed, config: KernelConfig): void {
@@ -147,7 +160,8 @@ export function indicate(state: KernelState, event: Proceed, config: KernelConfi
 /** Handover, then what the origin of the event asks for. */
 export function finishSource(state: KernelState, event: KernelEvent, config: KernelConfig): void {
   const local = state.cpus[event.cpu]!;
-  if (local.target >= 0 && local.handover) state.groups[currentGroup(state, event.cpu, config)]!.activeSubject = local.target;
+  if (local.target >= 0 && local.handover)
+    state.groups[currentGroup(state, event.cpu, config)]!.activeSubject = local.target;
   if (local.origin === 1) advanceRip(state, local.source);
   if (local.origin === 2) {
     state.subjects[local.source]!.triggerLow = 0xffff_ffff;

@@ -1,6 +1,6 @@
+import { raiseInterrupt } from './events.ts';
 import type { KernelConfig } from './kernel-config.ts';
 import type { KernelEvent, KernelState, PlainExit, XsetbvExit } from './kernel-state.ts';
-import { raiseInterrupt } from './events.ts';
 import { armTimer, currentSubject } from './scheduler.ts';
 import { advanceRip } from './scheduler-groups.ts';
 

@@ -9,7 +9,9 @@ export interface AlphabetForm {
   /** Triggers that a subject may set, with the event to execute. */
   readonly timers: readonly (readonly [trigger: number, event: number])[];
   readonly requestedMajors: readonly number[];
-  /** With traps, interrupts, XSETBV and exits that stop the system. */
+  /** Host vectors that arrive, with the subject awake or halted. */
+  readonly vectors: readonly number[];
+  /** With traps, interrupts while they are disabled, XSETBV and exits that stop the system. */
   readonly otherExits: boolean;
   readonly timerExpiry: boolean;
   /** Guest state at exits: 0 and false leave RIP and RFLAGS as they are after a reset. */
@@ -39,16 +41,16 @@ export function kernelAlphabet(cpu: number, form: AlphabetForm): KernelEvent[] {
     events.push({ ...at, type: 'timedEventWrite', triggerLow: trigger, triggerHigh: 0, timedEvent });
   }
   if (form.timerExpiry) events.push({ ...awake, type: 'timerExpiry' }, { ...halted, type: 'timerExpiry' });
+  for (const vector of form.vectors) {
+    events.push({ ...awake, type: 'externalInterrupt', vector }, { ...halted, type: 'externalInterrupt', vector });
+  }
   if (form.otherExits) {
     const masked = { ...at, ...saved(instructionLength, false, 0) };
     events.push(
       { ...awake, type: 'vmcall', raxLow: 0, raxHigh: 1 },
       { ...awake, type: 'trap', reason: TRAP },
       { ...awake, type: 'trap', reason: 60 },
-      { ...awake, type: 'externalInterrupt', vector: DEVICE_VECTOR },
       { ...masked, type: 'externalInterrupt', vector: DEVICE_VECTOR },
-      { ...halted, type: 'externalInterrupt', vector: DEVICE_VECTOR },
-      { ...awake, type: 'externalInterrupt', vector: DEVICE_VECTOR + 1 },
       { ...awake, type: 'interruptWindow' },
       { ...awake, type: 'xsetbv', privilege: 0, index: 0, valueLow: 1, valueHigh: 0 },
       { ...awake, type: 'xsetbv', privilege: 3, index: 0, valueLow: 1, valueHigh: 0 },

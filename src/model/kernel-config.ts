@@ -107,7 +107,12 @@ function endpoints(document: PolicyDocument): ReadonlyMap<string, Endpoint> {
   return found;
 }
 
-function sourceTable(document: PolicyDocument, subject: Subject, group: 'vmx_exit' | 'vmcall', targets: ReadonlyMap<string, Endpoint>): SourceEvent[] {
+function sourceTable(
+  document: PolicyDocument,
+  subject: Subject,
+  group: 'vmx_exit' | 'vmcall',
+  targets: ReadonlyMap<string, Endpoint>,
+): SourceEvent[] {
   const isTrap = group === 'vmx_exit';
   const table = Array.from({ length: isTrap ? TRAP_COUNT : EVENT_COUNT }, () => (isTrap ? PANIC : NO_EVENT));
   const modes = new Map(document.events.map(event => [event.name, event.mode]));
@@ -134,7 +139,8 @@ function sourceTable(document: PolicyDocument, subject: Subject, group: 'vmx_exi
 function targetTable(subject: Subject): TargetEvent[] {
   const table: TargetEvent[] = Array.from({ length: EVENT_COUNT }, () => ({ action: TARGET_NONE, vector: 0 }));
   for (const event of subject.targetEvents) {
-    if (event.action?.kind === 'inject_interrupt') table[event.id] = { action: TARGET_INJECT, vector: event.action.vector };
+    if (event.action?.kind === 'inject_interrupt')
+      table[event.id] = { action: TARGET_INJECT, vector: event.action.vector };
     else if (event.action?.kind === 'reset') table[event.id] = { action: TARGET_RESET, vector: 0 };
   }
   return table;
@@ -149,7 +155,11 @@ function routes(document: PolicyDocument): Route[] {
       for (const irq of logical.irqs) {
         const physical = device?.irqs.find(candidate => candidate.name === irq.physical);
         if (physical === undefined || irq.vector === undefined) continue;
-        table[physical.number + 32] = { subject: subject.globalId, vector: irq.vector, level: device?.pci?.msi === false };
+        table[physical.number + 32] = {
+          subject: subject.globalId,
+          vector: irq.vector,
+          level: device?.pci?.msi === false,
+        };
       }
     }
   }
@@ -164,7 +174,9 @@ export function kernelConfig(document: PolicyDocument): KernelConfig {
   const cyclesPerTick = Math.floor((hardware.processor.speedKhz * 1000) / scheduling.tickRateHz);
   const partitionId = new Map(scheduling.partitions.map(partition => [partition.name, partition.id]));
   const targets = endpoints(document);
-  const groups = scheduling.partitions.flatMap(partition => partition.groups.map((group, index) => ({ group, index, partition: partition.id })));
+  const groups = scheduling.partitions.flatMap(partition =>
+    partition.groups.map((group, index) => ({ group, index, partition: partition.id })),
+  );
   const byGroup = <T>(unused: T, pick: (row: (typeof groups)[number]) => T): T[] => {
     const table: T[] = [unused];
     for (const row of groups) table[row.group.id] = pick(row);
@@ -181,18 +193,28 @@ export function kernelConfig(document: PolicyDocument): KernelConfig {
       let ticks = 0;
       return (frame.cpus.find(entry => entry.id === cpu)?.minorFrames ?? []).map((minor): Minor => {
         ticks += minor.ticks;
-        return { partition: partitionId.get(minor.partition) ?? 0, barrier: minor.barrier === 'none' ? 0 : minor.barrier, deadlineCycles: ticks * cyclesPerTick };
+        return {
+          partition: partitionId.get(minor.partition) ?? 0,
+          barrier: minor.barrier === 'none' ? 0 : minor.barrier,
+          deadlineCycles: ticks * cyclesPerTick,
+        };
       });
     }),
   );
-  const barrierCount = Math.max(0, ...scheduling.majorFrames.flatMap(frame => frame.barriers.map(barrier => barrier.id)));
+  const barrierCount = Math.max(
+    0,
+    ...scheduling.majorFrames.flatMap(frame => frame.barriers.map(barrier => barrier.id)),
+  );
   const xsave = hardware.processor.cpuid.find(row => row.leaf === 0xd && row.subleaf === 0);
   return {
     cpuCount: cpuIds.length,
     plans,
     periodsCycles: scheduling.majorFrames.map((_, major) => plans[0]?.[major]?.at(-1)?.deadlineCycles ?? 0),
     barrierSizes: scheduling.majorFrames.map(frame =>
-      Array.from({ length: barrierCount }, (_, index) => frame.barriers.find(barrier => barrier.id === index + 1)?.size ?? 1),
+      Array.from(
+        { length: barrierCount },
+        (_, index) => frame.barriers.find(barrier => barrier.id === index + 1)?.size ?? 1,
+      ),
     ),
     barrierCount,
     partitionGroups: byPartition<readonly number[]>([], partition => partition.groups.map(group => group.id)),

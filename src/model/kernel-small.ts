@@ -93,6 +93,36 @@ export const monitoredGuest: KernelConfig = {
   routes: routed(DEVICE_VECTOR, { subject: 1, vector: 34, level: true }),
 };
 
+/** One CPU and one subject that sleeps, sets its timed event, and is woken by a device. */
+export const sleeper: KernelConfig = {
+  ...common,
+  ...entryPoints(1),
+  cpuCount: 1,
+  plans: [
+    [
+      [
+        { partition: 1, barrier: 0, deadlineCycles: 4 },
+        { partition: 1, barrier: 0, deadlineCycles: 8 },
+      ],
+    ],
+  ],
+  periodsCycles: [0],
+  barrierSizes: [[]],
+  barrierCount: 0,
+  partitionGroups: [[], [1]],
+  partitionNames: ['none', 'sleeper'],
+  groupPartition: [0, 1],
+  groupIndex: [0, 0],
+  initialSubject: [0, 0],
+  subjectNames: ['sleeper'],
+  subjectCpu: [0],
+  subjectGroup: [1],
+  vmcalls: [[sleep, tell(0, 0)]],
+  traps: [[panic]],
+  targets: [[inject]],
+  routes: routed(DEVICE_VECTOR, { subject: 0, vector: 34, level: false }),
+};
+
 /** One CPU and two partitions: the first has two groups of one subject, the second one. */
 export const twoPartitions: KernelConfig = {
   ...common,
@@ -102,7 +132,7 @@ export const twoPartitions: KernelConfig = {
     [
       [
         { partition: 1, barrier: 0, deadlineCycles: 4 },
-        { partition: 2, barrier: 0, deadlineCycles: 4 },
+        { partition: 2, barrier: 0, deadlineCycles: 8 },
       ],
     ],
   ],
@@ -123,7 +153,7 @@ export const twoPartitions: KernelConfig = {
     [nothing, nothing],
   ],
   traps: [[panic], [panic], [panic]],
-  targets: [[wake], [inject], [wake]],
+  targets: [[wake], [wake], [wake]],
 };
 
 /** Two CPUs with one subject each; the first major frame has a minor barrier, in the second one CPU has a single minor frame. */
@@ -133,12 +163,21 @@ export const twoCpus: KernelConfig = {
   cpuCount: 2,
   plans: [
     [
-      [{ partition: 1, barrier: 1, deadlineCycles: 4 }, { partition: 1, barrier: 0, deadlineCycles: 8 }],
+      [
+        { partition: 1, barrier: 1, deadlineCycles: 4 },
+        { partition: 1, barrier: 0, deadlineCycles: 8 },
+      ],
       [{ partition: 1, barrier: 0, deadlineCycles: 8 }],
     ],
     [
-      [{ partition: 2, barrier: 1, deadlineCycles: 4 }, { partition: 2, barrier: 0, deadlineCycles: 8 }],
-      [{ partition: 2, barrier: 0, deadlineCycles: 4 }, { partition: 2, barrier: 0, deadlineCycles: 8 }],
+      [
+        { partition: 2, barrier: 1, deadlineCycles: 4 },
+        { partition: 2, barrier: 0, deadlineCycles: 8 },
+      ],
+      [
+        { partition: 2, barrier: 0, deadlineCycles: 4 },
+        { partition: 2, barrier: 0, deadlineCycles: 8 },
+      ],
     ],
   ],
   periodsCycles: [0, 0],
@@ -152,7 +191,10 @@ export const twoCpus: KernelConfig = {
   subjectNames: ['left', 'right'],
   subjectCpu: [0, 1],
   subjectGroup: [1, 2],
-  vmcalls: [[sleep, nothing, nothing], [sleep, nothing, nothing]],
+  vmcalls: [
+    [sleep, nothing, nothing],
+    [sleep, nothing, nothing],
+  ],
   traps: [[panic], [panic]],
   targets: [[wake], [wake]],
 };
@@ -163,7 +205,12 @@ export const remoteSender: KernelConfig = {
   ...entryPoints(3),
   cpuCount: 2,
   plans: [
-    [[{ partition: 1, barrier: 0, deadlineCycles: 4 }, { partition: 1, barrier: 0, deadlineCycles: 8 }]],
+    [
+      [
+        { partition: 1, barrier: 0, deadlineCycles: 4 },
+        { partition: 1, barrier: 0, deadlineCycles: 8 },
+      ],
+    ],
     [[{ partition: 2, barrier: 0, deadlineCycles: 8 }]],
   ],
   periodsCycles: [0],
@@ -177,7 +224,11 @@ export const remoteSender: KernelConfig = {
   subjectNames: ['first', 'second', 'sender'],
   subjectCpu: [0, 0, 1],
   subjectGroup: [1, 2, 3],
-  vmcalls: [[sleep, yields, nothing], [sleep, tell(0, 0), nothing], [sleep, tell(0, 0), tell(1, 0)]],
+  vmcalls: [
+    [sleep, yields, nothing],
+    [sleep, tell(0, 0), nothing],
+    [sleep, tell(0, 0), tell(1, 0)],
+  ],
   traps: [[panic], [panic], [panic]],
   targets: [[wake], [wake], [wake]],
 };

@@ -1,5 +1,5 @@
-import { type KernelConfig } from './kernel-config.ts';
-import { array, bits, bool, int, record, schemaOf, type StateOfSchema } from './schema.ts';
+import type { KernelConfig } from './kernel-config.ts';
+import { array, bits, bool, int, record, type StateOfSchema, schemaOf } from './schema.ts';
 
 /** Most TSC value that the model handles. */
 const TSC_MAX = Number.MAX_SAFE_INTEGER;
@@ -79,7 +79,10 @@ export function kernelSchema(config: KernelConfig) {
       }),
       config.partitionNames,
     ),
-    groups: array(groups, record({ activeSubject: int(0, Math.max(0, subjects - 1)), timeoutLow: bits(32), timeoutHigh: bits(32) })),
+    groups: array(
+      groups,
+      record({ activeSubject: int(0, Math.max(0, subjects - 1)), timeoutLow: bits(32), timeoutHigh: bits(32) }),
+    ),
     subjects: array(
       subjects,
       record({

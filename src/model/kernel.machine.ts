@@ -22,6 +22,7 @@ const guards = {
   isFirstMeeting: scheduler.isFirstMeeting,
   isFound: groups.isFound,
   isKnownTrap: events.isKnownTrap,
+  isHaltKept: events.isHaltKept,
   isLastArrival: scheduler.isLastArrival,
   isLastMinor: scheduler.isLastMinor,
   isLastTaken: events.isLastTaken,
@@ -110,9 +111,17 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
       guest: {
         on: {
           externalInterrupt: [
-            { guard: 'isRoutedToActive', target: 'access.interruptIndicate', actions: ['saveExit', 'routeInterrupt'] },
-            { guard: 'isRouted', target: 'access.takeEvent', actions: ['saveExit', 'routeInterrupt'] },
-            { target: 'access.takeEvent', actions: 'saveExit' },
+            {
+              guard: and(['isHaltKept', 'isRoutedToActive']),
+              target: 'access.interruptIndicate',
+              actions: ['saveExit', 'routeInterrupt'],
+            },
+            {
+              guard: and(['isHaltKept', 'isRouted']),
+              target: 'access.takeEvent',
+              actions: ['saveExit', 'routeInterrupt'],
+            },
+            { guard: 'isHaltKept', target: 'access.takeEvent', actions: 'saveExit' },
           ],
           vmcall: [
             { guard: and(['isAwake', 'isVmcallValid']), target: 'choose.action', actions: ['saveExit', 'takeVmcall'] },
@@ -122,10 +131,14 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
             { guard: and(['canTrap', 'isKnownTrap']), target: 'choose.action', actions: ['saveExit', 'takeTrap'] },
             { guard: 'canTrap', target: 'stopped', actions: ['saveExit', 'stop'] },
           ],
-          timerExpiry: { target: 'choose.frame', actions: ['saveExit', 'endFrame'] },
-          interruptWindow: { target: 'access.takeEvent', actions: ['saveExit', 'closeWindow'] },
+          timerExpiry: { guard: 'isHaltKept', target: 'choose.frame', actions: ['saveExit', 'endFrame'] },
+          interruptWindow: { guard: 'isHaltKept', target: 'access.takeEvent', actions: ['saveExit', 'closeWindow'] },
           xsetbv: [
-            { guard: and(['isAwake', 'isXsetbvValid']), target: 'access.takeEvent', actions: ['saveExit', 'writeXcr0'] },
+            {
+              guard: and(['isAwake', 'isXsetbvValid']),
+              target: 'access.takeEvent',
+              actions: ['saveExit', 'writeXcr0'],
+            },
             { guard: 'isAwake', target: 'access.takeEvent', actions: ['saveExit', 'refuseXsetbv'] },
           ],
           fatal: { target: 'stopped', actions: ['saveExit', 'stop'] },
@@ -223,7 +236,9 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
           },
           barrierReset: { on: { proceed: { target: 'barrierRelease', actions: 'resetBarrier' } } },
           barrierRelease: { on: { proceed: { target: '#kernel.choose.released', actions: 'releaseBarrier' } } },
-          barrierSpin: { on: { proceed: [{ guard: 'isReleased', target: '#kernel.choose.released' }, { target: 'barrierSpin' }] } },
+          barrierSpin: {
+            on: { proceed: [{ guard: 'isReleased', target: '#kernel.choose.released' }, { target: 'barrierSpin' }] },
+          },
           majorAdvance: { on: { proceed: { target: 'barrierRead', actions: 'advanceMajor' } } },
           timerMark: { on: { proceed: { target: '#kernel.choose.timers', actions: 'markChosen' } } },
           scanRead: {

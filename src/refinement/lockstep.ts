@@ -1,4 +1,4 @@
-import { type Cpu, CpuMode } from '../impl/cpu.ts';
+import type { Cpu } from '../impl/cpu.ts';
 import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { ATOMIC_ACCESS_NAMES, AtomicAccess } from '../impl/muen/kernel-context.ts';
@@ -64,11 +64,21 @@ const ACCESS_OF_LEAF: Readonly<Record<string, number>> = {
   clearEvents: AtomicAccess.pendingClear,
 };
 
-/** Accesses that change the shared page. */
-const WRITES_SHARED: readonly number[] = [
-  AtomicAccess.pendingSet, AtomicAccess.pendingConsume, AtomicAccess.pendingClear, AtomicAccess.activitySet, AtomicAccess.activityClear,
-  AtomicAccess.barrierAdd, AtomicAccess.barrierReset, AtomicAccess.barrierRelease, AtomicAccess.majorAdvance,
-];
+/** By access: 1 if it changes the shared page. */
+const WRITES_SHARED = new Uint8Array(ATOMIC_ACCESS_NAMES.length);
+for (const access of [
+  AtomicAccess.pendingSet,
+  AtomicAccess.pendingConsume,
+  AtomicAccess.pendingClear,
+  AtomicAccess.activitySet,
+  AtomicAccess.activityClear,
+  AtomicAccess.barrierAdd,
+  AtomicAccess.barrierReset,
+  AtomicAccess.barrierRelease,
+  AtomicAccess.majorAdvance,
+]) {
+  WRITES_SHARED[access] = 1;
+}
 
 /** Builds and compiles the kernel model of a policy. */
 export function kernelModel(document: PolicyDocument): KernelModel {
@@ -149,7 +159,8 @@ export class Lockstep implements SystemObserver {
   readonly #model: KernelModel;
   readonly #state: KernelState;
   readonly #alpha: KernelState;
-  readonly #owners = new Map<number, SlotOwner>();
+  /** By slot. */
+  readonly #owners: (SlotOwner | undefined)[];
   readonly #pages: Uint32Array[];
   readonly #mode: number[];
   readonly #atExit: number[];
@@ -176,13 +187,15 @@ export class Lockstep implements SystemObserver {
     this.#pages = tables.subjects.map(() => new Uint32Array(page.STATE_PAGE_WORDS));
     this.#partitionsOf = system.cpus.map(cpu => tables.partitions.filter(row => row.id !== 0 && row.cpu === cpu.id).map(row => row.id));
     this.#subjectsOf = system.cpus.map(cpu => tables.subjects.filter(row => row.cpu === cpu.id).map(row => row.id));
+    // Slots past the end belong to frames that subjects touched later.
+    this.#owners = Array.from({ length: system.memory.frameCount }, () => undefined);
     const own = (slots: readonly number[], kind: SlotKind): void => slots.forEach((slot, id) => {
-      if (slot >= 0) this.#owners.set(slot, { kind, id });
+      if (slot >= 0) this.#owners[slot] = { kind, id };
     });
     own([at.globalSlot], 'global');
     own(at.dataSlots, 'local');
     at.bssSlots.forEach((slots, id) => {
-      for (const slot of slots) this.#owners.set(slot, { kind: 'local', id });
+      for (const slot of slots) this.#owners[slot] = { kind: 'local', id };
     });
     own(at.stateSlots, 'state');
     own(at.timedEventSlots, 'timedEvent');
@@ -198,7 +211,12 @@ export class Lockstep implements SystemObserver {
     for (const subject of this.#system.kernel.tables.subjects) {
       page.adoptPage(this.#system.memory, this.#system.kernel.at.stateSlots[subject.id]!, this.#pages[subject.id]!);
     }
-    for (const cpu of this.#system.cpus) this.#compareAll(cpu, true);
+    alpha.abstractGlobal(this.#system, this.#alpha);
+    for (const subject of this.#system.kernel.tables.subjects) alpha.abstractSubject(this.#system, subject.id, this.#alpha);
+    for (const cpu of this.#system.cpus) {
+      alpha.abstractLocal(this.#system, cpu.id, this.#alpha);
+      this.#compareAll(cpu);
+    }
     for (const cpu of this.#system.cpus) {
       const partition = this.#system.kernel.tables.plans[cpu.id]![0]![0]!.partition;
       alpha.abstractSchedulingInfo(this.#system, partition, this.#alpha);
@@ -238,7 +256,7 @@ export class Lockstep implements SystemObserver {
   onEntry(cpu: Cpu, subject: number): void {
     if (this.divergence !== undefined) return;
     this.steps += 1;
-    this.#compareAll(cpu, false);
+    this.#compareAll(cpu);
     if (this.divergence !== undefined) return;
     const expected = this.#pages[subject]!;
     const word = page.firstEntryDifference(this.#system.memory, cpu, expected);
@@ -251,16 +269,22 @@ export class Lockstep implements SystemObserver {
   /** A subject may change pages that the kernel reads: its timed event, or what it monitors. The model takes them over. */
   onOperation(cpu: Cpu, subject: number, _hosted: HostedSubject, _exit: ExitCause | undefined): void {
     if (this.divergence !== undefined) return;
-    for (const slot of this.#system.memory.touchedSlots) {
-      const owner = this.#owners.get(slot);
-      if (owner === undefined || slot === cpu.vmcsSlot) continue;
-      if (owner.kind === 'interface') continue;
+    const { memory } = this.#system;
+    for (let index = 0; index < memory.touchedCount; index++) {
+      const slot = memory.touchedSlot(index);
+      const owner = this.#owners[slot];
+      if (owner === undefined || slot === cpu.vmcsSlot || owner.kind === 'interface') continue;
       if (owner.kind === 'state') {
-        page.adoptPage(this.#system.memory, slot, this.#pages[owner.id]!);
-        alpha.abstractSubject(this.#system, owner.id, this.#state);
-      } else if (owner.kind === 'interrupts') alpha.abstractInterrupts(this.#system, owner.id, this.#state);
-      else if (owner.kind === 'timedEvent') alpha.abstractTimedEvent(this.#system, owner.id, this.#state);
-      else this.#note(cpu, `frame condition: subject ${this.#name(subject)} wrote the kernel's ${owner.kind} page`);
+        page.adoptPage(memory, slot, this.#pages[owner.id]!);
+        alpha.abstractState(this.#system, owner.id, this.#state);
+        alpha.abstractState(this.#system, owner.id, this.#alpha);
+      } else if (owner.kind === 'interrupts') {
+        alpha.abstractInterrupts(this.#system, owner.id, this.#state);
+        alpha.abstractInterrupts(this.#system, owner.id, this.#alpha);
+      } else if (owner.kind === 'timedEvent') {
+        alpha.abstractTimedEvent(this.#system, owner.id, this.#state);
+        alpha.abstractTimedEvent(this.#system, owner.id, this.#alpha);
+      } else this.#note(cpu, `frame condition: subject ${this.#name(subject)} wrote the kernel's ${owner.kind} page`);
     }
   }
 
@@ -331,54 +355,79 @@ export class Lockstep implements SystemObserver {
   /** No page outside the footprint of the segment may be dirty; the abstract part of every dirty page equals the model's. */
   #checkFrame(cpu: Cpu, access: number, isEntry: boolean): void {
     const { memory } = this.#system;
-    for (const slot of memory.touchedSlots) {
-      const owner = this.#owners.get(slot);
-      if (owner === undefined) {
-        this.#note(cpu, `frame condition: kernel wrote frame 0x${memory.frameOfSlot(slot).toString(16)}, which is none of its pages`);
+    for (let index = 0; index < memory.touchedCount; index++) {
+      const slot = memory.touchedSlot(index);
+      const owner = this.#owners[slot];
+      const found =
+        owner === undefined
+          ? `kernel wrote frame 0x${memory.frameOfSlot(slot).toString(16)}, which is none of its pages`
+          : this.#outsideFootprint(cpu, owner, access);
+      if (found !== '') {
+        this.#note(cpu, `frame condition: ${found}`);
         return;
       }
-      this.#note(cpu, this.#checkSlot(cpu, owner, access, isEntry));
-      if (this.divergence !== undefined) return;
+      this.#abstract(cpu, owner!);
+    }
+    for (let index = 0; index < memory.touchedCount; index++) {
+      const found = this.#compareOwner(cpu, this.#owners[memory.touchedSlot(index)]!, isEntry);
+      if (found !== '') {
+        this.#note(cpu, found);
+        return;
+      }
     }
   }
 
-  #checkSlot(cpu: Cpu, owner: SlotOwner, access: number, isEntry: boolean): string {
-    const { config } = this.#model;
-    const system = this.#system;
+  /** Why a segment must not write a page, empty if it may. */
+  #outsideFootprint(cpu: Cpu, owner: SlotOwner, access: number): string {
     switch (owner.kind) {
       case 'global':
-        if (!WRITES_SHARED.includes(access)) return 'frame condition: shared page written outside of an atomic access';
-        alpha.abstractGlobal(system, this.#alpha);
-        return compareGlobal(this.#alpha, this.#state, config);
+        return WRITES_SHARED[access] === 1 ? '' : 'shared page written outside of an atomic access';
       case 'local':
-        if (owner.id !== cpu.id) return `frame condition: CPU ${cpu.id} wrote local data of CPU ${owner.id}`;
-        alpha.abstractLocal(system, cpu.id, this.#alpha);
-        return compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config);
+        return owner.id === cpu.id ? '' : `CPU ${cpu.id} wrote local data of CPU ${owner.id}`;
       case 'schedulingInfo':
-        alpha.abstractSchedulingInfo(system, owner.id, this.#alpha);
-        return compareSchedulingInfo(this.#alpha, this.#state, owner.id, config);
+        return '';
       case 'interface':
-        return "frame condition: kernel wrote tau0's interface page";
-      default:
-        return this.#checkSubjectPage(cpu, owner, isEntry);
+        return "kernel wrote tau0's interface page";
+      default: {
+        const name = this.#name(owner.id);
+        if (this.#model.config.subjectCpu[owner.id] !== cpu.id) return `CPU ${cpu.id} wrote the ${owner.kind} page of ${name}, which runs elsewhere`;
+        if (owner.kind !== 'vmcs') return '';
+        const isOwn = owner.id === this.#subjectAtExit[cpu.id] || owner.id === this.#currentSubject(cpu);
+        return isOwn ? '' : `kernel wrote the VMCS of ${name}, which is not involved`;
+      }
     }
   }
 
-  #checkSubjectPage(cpu: Cpu, owner: SlotOwner, isEntry: boolean): string {
+  /** Brings the abstraction of a dirty page up to date. */
+  #abstract(cpu: Cpu, { kind, id }: SlotOwner): void {
+    const system = this.#system;
+    if (kind === 'global') alpha.abstractGlobal(system, this.#alpha);
+    else if (kind === 'local') alpha.abstractLocal(system, cpu.id, this.#alpha);
+    else if (kind === 'schedulingInfo') alpha.abstractSchedulingInfo(system, id, this.#alpha);
+    else if (kind === 'state') alpha.abstractState(system, id, this.#alpha);
+    else if (kind === 'interrupts') alpha.abstractInterrupts(system, id, this.#alpha);
+    else if (kind === 'timedEvent') alpha.abstractTimedEvent(system, id, this.#alpha);
+    else if (kind === 'vmcs') alpha.abstractControls(system, id, this.#alpha);
+    else if (kind === 'fpu') alpha.abstractFpu(system, id, this.#alpha);
+  }
+
+  /** First difference between the model and what a dirty page means. */
+  #compareOwner(cpu: Cpu, { kind, id }: SlotOwner, isEntry: boolean): string {
     const { config } = this.#model;
-    const name = this.#name(owner.id);
-    if (config.subjectCpu[owner.id] !== cpu.id) return `frame condition: CPU ${cpu.id} wrote the ${owner.kind} page of ${name}, which runs elsewhere`;
-    if (owner.kind === 'vmcs') {
-      const isOwn = owner.id === this.#subjectAtExit[cpu.id] || owner.id === this.#currentSubject(cpu);
-      return isOwn ? '' : `frame condition: kernel wrote the VMCS of ${name}, which is not involved`;
-    }
-    if (owner.kind === 'fpu') return '';
-    alpha.abstractSubject(this.#system, owner.id, this.#alpha);
-    if (owner.kind === 'state') this.#expectStatePage(owner.id, isEntry && owner.id === this.#currentSubject(cpu));
-    const found = compareSubject(this.#alpha, this.#state, owner.id, false, config);
-    if (found !== '' || owner.kind !== 'state') return found;
-    const word = page.firstPageDifference(this.#system.memory, this.#system.kernel.at.stateSlots[owner.id]!, this.#pages[owner.id]!);
-    return word < 0 ? '' : `${page.stateWordName(word)} in the state page of ${name} is not what was saved`;
+    if (kind === 'global') return compareGlobal(this.#alpha, this.#state, config);
+    if (kind === 'local') return compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config);
+    if (kind === 'schedulingInfo') return compareSchedulingInfo(this.#alpha, this.#state, id, config);
+    if (kind === 'state') return this.#checkStatePage(cpu, id, isEntry);
+    if (kind === 'vmcs' || kind === 'fpu') return '';
+    return compareSubject(this.#alpha, this.#state, id, false, config);
+  }
+
+  #checkStatePage(cpu: Cpu, subject: number, isEntry: boolean): string {
+    this.#expectStatePage(subject, isEntry && subject === this.#currentSubject(cpu));
+    const found = compareSubject(this.#alpha, this.#state, subject, false, this.#model.config);
+    if (found !== '') return found;
+    const word = page.firstPageDifference(this.#system.memory, this.#system.kernel.at.stateSlots[subject]!, this.#pages[subject]!);
+    return word < 0 ? '' : `${page.stateWordName(word)} in the state page of ${this.#name(subject)} is not what was saved`;
   }
 
   /** A reset puts the whole state page to the policy's values. */
@@ -400,24 +449,17 @@ export class Lockstep implements SystemObserver {
     if (isEntry) expected[51]! |= 1 << 6;
   }
 
-  #compareAll(cpu: Cpu, isBoot: boolean): void {
+  /** Compares everything; the abstraction is up to date, because every dirty page was abstracted when it was written. */
+  #compareAll(cpu: Cpu): void {
     const { config } = this.#model;
-    const system = this.#system;
-    alpha.abstractGlobal(system, this.#alpha);
     this.#note(cpu, compareGlobal(this.#alpha, this.#state, config));
-    alpha.abstractLocal(system, cpu.id, this.#alpha);
     this.#note(cpu, compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config));
-    for (const subject of this.#subjectsOf[cpu.id]!) {
-      alpha.abstractSubject(system, subject, this.#alpha);
-      this.#note(cpu, compareSubject(this.#alpha, this.#state, subject, true, config));
-    }
-    if (!isBoot || cpu.mode !== CpuMode.entryFailed) {
-      alpha.abstractEntry(system, cpu.id, this.#alpha);
-      this.#note(cpu, compareEntry(this.#alpha, this.#state, cpu.id));
-    }
+    for (const subject of this.#subjectsOf[cpu.id]!) this.#note(cpu, compareSubject(this.#alpha, this.#state, subject, true, config));
+    alpha.abstractEntry(this.#system, cpu.id, this.#alpha);
+    this.#note(cpu, compareEntry(this.#alpha, this.#state, cpu.id));
     // Another CPU that stands inside the kernel may have masked a line in the model and not yet in the I/O APIC.
     const isQuiet = this.#mode.every(mode => mode === this.#model.guestMode);
-    if (isQuiet && system.kernel.platform.ioApicMask !== this.#state.maskedIrqs) this.#note(cpu, 'masked lines of the I/O APIC differ');
+    if (isQuiet && this.#system.kernel.platform.ioApicMask !== this.#state.maskedIrqs) this.#note(cpu, 'masked lines of the I/O APIC differ');
   }
 
   #currentSubject(cpu: Cpu): number {

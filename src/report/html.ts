@@ -87,6 +87,28 @@ function coverage(report: CheckReport): string {
   return both === '' ? '' : `<h2>Coverage</h2>${both}`;
 }
 
+/** Every pair that was not tested, by its reason; the text report only counts them. */
+function excludedPairs(report: CheckReport): string {
+  const blocks = report.properties.flatMap(property => {
+    const reasons = new Map<string, string[]>();
+    for (const { high, low, excluded } of property.pairs ?? []) {
+      if (excluded === undefined) continue;
+      reasons.set(excluded, [...(reasons.get(excluded) ?? []), `${high} -> ${low}`]);
+    }
+    if (reasons.size === 0) return [];
+    const rows = [...reasons].map(
+      ([reason, pairs]) =>
+        `<tr><td>${escapeMarkup(reason)}</td>${numberCell(pairs.length)}<td>${pairs.map(escapeMarkup).join('<br>')}</td></tr>`,
+    );
+    const count = [...reasons.values()].reduce((sum, pairs) => sum + pairs.length, 0);
+    const head = '<tr><th>reason</th><th class="number">pairs</th><th>from -&gt; to</th></tr>';
+    return [
+      `<details><summary>${escapeMarkup(property.id)} (${count})</summary><table><thead>${head}</thead><tbody>${rows.join('\n')}</tbody></table></details>`,
+    ];
+  });
+  return blocks.length === 0 ? '' : `<h2>Pairs of subjects that were not tested</h2>${blocks.join('\n')}`;
+}
+
 function summary(report: CheckReport): string {
   const words = countWords(report, VERDICT_WORDS).map(
     ([word, count]) => `${count} <span class="${word}">${word}</span>`,
@@ -132,6 +154,7 @@ export const htmlReporter: Reporter = {
       findingTable(report),
       counterexamples(input),
       coverage(report),
+      excludedPairs(report),
       '</body>',
       '</html>',
       '',

@@ -5,6 +5,7 @@ import type { Paint, Tone } from '../units/paint.ts';
 import { printable } from '../units/printable.ts';
 import { type CheckReport, countWords, type ReportedProperty, type ReportInput } from './check-report.ts';
 import { countFindings, findingLines } from './findings-text.ts';
+import { groupExclusions } from './pair-groups.ts';
 import type { Reporter } from './reporter.ts';
 
 /** A glyph beside every verdict word, so that a table can be read at a glance without colour. */
@@ -68,22 +69,43 @@ function witnessLines(properties: readonly ReportedProperty[]): string[] {
   return rows.length === 0 ? [] : ['', 'witnesses (what was seen, how often)', ...layoutTable(rows)];
 }
 
-/** Pairs tested and excluded, per property, the reasons grouped. */
+const countOf = (value: number, noun: string): string => `${groupDigits(value)} ${noun}${value === 1 ? '' : 's'}`;
+
+/** Causes of exclusion that the text shows per list; the JSON report and the page have every pair. */
+const MAX_CAUSES = 6;
+
+function exclusionLines(pairs: readonly PairCount[]): string[] {
+  const groups = groupExclusions(pairs);
+  const shown = groups.length > MAX_CAUSES ? groups.slice(0, MAX_CAUSES - 1) : groups;
+  const rest = groups.slice(shown.length).reduce((sum, group) => sum + group.pairs, 0);
+  const rows = shown.map(({ pairs: excluded, reason }) => [`    ${groupDigits(excluded)}`, reason]);
+  if (rest > 0) rows.push([`    ${groupDigits(rest)}`, 'for other reasons']);
+  return layoutTable(rows, { right: [0] });
+}
+
+/** Pairs tested and excluded; properties that exclude the same pairs share one list of causes. */
 function pairLines(properties: readonly ReportedProperty[]): string[] {
-  const lines = properties.flatMap(property => {
-    if (property.pairs === undefined) return [];
-    const tested = property.pairs.filter(pair => pair.excluded === undefined);
+  const lists = new Map<string, { readonly pairs: readonly PairCount[]; readonly rows: string[][] }>();
+  for (const { id, pairs } of properties) {
+    if (pairs === undefined) continue;
+    const tested = pairs.filter(pair => pair.excluded === undefined);
     const effective = tested.reduce((sum, pair) => sum + pair.effectiveRuns, 0);
     const total = tested.reduce((sum, pair) => sum + pair.totalRuns, 0);
-    const reasons = new Map<string, number>();
-    for (const pair of property.pairs)
-      if (pair.excluded !== undefined) reasons.set(pair.excluded, (reasons.get(pair.excluded) ?? 0) + 1);
-    return [
-      `  ${property.id}: ${tested.length} pairs tested, ${groupDigits(effective)} of ${groupDigits(total)} runs effective`,
-      ...[...reasons].map(([reason, pairs]) => `    ${pairs} excluded: ${printable(reason)}`),
-    ];
+    const key = JSON.stringify(pairs.map(pair => [pair.high, pair.low, pair.excluded ?? '']));
+    const list = lists.get(key) ?? { pairs, rows: [] };
+    list.rows.push([
+      `  ${id}`,
+      `${groupDigits(tested.length)} of ${countOf(pairs.length, 'pair')} tested,`,
+      `${groupDigits(effective)} of ${countOf(total, 'run')} effective`,
+    ]);
+    lists.set(key, list);
+  }
+  if (lists.size === 0) return [];
+  const lines = [...lists.values()].flatMap(({ pairs, rows }) => {
+    const excluded = exclusionLines(pairs);
+    return [...layoutTable(rows), ...(excluded.length === 0 ? [] : ['  not tested', ...excluded])];
   });
-  return lines.length === 0 ? [] : ['', 'pairs of subjects (high -> low)', ...lines];
+  return ['', 'pairs of subjects (report.json and report.html name each pair that is not tested)', ...lines];
 }
 
 function unspecifiedLines(properties: readonly ReportedProperty[]): string[] {
@@ -103,6 +125,9 @@ function findingBlock(input: ReportInput, paint: Paint): string[] {
   ];
 }
 
+/** What fits a screen beside the rest of a counterexample. */
+const TIMELINE_ROWS = 12;
+
 function counterexampleBlocks(input: ReportInput): string[] {
   return input.report.properties.flatMap(property =>
     property.counterexample === undefined
@@ -113,6 +138,7 @@ function counterexampleBlocks(input: ReportInput): string[] {
             claim: property.claim,
             policyText: input.policyText,
             replayCommand: input.replayCommand(property.id),
+            lastRows: TIMELINE_ROWS,
           }).trimEnd(),
         ],
   );
@@ -120,7 +146,7 @@ function counterexampleBlocks(input: ReportInput): string[] {
 
 function headLine(report: CheckReport): string {
   const { policy } = report;
-  const size = `format ${policy.format}, ${policy.subjects} subjects, ${policy.cpus} CPUs`;
+  const size = `format ${policy.format}, ${countOf(policy.subjects, 'subject')}, ${countOf(policy.cpus, 'CPU')}`;
   return `${report.tool} ${report.version}  ${printable(policy.path)}  ${size}  sha256 ${policy.digest.slice(0, 16)}  seed 0x${report.seed.toString(16)}`;
 }
 

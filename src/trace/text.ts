@@ -75,6 +75,8 @@ export interface TraceTextOptions {
   readonly policyText: string;
   /** Command that runs the trace again. */
   readonly replayCommand: string;
+  /** Timeline rows to show, counted from the end; absent means all. */
+  readonly lastRows?: number;
 }
 
 /** Text form of a trace: claim, why, timeline, explanation, policy lines and the replay command. */
@@ -87,8 +89,10 @@ export function traceToText(trace: Trace, options: TraceTextOptions): string {
     `  trace   ${printable(describeBody(trace.body))}`,
     ...(trace.fault === undefined ? [] : [`  fault   ${printable(trace.fault.id)} (seeded)`]),
   ];
-  const timeline = timelineLines(outcome.timeline);
-  if (timeline.length > 0) lines.push('', ...timeline.map(line => `  ${line}`));
+  const rows = options.lastRows === undefined ? outcome.timeline : outcome.timeline.slice(-options.lastRows);
+  const hidden = outcome.timeline.length - rows.length;
+  if (rows.length > 0) lines.push('', ...timelineLines(rows).map(line => `  ${line}`));
+  if (hidden > 0) lines.push(`  (${countOf(hidden, 'earlier row')} of the timeline: replay shows all)`);
   if (outcome.explanation.length > 0) lines.push('', ...outcome.explanation.map(line => `  ${printable(line)}`));
   const places = policyLineLines(trace.policy.path, outcome.policyLines, options.policyText);
   if (places.length > 0)

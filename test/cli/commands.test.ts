@@ -1,6 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
+import { VERDICT_WORDS } from '../../src/engine/verdict.ts';
+import { EXIT_REASONS } from '../../src/impl/vmx/exit-reasons.ts';
 import { freshFolder, runHere } from './spawn.ts';
 
 describe('policy', () => {
@@ -79,9 +82,31 @@ describe('list and explain', () => {
     expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.stderr).toMatch(message);
   });
-  test.each(['meta/holds', 'fake-mark', 'fake-rule', 'two-subjects', '70'])('explain %s', async id => {
-    const result = await runHere(['explain', id]);
-    expect(result).toMatchObject({ code: 0, stderr: '' });
-    expect(result.stdout.split('\n').length).toBeGreaterThan(3);
+  test('list exits shows the VM exits, not the exit codes', async () => {
+    const rows = JSON.parse((await runHere(['list', 'exits', '--json'])).stdout) as Record<string, unknown>[];
+    expect(rows).toHaveLength(EXIT_REASONS.length);
+    expect(rows[48]).toEqual({
+      reason: 48,
+      name: 'EPT violation',
+      action: 'trap',
+      kernel: 'trap table of the subject',
+      causedBy: 'subject',
+    });
+  });
+  test.each(['meta/holds', 'fake-mark', 'fake-rule', 'two-subjects', 'exit-codes', '48', 'ept violation'])(
+    'explain %s',
+    async id => {
+      const result = await runHere(['explain', id]);
+      expect(result).toMatchObject({ code: 0, stderr: '' });
+      expect(result.stdout.split('\n').length).toBeGreaterThan(3);
+    },
+  );
+  test('explain exit-codes has every code; a VM exit with such a number refers to it', async () => {
+    const { stdout } = await runHere(['explain', 'exit-codes']);
+    for (const { code, meaning } of EXIT_CODES) expect(stdout).toMatch(new RegExp(`^${code} .*${meaning}$`, 'm'));
+    expect((await runHere(['explain', '4'])).stdout).toContain('muencheck explain exit-codes');
+  });
+  test.each(VERDICT_WORDS)('explain %s', async word => {
+    expect((await runHere(['explain', word])).stdout).toMatch(new RegExp(`^verdict +${word}\nmeaning +.+\n$`));
   });
 });

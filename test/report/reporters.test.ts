@@ -46,8 +46,7 @@ describe('text', () => {
     for (const part of [
       'time limit',
       'acted NEVER',
-      '1 pairs tested, 3 of 4 runs effective',
-      '1 excluded: direct flow',
+      '1 of 2 pairs tested,  3 of 4 runs effective\n  not tested\n    1  direct flow\n',
       'NMI while blocked',
     ])
       expect(text).toContain(part);
@@ -61,6 +60,43 @@ describe('text', () => {
     expect(marked.replace(/\[[a-z]+\]|\[\/\]/g, '')).toBe(text);
     expect(marked).toContain('[bad]refuted[/]');
     expect(marked).toContain('[good]proved[/]');
+  });
+  test('groups excluded pairs by cause, and shows the list of equal properties once', () => {
+    const pair = (low: string, excluded: string) => ({ high: 'h', low, effectiveRuns: 0, totalRuns: 0, excluded });
+    const pairs = [
+      pair('a', 'permitted flow: channel x (line 1)'),
+      pair('b', 'permitted flow: event y (line 2)'),
+      pair('c', 'permitted flow: channel z (line 3)'),
+      pair('d', 'shares a partition: by design'),
+      ...['p', 'q', 'r', 's', 't'].map(name => pair(name, `cause ${name}`)),
+    ];
+    const properties = ['isolation/proved', 'scheduling/tested'].map(id => ({
+      ...fullReport.properties.find(property => property.id === id)!,
+      pairs,
+    }));
+    const lines = render(textReporter, { ...fullReport, properties }).split('\n');
+    const start = lines.findIndex(line => line.startsWith('pairs of subjects'));
+    expect(lines.slice(start + 1, lines.indexOf('', start))).toEqual([
+      '  isolation/proved   0 of 9 pairs tested,  0 of 0 runs effective',
+      '  scheduling/tested  0 of 9 pairs tested,  0 of 0 runs effective',
+      '  not tested',
+      '    3  permitted flow: channel 2, event 1',
+      '    1  cause p',
+      '    1  cause q',
+      '    1  cause r',
+      '    1  cause s',
+      '    2  for other reasons',
+    ]);
+  });
+  test('shows the end of a long timeline', () => {
+    const row = { tsc: 0, cpu: 0, subject: 'a', event: 'enter' };
+    const timeline = Array.from({ length: 30 }, (_, step) => ({ ...row, step }));
+    const [, refuted] = fullReport.properties;
+    const trace = { ...refuted!.counterexample!, outcome: { ...refuted!.counterexample!.outcome, timeline } };
+    const long = render(textReporter, { ...fullReport, properties: [{ ...refuted!, counterexample: trace }] });
+    expect(long.match(/cpu0 {2}a/g)).toHaveLength(12);
+    expect(long).toContain('29  ');
+    expect(long).toContain('(18 earlier rows of the timeline: replay shows all)');
   });
   test('shows changes against a baseline', () => {
     expect(textReporter.render(inputOf(fullReport, ['a/b: was tested, now refuted']), plainPaint)).toContain(
@@ -202,6 +238,9 @@ describe('html', () => {
   test('is self-contained: no script, no external reference, a strict content policy', () => {
     expect(html).toContain(`http-equiv="Content-Security-Policy" content="default-src 'none'`);
     expect(html).not.toMatch(/<script|https?:|\ssrc=|<link|@import|url\(/i);
+  });
+  test('names every pair that was not tested', () => {
+    expect(html).toContain('<td>direct flow</td><td class="number">1</td><td>h -&gt; m</td>');
   });
   test('shows every property with its word', () => {
     for (const property of fullReport.properties)

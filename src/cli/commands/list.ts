@@ -1,9 +1,11 @@
+import { EXIT_REASONS } from '../../impl/vmx/exit-reasons.ts';
 import { toJson } from '../../trace/json.ts';
 import { layoutTable } from '../../trace/text.ts';
 import { printable } from '../../units/printable.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
-import { EXIT, EXIT_CODES, type ExitCode } from '../exit-codes.ts';
+import { EXIT_ACTIONS } from '../exit-actions.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { usageError } from '../messages.ts';
 import { suggestion } from '../nearest.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
@@ -39,7 +41,14 @@ const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]
       software: software.map(item => `${item.subject}: ${item.software}`),
     })),
   models: catalogue => catalogue.models.map(({ id, title }) => ({ id, title })),
-  exits: () => EXIT_CODES.map(({ code, name, meaning }) => ({ code, name, meaning })),
+  exits: () =>
+    EXIT_REASONS.map(({ reason, name, action, causedBy }) => ({
+      reason,
+      name,
+      action,
+      kernel: EXIT_ACTIONS[action],
+      causedBy,
+    })),
 };
 
 const LATER = ['instructions', 'services'];
@@ -47,10 +56,11 @@ const LATER = ['instructions', 'services'];
 const cellText = (cell: Cell | undefined): string =>
   cell === undefined ? '' : typeof cell === 'object' ? cell.join(', ') : String(cell);
 
-/** Columns that fit a terminal; JSON and Markdown have all. */
+/** Columns of the text, the widest last; JSON and Markdown have all. */
 const TEXT_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   properties: ['id', 'passes', 'method', 'claim'],
   faults: ['id', 'seam', 'title'],
+  exits: ['reason', 'name', 'kernel', 'causedBy'],
 };
 
 function toText(kind: string, rows: readonly Row[]): string {

@@ -79,12 +79,14 @@ export function locateKernelMemory(memory: PhysicalMemory, tables: KernelTables,
   });
 }
 
+const FRAME_WORDS_LOG2 = 10;
+
 /** Reads word `index` of a CPU's .bss. */
 export function readBss(memory: PhysicalMemory, slots: readonly number[], index: number): number {
-  return memory.readWord(slots[Math.floor(index / FRAME_WORDS)]!, index % FRAME_WORDS);
+  return memory.readWord(slots[index >>> FRAME_WORDS_LOG2]!, index & (FRAME_WORDS - 1));
 }
 
 /** Writes word `index` of a CPU's .bss. */
 export function writeBss(memory: PhysicalMemory, slots: readonly number[], index: number, value: number): void {
-  memory.writeWord(slots[Math.floor(index / FRAME_WORDS)]!, index % FRAME_WORDS, value);
+  memory.writeWord(slots[index >>> FRAME_WORDS_LOG2]!, index & (FRAME_WORDS - 1), value);
 }

@@ -10,13 +10,13 @@ import { REGISTER_WORDS, RESTORE_TRANSFERS, SAVE_TRANSFERS, StateWord } from './
 export function saveState(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
   const { memory } = kernel;
   const slot = kernel.at.stateSlots[subject]!;
-  for (let word = 0; word < REGISTER_WORDS; word++) memory.writeWord(slot, word, cpu.registers[word]!);
-  cpu.registers.fill(0);
+  memory.touch(slot);
   const { stateWords, vmcsWords } = SAVE_TRANSFERS;
   const target = slot * FRAME_WORDS;
   const source = cpu.vmcsSlot * FRAME_WORDS;
-  const words = memory.words;
-  // The slot is already marked as touched by the register block above.
+  const { words } = memory;
+  for (let word = 0; word < REGISTER_WORDS; word++) words[target + word] = cpu.registers[word]!;
+  cpu.registers.fill(0);
   for (let index = 0; index < stateWords.length; index++) words[target + stateWords[index]!] = words[source + vmcsWords[index]!]!;
 }
 
@@ -24,12 +24,12 @@ export function saveState(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
 export function restoreState(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
   const { memory } = kernel;
   const slot = kernel.at.stateSlots[subject]!;
+  memory.touch(cpu.vmcsSlot);
   const { stateWords, vmcsWords, masks } = RESTORE_TRANSFERS;
   const source = slot * FRAME_WORDS;
   const target = cpu.vmcsSlot * FRAME_WORDS;
-  const words = memory.words;
-  memory.writeWord(cpu.vmcsSlot, vmcsWords[0]!, (words[source + stateWords[0]!]! & masks[0]!) >>> 0);
-  for (let index = 1; index < stateWords.length; index++) {
+  const { words } = memory;
+  for (let index = 0; index < stateWords.length; index++) {
     words[target + vmcsWords[index]!] = words[source + stateWords[index]!]! & masks[index]!;
   }
   for (let word = 0; word < REGISTER_WORDS; word++) cpu.registers[word] = words[source + word]!;

@@ -2,7 +2,7 @@ import { FRAME_WORDS } from '../../impl/memory.ts';
 import { barrierWord } from '../../impl/muen/mp.ts';
 import * as scheduling from '../../impl/muen/scheduling-state.ts';
 import type { System } from '../../impl/system.ts';
-import { INJECT_EXTERNAL_INTERRUPT, RFLAGS_IF, Vmcs } from '../../impl/vmx/vmcs.ts';
+import { INJECT_EXTERNAL_INTERRUPT, ProcControl, RFLAGS_IF, Vmcs } from '../../impl/vmx/vmcs.ts';
 import type { KernelState } from '../../model/kernel-state.ts';
 import { joinWords } from '../../units/word.ts';
 
@@ -11,21 +11,36 @@ import { joinWords } from '../../units/word.ts';
 const PAGE = { running: 123, interruptibility: 33, activity: 34, instructionLength: 36, rip: 41, rflags: 55 } as const;
 
 export function abstractSubject(system: System, subject: number, state: KernelState): void {
-  const { at } = system.kernel;
-  const { words } = system.memory;
-  const target = state.subjects[subject]!;
-  const page = at.stateSlots[subject]! * FRAME_WORDS;
-  target.running = (words[page + PAGE.running]! & 1) !== 0;
-  target.interruptibility = words[page + PAGE.interruptibility]!;
-  target.activity = words[page + PAGE.activity]!;
-  target.instructionLength = words[page + PAGE.instructionLength]!;
-  target.ripLow = words[page + PAGE.rip]!;
-  target.ripHigh = words[page + PAGE.rip + 1]!;
-  target.interruptFlag = (words[page + PAGE.rflags]! & RFLAGS_IF) !== 0;
+  abstractState(system, subject, state);
   abstractInterrupts(system, subject, state);
   abstractTimedEvent(system, subject, state);
-  target.windowOpen = (words[at.vmcsSlots[subject]! * FRAME_WORDS + Vmcs.procControls]! & 4) !== 0;
-  target.xcr0 = words[at.fpuSlots[subject]! * FRAME_WORDS]!;
+  abstractControls(system, subject, state);
+  abstractFpu(system, subject, state);
+}
+
+/** What the state page says. */
+export function abstractState(system: System, subject: number, state: KernelState): void {
+  const { words } = system.memory;
+  const target = state.subjects[subject]!;
+  const base = system.kernel.at.stateSlots[subject]! * FRAME_WORDS;
+  target.running = (words[base + PAGE.running]! & 1) !== 0;
+  target.interruptibility = words[base + PAGE.interruptibility]!;
+  target.activity = words[base + PAGE.activity]!;
+  target.instructionLength = words[base + PAGE.instructionLength]!;
+  target.ripLow = words[base + PAGE.rip]!;
+  target.ripHigh = words[base + PAGE.rip + 1]!;
+  target.interruptFlag = (words[base + PAGE.rflags]! & RFLAGS_IF) !== 0;
+}
+
+/** Interrupt-window exiting in the VMCS. */
+export function abstractControls(system: System, subject: number, state: KernelState): void {
+  const base = system.kernel.at.vmcsSlots[subject]! * FRAME_WORDS;
+  state.subjects[subject]!.windowOpen = (system.memory.words[base + Vmcs.procControls]! & ProcControl.interruptWindowExiting) !== 0;
+}
+
+/** XCR0 in the FPU page. */
+export function abstractFpu(system: System, subject: number, state: KernelState): void {
+  state.subjects[subject]!.xcr0 = system.memory.words[system.kernel.at.fpuSlots[subject]! * FRAME_WORDS]!;
 }
 
 export function abstractInterrupts(system: System, subject: number, state: KernelState): void {
@@ -90,7 +105,7 @@ export function abstractLocal(system: System, cpu: number, state: KernelState): 
 function abstractTimers(system: System, cpu: number, partition: number, state: KernelState): void {
   const { kernel } = system;
   const target = state.partitions[partition]!;
-  target.timers.fill(0);
+  for (let slot = 0; slot < target.timers.length; slot++) target.timers[slot] = 0;
   target.timerCount = 0;
   let before = 0;
   let group = scheduling.earliestTimer(kernel, cpu, partition);

@@ -1,0 +1,14 @@
+import type { ExitReason } from '../impl/vmx/exit-reasons.ts';
+
+/** What the Muen kernel does on a VM exit, in words (Muen sk-kernel Handle_Vmx_Exit). */
+export const EXIT_ACTIONS: Readonly<Record<ExitReason['action'], string>> = {
+  interrupt: 'pends the routed vector of the subject that owns the interrupt',
+  'trap-or-fatal': 'NMI or machine check: stops the system; other exceptions: trap table of the subject',
+  'interrupt-window': 'injects the pending vector at the next entry',
+  trap: 'trap table of the subject',
+  hypercall: 'VMCALL event of the number in RAX (from CPL 0; else trap table of the subject)',
+  fatal: 'stops the system',
+  timer: 'ends the minor frame; handles a due timed event of the next subject',
+  xsetbv: 'checks the value; sets XCR0 of the subject or queues #GP for it',
+  undefined: 'reserved by the SDM: trap table of the subject',
+};

@@ -1,0 +1,137 @@
+import { createKernelMachine } from './kernel.machine.ts';
+import { type AlphabetForm, kernelAlphabet } from './kernel-alphabet.ts';
+import { type KernelWitness, kernelInvariants, kernelWitnesses } from './kernel-claims.ts';
+import type { KernelConfig } from './kernel-config.ts';
+import { DEVICE_VECTOR, monitoredGuest, remoteSender, sleeper, twoCpus, twoPartitions } from './kernel-small.ts';
+import { initialKernelState, type KernelEvent, type KernelState, kernelSchema } from './kernel-state.ts';
+import { eraseInstance, type Model, type ModelConfiguration, type ModelInstance, party } from './model.ts';
+
+/** The kernels of all CPUs over their shared state; each CPU is a party and stands where its chart says. */
+export function createKernel(
+  config: KernelConfig,
+  forms: readonly AlphabetForm[],
+  witnesses: readonly KernelWitness[],
+): ModelInstance<KernelState, KernelEvent> {
+  const bare = kernelSchema(config);
+  const schema = { ...bare, initial: () => initialKernelState(config, bare, 0) };
+  const { machine, definition } = createKernelMachine(config, schema);
+  const parties = forms.map((form, cpu) =>
+    party<KernelState, KernelEvent, KernelConfig, string, string>(
+      `cpu${cpu}`,
+      machine,
+      definition,
+      kernelAlphabet(cpu, form),
+    ),
+  );
+  return { schema, parties, invariants: kernelInvariants(config), witnesses: kernelWitnesses(config, witnesses) };
+}
+
+interface SmallKernel {
+  readonly name: string;
+  /** Reachable states; absent if there are too many to enumerate in a test. */
+  readonly states?: number;
+  readonly config: KernelConfig;
+  readonly alphabets: readonly AlphabetForm[];
+  readonly witnesses: readonly KernelWitness[];
+}
+
+const plain: AlphabetForm = {
+  nowTscs: [6],
+  vmcalls: [],
+  timers: [],
+  requestedMajors: [0],
+  vectors: [],
+  otherExits: false,
+  timerExpiry: true,
+  instructionLength: 0,
+  interruptFlag: false,
+};
+
+const SMALL_KERNELS: readonly SmallKernel[] = [
+  {
+    name: '1 CPU, guest and monitor in one group, all exits',
+    states: 17955,
+    config: monitoredGuest,
+    alphabets: [
+      {
+        ...plain,
+        vmcalls: [0, 1, 3],
+        vectors: [DEVICE_VECTOR, DEVICE_VECTOR + 1],
+        otherExits: true,
+        instructionLength: 1,
+        interruptFlag: true,
+      },
+    ],
+    witnesses: ['partition-sleeps', 'injected', 'line-masked', 'subject-reset', 'handed-over', 'stopped'],
+  },
+  {
+    name: '1 CPU, 1 subject, timed event and interrupt',
+    states: 10618,
+    config: sleeper,
+    alphabets: [
+      {
+        ...plain,
+        nowTscs: [1, 6],
+        vmcalls: [0, 1],
+        timers: [
+          [0, 0],
+          [5, 0],
+          [5, 1],
+        ],
+        vectors: [DEVICE_VECTOR],
+        instructionLength: 1,
+        interruptFlag: true,
+      },
+    ],
+    witnesses: ['partition-sleeps', 'injected', 'timeout-marks', 'stale-timeout'],
+  },
+  {
+    name: '1 CPU, 2 partitions, timed events',
+    states: 109092,
+    config: twoPartitions,
+    alphabets: [{ ...plain, nowTscs: [1, 6], vmcalls: [0, 1], timers: [[5, 0]] }],
+    witnesses: ['partition-sleeps', 'two-waiting', 'timeout-marks'],
+  },
+  {
+    name: '2 CPUs, minor barrier, 2 major frames',
+    states: 24688,
+    config: twoCpus,
+    alphabets: [
+      { ...plain, vmcalls: [0], requestedMajors: [0, 1, 2] },
+      { ...plain, vmcalls: [0] },
+    ],
+    witnesses: ['partition-sleeps', 'barrier-spin', 'other-major-frame'],
+  },
+  {
+    name: '2 CPUs, remote sender, one frame switch',
+    states: 75937,
+    config: remoteSender,
+    alphabets: [
+      { ...plain, vmcalls: [0, 1] },
+      { ...plain, vmcalls: [1, 2], timerExpiry: false },
+    ],
+    witnesses: ['partition-sleeps', 'wake-up-race', 'spurious-mark', 'two-waiting'],
+  },
+  {
+    name: '2 CPUs, remote sender, timed events, any number of frames',
+    config: remoteSender,
+    alphabets: [
+      { ...plain, nowTscs: [1, 6], vmcalls: [0, 1], timers: [[5, 0]], interruptFlag: true },
+      { ...plain, nowTscs: [1, 6], vmcalls: [0, 1, 2], timers: [[5, 0]], interruptFlag: true },
+    ],
+    witnesses: [],
+  },
+];
+
+function configuration({ name, states, config, alphabets, witnesses }: SmallKernel): ModelConfiguration {
+  const create = (): ModelInstance => eraseInstance(createKernel(config, alphabets, witnesses));
+  return states === undefined ? { name, exhaustive: false, create } : { name, exhaustive: true, states, create };
+}
+
+/** Muen's kernel: frames, barriers, groups, events and interrupts on every CPU, access by access. */
+export const kernelModel: Model = {
+  id: 'kernel',
+  title: 'Muen kernel: scheduling, events and interrupts of all CPUs, single accesses to shared state',
+  sources: ['scheduler.ts', 'scheduler-groups.ts', 'events.ts', 'interrupts.ts'],
+  configurations: SMALL_KERNELS.map(configuration),
+};
