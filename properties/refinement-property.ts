@@ -39,6 +39,7 @@ export interface RefinementOptions {
 
 const TASKS = 8;
 const MAX_KERNEL_STEPS = 600;
+const FIRST_DEVICE_VECTOR = 32;
 /** Budgets other than smoke multiply the work of a task. */
 export const BUDGET_FACTOR = { smoke: 1, deep: 20, exhaustive: 200 } as const;
 
@@ -68,6 +69,7 @@ export function shapeOf(
   const vectors = kernel.tables.vectorRouting.flatMap((route, vector) =>
     route === undefined ? [] : [{ vector, cpu: kernel.tables.subjects[route.subject]!.cpu }],
   );
+  const unrouted = kernel.tables.vectorRouting.findIndex((route, vector) => vector >= FIRST_DEVICE_VECTOR && route === undefined);
   return {
     decoders: vocabularies.map(vocabulary => ({ subject: vocabulary.subject, decoder: operationDecoder(vocabulary, options.mix, time.startTsc, endTsc) })),
     cyclesPerInstruction: cyclesPerInstruction(time, options.operationsPerFrame),
@@ -78,7 +80,7 @@ export function shapeOf(
     maxInterrupts: options.maxInterrupts,
     maxInterleavings: options.maxInterleavings,
     // Vectors that no subject owns must have no effect; the spurious one and an unrouted one stand for them.
-    vectors: [...vectors, { vector: 255, cpu: 0 }, { vector: 40, cpu: 0 }],
+    vectors: [...vectors, { vector: 255, cpu: 0 }, { vector: unrouted, cpu: 0 }],
     cpuCount: kernel.tables.cpuCount,
   };
 }

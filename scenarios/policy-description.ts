@@ -16,6 +16,8 @@ export interface PolicyDescription {
   /** In document order, which gives the global ids; tau0 comes first where it exists. */
   readonly subjects: readonly SubjectDescription[];
   readonly channels: readonly ChannelDescription[];
+  /** Devices that subjects own, besides those of the kernel. */
+  readonly devices?: readonly DeviceDescription[];
   readonly events: readonly EventDescription[];
   readonly partitions: readonly PartitionDescription[];
   /** Per major frame and CPU the minor frames; barriers are derived. */
@@ -74,6 +76,21 @@ export interface ChannelDescription {
     readonly address: number;
     readonly vector: number;
   };
+}
+
+/** A device with one interrupt and I/O ports, owned by one subject. */
+export interface DeviceDescription {
+  readonly name: string;
+  readonly subject: string;
+  /** IRQ number, 0 .. 23, and the vector that the subject sees. */
+  readonly irq: number;
+  readonly vector: number;
+  readonly ports: { readonly start: number; readonly end: number };
+  /**
+   * A PCI device on bus 0 with a line-signalled, hence level-triggered, interrupt, and the vmcall event with which its
+   * subject unmasks the line; absent for an ISA device.
+   */
+  readonly pci?: { readonly device: number; readonly iommuGroup: number; readonly unmaskEvent: number };
 }
 
 export type KernelAction = 'subject_sleep' | 'subject_yield' | 'system_reboot' | 'system_poweroff' | 'system_panic';

@@ -1,4 +1,4 @@
-import type { PolicyDescription } from './policy-description.ts';
+import type { DeviceDescription, PolicyDescription } from './policy-description.ts';
 import { byteLiteral, element, wordLiteral, type XmlElement } from './xml-text.ts';
 
 /** Memory blocks of the machine: first address, size, and whether regions may be placed there freely. */
@@ -89,6 +89,36 @@ const ioPort = (name: string, start: number, end: number): XmlElement =>
 const registers = (name: string, address: number): XmlElement =>
   element('memory', { caching: 'UC', name, physicalAddress: wordLiteral(address), size: wordLiteral(0x1000) });
 
+/** PCI configuration space: 1 MiB (bus 0), outside of the memory blocks. */
+const PCI_CONFIG = { pciConfigAddress: wordLiteral(0xf800_0000), pciConfigSize: wordLiteral(0x10_0000) };
+
+/** Vendor and class of a 16550-compatible PCI serial controller. */
+const PCI_SERIAL = { classcode: 0x0700, deviceId: 0x9c3d, vendorId: 0x8086 };
+
+function pciElement({ pci }: DeviceDescription): readonly XmlElement[] {
+  if (pci === undefined) return [];
+  const address = { bus: byteLiteral(0), device: byteLiteral(pci.device), function: 0, msi: false };
+  const { classcode, deviceId, vendorId } = PCI_SERIAL;
+  return [
+    element('pci', address, [
+      element('identification', {
+        classcode: wordLiteral(classcode),
+        deviceId: wordLiteral(deviceId),
+        revisionId: byteLiteral(4),
+        vendorId: wordLiteral(vendorId),
+      }),
+      element('iommuGroup', { id: pci.iommuGroup }),
+    ]),
+  ];
+}
+
+const deviceElement = (device: DeviceDescription): XmlElement =>
+  element('device', { name: device.name }, [
+    ...pciElement(device),
+    element('irq', { name: 'irq1', number: device.irq }),
+    ioPort('ioport1', device.ports.start, device.ports.end),
+  ]);
+
 const DEVICES: readonly XmlElement[] = [
   element('device', { name: 'system_board' }, [
     ioPort('reset', 0xcf9, 0xcf9),
@@ -106,7 +136,7 @@ const DEVICES: readonly XmlElement[] = [
   element('device', { name: 'com_1' }, [element('irq', { name: 'irq1', number: 4 }), ioPort('ioport1', 0x3f8, 0x3ff)]),
 ];
 
-/** The `hardware` element: two CPUs, 2 GiB of memory, system board, I/O APIC, IOMMU and one serial port. */
+/** The `hardware` element: two CPUs, 2 GiB of memory, system board, I/O APIC, IOMMU, one serial port, the described devices. */
 export function hardwareElement(description: PolicyDescription): XmlElement {
   const blocks = MEMORY_BLOCKS.map(block =>
     element('memoryBlock', {
@@ -116,10 +146,12 @@ export function hardwareElement(description: PolicyDescription): XmlElement {
       size: wordLiteral(block.sizeBytes),
     }),
   );
+  const devices = description.devices ?? [];
+  const pciConfig = devices.some(({ pci }) => pci !== undefined) ? PCI_CONFIG : {};
   return element('hardware', {}, [
     processor(description),
     element('memory', {}, blocks),
-    element('devices', {}, DEVICES),
+    element('devices', pciConfig, [...DEVICES, ...devices.map(deviceElement)]),
   ]);
 }
 

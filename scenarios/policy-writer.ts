@@ -1,4 +1,5 @@
 import type {
+  DeviceDescription,
   EventDescription,
   MinorFrameDescription,
   PolicyDescription,
@@ -15,7 +16,7 @@ import {
 } from './policy-memory.ts';
 import { placeRegions } from './policy-placement.ts';
 import { vcpuElement } from './policy-vcpu.ts';
-import { element, writeXml, type XmlElement } from './xml-text.ts';
+import { byteLiteral, element, writeXml, type XmlElement } from './xml-text.ts';
 
 /** Exit reasons that the kernel handles itself (1, 7, 41, 52, 55) or that the SDM reserves (35, 38, 42): no policy event. */
 const RESERVED_EXITS = [1, 7, 35, 38, 41, 42, 52, 55];
@@ -39,12 +40,44 @@ function vmcallGroup(description: PolicyDescription, subject: SubjectDescription
   const channels = description.channels
     .filter(({ writer }) => writer.subject === subject.name)
     .map(({ name, writer }) => ({ physical: name, logical: writer.logical, id: writer.event, action: undefined }));
-  const entries = [...events, ...channels]
+  const actionElements = (action: string | undefined): XmlElement[] =>
+    action === undefined ? [] : [element(action, {})];
+  const called = [...events, ...channels].map(({ id, logical, physical, action }) => ({
+    id,
+    element: element('event', { id, logical, physical }, actionElements(action)),
+  }));
+  const entries = [...called, ...unmaskEvents(description, subject)]
     .sort((a, b) => a.id - b.id)
-    .map(({ id, logical, physical, action }) =>
-      element('event', { id, logical, physical }, action === undefined ? [] : [element(action, {})]),
-    );
+    .map(entry => entry.element);
   return entries.length === 0 ? [] : [element('group', { name: 'vmcall' }, entries)];
+}
+
+const unmaskName = ({ irq }: DeviceDescription): string => `unmask_irq${irq}`;
+
+/** Calls with which a subject unmasks its level-triggered interrupts. */
+function unmaskEvents(description: PolicyDescription, subject: SubjectDescription) {
+  return (description.devices ?? []).flatMap(device => {
+    if (device.pci === undefined || device.subject !== subject.name) return [];
+    const id = device.pci.unmaskEvent;
+    const logical = `unmask_irq_${device.vector}`;
+    const action = element('unmask_irq', { number: device.irq });
+    return [{ id, element: element('event', { id, logical, physical: unmaskName(device) }, [action]) }];
+  });
+}
+
+/** The `devices` element of a subject. */
+function devicesElement(description: PolicyDescription, subject: SubjectDescription): XmlElement {
+  const own = (description.devices ?? []).filter(device => device.subject === subject.name);
+  const elements = own.map(({ name, vector, pci }) => {
+    const address =
+      pci === undefined ? [] : [element('pci', { bus: byteLiteral(0), device: byteLiteral(pci.device), function: 0 })];
+    return element('device', { logical: name, physical: name }, [
+      ...address,
+      element('irq', { logical: 'irq', physical: 'irq1', vector }),
+      element('ioPort', { logical: 'ports', physical: 'ioport1' }),
+    ]);
+  });
+  return element('devices', {}, elements);
 }
 
 type Target = NonNullable<EventDescription['target']>;
@@ -93,7 +126,7 @@ function subjectElement(description: PolicyDescription, subject: SubjectDescript
       vcpuElement(subject.profile),
       element('bootparams', {}),
       element('memory', {}, subjectMappings(description, subject).map(mappingElement)),
-      element('devices', {}),
+      devicesElement(description, subject),
       element('events', {}, [
         element('source', {}, [trapGroup(subject), ...vmcallGroup(description, subject)]),
         ...(targets.length === 0 ? [] : [element('target', {}, targets)]),
@@ -116,6 +149,9 @@ function eventsElement(description: PolicyDescription): XmlElement {
     ...panics.map(name => physical(name, 'kernel')),
     ...description.events.map(({ name, mode }) => physical(name, mode)),
     ...description.channels.map(({ name, mode }) => physical(name, mode)),
+    ...(description.devices ?? []).flatMap(device =>
+      device.pci === undefined ? [] : [physical(unmaskName(device), 'kernel')],
+    ),
   ]);
 }
 

@@ -36,7 +36,8 @@ const guestMonitor: SubjectDescription = {
  * Two Genode instances on two CPUs joined by a LOG proxy: local LOG sessions of the client are served in the server.
  *
  * Beside them: tau0 with two major frames, a virtual machine with its monitor in one scheduling group, and a watchdog
- * that shares the server's partition and sleeps until it is woken.
+ * that shares the server's partition and sleeps until it is woken. Two subjects have a device: the server a PCI serial
+ * controller with a level-triggered interrupt, the watchdog the real-time clock with an edge-triggered one.
  */
 export const description: PolicyDescription = {
   name: 'log-proxy',
@@ -70,6 +71,17 @@ export const description: PolicyDescription = {
       reader: { subject: 'genode_server', logical: 'log_proxy_in', address: 0x1000_0000, vector: 32 },
     },
   ],
+  devices: [
+    {
+      name: 'pci_serial',
+      subject: 'genode_server',
+      irq: 19,
+      vector: 40,
+      ports: { start: 0x30b0, end: 0x30b7 },
+      pci: { device: 0x16, iommuGroup: 1, unmaskEvent: 4 },
+    },
+    { name: 'cmos_rtc', subject: 'log_watchdog', irq: 8, vector: 41, ports: { start: 0x70, end: 0x71 } },
+  ],
   events: [
     {
       name: 'client_timer',
@@ -102,6 +114,18 @@ export const description: PolicyDescription = {
       name: 'watchdog_yield',
       mode: 'kernel',
       source: { subject: 'log_watchdog', logical: 'yield', id: 2, action: 'subject_yield' },
+    },
+    {
+      name: 'guest_interrupt',
+      mode: 'async',
+      source: { subject: 'guest_monitor', logical: 'guest_interrupt', id: 6 },
+      target: { subject: 'guest_vm', logical: 'interrupt', action: { kind: 'inject_interrupt', vector: 48 } },
+    },
+    {
+      name: 'guest_timer',
+      mode: 'self',
+      source: { subject: 'guest_vm', logical: 'timer', id: 31 },
+      target: { subject: 'guest_vm', logical: 'timer', action: { kind: 'inject_interrupt', vector: 49 } },
     },
     { name: 'trap_to_monitor', mode: 'switch', target: { subject: 'guest_monitor', logical: 'handle_trap' } },
     {

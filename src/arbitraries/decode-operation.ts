@@ -39,6 +39,16 @@ const OTHER_EXCEPTION = 0x8000_0306;
 /** XCR0 values: valid ones, and each way of being invalid. */
 const XCR0_VALUES: readonly number[] = [1, 3, 7, 0, 2, 5, 0xe7, 0x27];
 
+/** Fields of a state page by which a monitor decides whether and how its subject runs: byte offset, and values of which some are refused at entry. */
+const STATE_VALUES: readonly { readonly offset: number; readonly values: readonly number[] }[] = [
+  { offset: 132, values: [0, 1, 2] },
+  { offset: 136, values: [0, 1, 4] },
+  { offset: 164, values: [0, 0x20_0000, 0x40_0000] },
+  { offset: 180, values: [0x31, 0x11, 0x8000_0030] },
+  { offset: 204, values: [0x2060, 0x2020, 0x60] },
+  { offset: 220, values: [2, 0x202, 0, 0x2a] },
+];
+
 /** Builds a decoder; `startTsc` and `endTsc` bound the triggers of timed events. */
 export function operationDecoder(vocabulary: Vocabulary, mix: Mix, startTsc: number, endTsc: number): OperationDecoder {
   const kinds = Object.keys(mix) as Kind[];
@@ -68,12 +78,10 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
     case 'read':
       return access(pick(vocabulary.windows, a), b, address => ({ kind: 'read', address, sizeBytes: 8 }));
     case 'write':
-      return access(pick(vocabulary.writableWindows, a), b, address => ({ kind: 'write', address, sizeBytes: 8, low: mix32(a + b), high: b & 0xff }));
+      return store(pick(vocabulary.writableWindows, a), a, b);
     case 'probe': {
       if (vocabulary.stoppingReasons.has(vocabulary.faultReason)) return NOP;
-      const address = pick(vocabulary.probes, a);
-      if (address === undefined) return NOP;
-      return b % 2 === 0 ? { kind: 'read', address, sizeBytes: 8 } : { kind: 'write', address, sizeBytes: 8, low: a, high: 0 };
+      return forbidden(vocabulary, a, b);
     }
     case 'vmcall':
     case 'userVmcall': {
@@ -98,6 +106,7 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
       if (a % 2 === 0) return { kind: 'load', register: 1 + (b % 3), low: b % 3 === 0 ? pick(XCR0_VALUES, a >>> 1)! : 0, high: 0 };
       return { kind: 'load', register: b % 16, low: a, high: mix32(b) };
     case 'stop': {
+      if (b % 2 === 0 && vocabulary.stoppingReasons.has(vocabulary.faultReason)) return forbidden(vocabulary, a, b >>> 1);
       const stop = pick(vocabulary.stops, a);
       if (stop === undefined) return NOP;
       if (stop.kind === 'vmcall') return { kind: 'vmcall', low: stop.number, high: 0, cpl: 0 };
@@ -117,6 +126,25 @@ function access(window: Window | undefined, word: number, make: (address: number
   const pages = Math.max(1, Math.floor(window.sizeBytes / 0x1000));
   const page = word % 4 === 0 ? (word >>> 8) % pages : 0;
   return make(window.address + page * 0x1000 + ((word >>> 2) % FAVOURITE_OFFSETS) * 8);
+}
+
+/** An access that the subject's tables must refuse: outside of what is mapped, or a write to what it may only read. */
+function forbidden(vocabulary: Vocabulary, a: number, b: number): Operation {
+  const write = (address: number): Operation => ({ kind: 'write', address, sizeBytes: 8, low: a, high: 0 });
+  if (b % 3 === 0) return access(pick(vocabulary.readOnlyWindows, a), b >>> 2, write);
+  const address = pick(vocabulary.probes, a);
+  if (address === undefined) return NOP;
+  return b % 3 === 1 ? { kind: 'read', address, sizeBytes: 8 } : write(address);
+}
+
+function store(window: Window | undefined, a: number, b: number): Operation {
+  if (window === undefined) return NOP;
+  if (window.purpose === 'interface') return { kind: 'write', address: window.address, sizeBytes: 4, low: b % 4, high: 0 };
+  if (window.purpose === 'state' && b % 2 === 0) {
+    const field = pick(STATE_VALUES, a >>> 4)!;
+    return { kind: 'write', address: window.address + field.offset, sizeBytes: 4, low: pick(field.values, b >>> 1)!, high: 0 };
+  }
+  return access(window, b, address => ({ kind: 'write', address, sizeBytes: 8, low: mix32(a + b), high: b & 0xff }));
 }
 
 function undeclaredCall(vocabulary: Vocabulary, a: number, b: number): Operation {

@@ -14,6 +14,8 @@ export interface Window {
   readonly address: number;
   readonly sizeBytes: number;
   readonly writable: boolean;
+  /** What the bytes mean: a subject's state page, the page that names the next major frame, or just memory. */
+  readonly purpose: 'memory' | 'state' | 'interface';
 }
 
 /** One source event of a subject. */
@@ -34,6 +36,7 @@ export interface Vocabulary {
   readonly subject: string;
   readonly windows: readonly Window[];
   readonly writableWindows: readonly Window[];
+  readonly readOnlyWindows: readonly Window[];
   /** Addresses next to the borders of what is mapped, and places where other subjects have something. */
   readonly probes: readonly number[];
   readonly vmcalls: readonly Notification[];
@@ -50,11 +53,16 @@ export interface Vocabulary {
   readonly rdtscExits: boolean;
 }
 
+const PURPOSES: Readonly<Record<string, Window['purpose']>> = { subject_state: 'state', kernel_interface: 'interface' };
+
 /** Derives the vocabulary of every subject, in policy order. */
 export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
   const foreign = document.memory.filter(region => region.type.startsWith('subject')).map(region => region.physicalAddress);
+  const purposes = new Map(document.memory.map(region => [region.name, PURPOSES[region.type] ?? 'memory']));
   return document.subjects.map(subject => {
-    const windows = subjectGrants(document, subject).map(grant => ({ address: grant.va, sizeBytes: grant.sizeBytes, writable: grant.writable }));
+    const windows = subjectGrants(document, subject).map(
+      (grant): Window => ({ address: grant.va, sizeBytes: grant.sizeBytes, writable: grant.writable, purpose: purposes.get(grant.name) ?? 'memory' }),
+    );
     const notifications = subject.sourceGroups.flatMap(group => group.events.map(event => notification(document, group.name, event)));
     const goes = notifications.filter(row => !stopsSystem(row));
     const declared = new Set(notifications.filter(row => row.kind === 'vmcall').map(row => row.number));
@@ -63,6 +71,7 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
       subject: subject.name,
       windows,
       writableWindows: windows.filter(window => window.writable),
+      readOnlyWindows: windows.filter(window => !window.writable),
       probes: probes(windows, foreign),
       vmcalls: goes.filter(row => row.kind === 'vmcall'),
       traps: goes.filter(row => row.kind === 'exit' && TRAP_REASONS.includes(row.number)),

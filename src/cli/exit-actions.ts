@@ -4,7 +4,7 @@ import type { ExitReason } from '../impl/vmx/exit-reasons.ts';
 export const EXIT_ACTIONS: Readonly<Record<ExitReason['action'], string>> = {
   interrupt: 'pends the routed vector of the subject that owns the interrupt',
   'trap-or-fatal': 'NMI or machine check: stops the system; other exceptions: trap table of the subject',
-  'interrupt-window': 'injects the pending vector at the next entry',
+  'interrupt-window': 'closes the window; the next entry injects the highest pending vector',
   trap: 'trap table of the subject',
   hypercall: 'VMCALL event of the number in RAX (from CPL 0; else trap table of the subject)',
   fatal: 'stops the system',

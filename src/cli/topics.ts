@@ -12,7 +12,7 @@ type Topic = readonly [id: string, facts: Facts];
 /** Topic of the exit codes of this program, as against the VM exits of the system. */
 export const EXIT_CODES_TOPIC = 'exit-codes';
 
-const propertyTopics = (catalogue: Catalogue): readonly Topic[] =>
+const propertyTopics = (catalogue: Catalogue, program: string): readonly Topic[] =>
   catalogue.properties.map(property => [
     property.id,
     [
@@ -22,11 +22,11 @@ const propertyTopics = (catalogue: Catalogue): readonly Topic[] =>
       ['passes as', `${property.passes}: ${VERDICT_MEANINGS[property.passes]}`],
       ...property.witnesses.map(witness => ['witness', `${witness.id}: ${witness.description}`] as const),
       ['kills', property.killedBy.join(', ')],
-      ['run it', `muencheck check --property ${property.id}`],
+      ['run it', `${program} check --property ${property.id}`],
     ],
   ]);
 
-const faultTopics = (catalogue: Catalogue): readonly Topic[] =>
+const faultTopics = (catalogue: Catalogue, program: string): readonly Topic[] =>
   catalogue.faults.map(fault => [
     fault.id,
     [
@@ -36,11 +36,11 @@ const faultTopics = (catalogue: Catalogue): readonly Topic[] =>
       ['precedent', fault.precedent],
       ['killed by', fault.killedBy.join(', ')],
       ['scenario', fault.scenario ?? catalogue.defaultScenario],
-      ['run it', `muencheck faults --fault ${fault.id}`],
+      ['run it', `${program} faults --fault ${fault.id}`],
     ],
   ]);
 
-const scenarioTopics = (catalogue: Catalogue): readonly Topic[] =>
+const scenarioTopics = (catalogue: Catalogue, program: string): readonly Topic[] =>
   catalogue.scenarios.map(scenario => [
     scenario.name,
     [
@@ -49,7 +49,7 @@ const scenarioTopics = (catalogue: Catalogue): readonly Topic[] =>
       ['about', scenario.description],
       ...scenario.software.map(item => ['software', `${item.subject}: ${item.software}`] as const),
       ...scenario.diagram.map(line => ['', line] as const),
-      ['run it', `muencheck check ${scenario.name}`],
+      ['run it', `${program} check ${scenario.name}`],
     ],
   ]);
 
@@ -78,7 +78,7 @@ const codeTopics = (catalogue: Catalogue): readonly Topic[] => [
 ];
 
 /** VM exits go by their number and by their name. */
-const exitTopics = (): readonly Topic[] =>
+const exitTopics = (program: string): readonly Topic[] =>
   EXIT_REASONS.flatMap(({ reason, name, action, causedBy }): readonly Topic[] => {
     const isExitCode = EXIT_CODES.some(({ code }) => code === reason);
     const facts: Facts = [
@@ -86,8 +86,8 @@ const exitTopics = (): readonly Topic[] =>
       ['name', name],
       ['kernel', EXIT_ACTIONS[action]],
       ['caused by', causedBy],
-      ['run it', 'muencheck check --property vmx/every-exit-reason'],
-      ['see also', isExitCode ? `muencheck explain ${EXIT_CODES_TOPIC} (exit codes of this program)` : ''],
+      ['run it', `${program} check --property vmx/every-exit-reason`],
+      ['see also', isExitCode ? `${program} explain ${EXIT_CODES_TOPIC} (exit codes of this program)` : ''],
     ];
     return [
       [String(reason), facts],
@@ -108,8 +108,12 @@ const wordTopics = (): readonly Topic[] => [
   [EXIT_CODES_TOPIC, EXIT_CODES.map(({ code, name, meaning }) => [String(code), `${name}: ${meaning}`] as const)],
 ];
 
-/** Everything that can be explained, by its id; earlier tables win where two use one id. */
-export function topics(catalogue: Catalogue): ReadonlyMap<string, Facts> {
+/**
+ * Everything that can be explained, by its id; earlier tables win where two use one id.
+ *
+ * @param program how the user starts this program, for command lines to copy.
+ */
+export function topics(catalogue: Catalogue, program: string): ReadonlyMap<string, Facts> {
   const found = new Map<string, Facts>();
   const models: readonly Topic[] = catalogue.models.map(({ id, title }) => [
     id,
@@ -119,11 +123,11 @@ export function topics(catalogue: Catalogue): ReadonlyMap<string, Facts> {
     ],
   ]);
   const all = [
-    ...propertyTopics(catalogue),
-    ...faultTopics(catalogue),
-    ...scenarioTopics(catalogue),
+    ...propertyTopics(catalogue, program),
+    ...faultTopics(catalogue, program),
+    ...scenarioTopics(catalogue, program),
     ...codeTopics(catalogue),
-    ...exitTopics(),
+    ...exitTopics(program),
     ...wordTopics(),
     ...models,
   ];

@@ -184,8 +184,17 @@ export class PhysicalMemory {
 
   /** Digest of all memory; equal contents give equal digests whatever was materialised. Costs the frames written since the last call. */
   digest(): Digest {
-    for (const slot of this.#digestDirty) this.#updateContribution(slot);
-    this.#digestDirty.length = 0;
+    const dirty = this.#digestDirty;
+    let kept = 0;
+    for (const slot of dirty) {
+      this.#updateContribution(slot);
+      // A further write of this step is not announced again, so the slot stays dirty until the step is over.
+      if (this.#stepMark[slot] !== this.#stepStamp) continue;
+      this.#digestMark[slot] = 1;
+      dirty[kept] = slot;
+      kept += 1;
+    }
+    dirty.length = kept;
     return { high: this.#digestHigh, low: this.#digestLow };
   }
 

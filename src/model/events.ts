@@ -26,6 +26,7 @@ export function saveExit(state: KernelState, event: KernelExit, config: KernelCo
   s.interruptibility = event.interruptibility;
   s.activity = event.activity;
   s.instructionLength = event.instructionLength;
+  if (!event.entryFailed) s.injection = 0;
   local.source = currentSubject(state, event.cpu, config);
 }
 
@@ -246,5 +247,6 @@ export function resetSubject(state: KernelState, event: Proceed, config: KernelC
   s.ripLow = config.resetRipLow[subject]!;
   s.ripHigh = config.resetRipHigh[subject]!;
   s.windowOpen = false;
+  s.injection = 0;
   s.xcr0 = config.xcr0Features;
 }

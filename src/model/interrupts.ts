@@ -25,16 +25,15 @@ export function enterSubject(state: KernelState, event: KernelEvent, config: Ker
   const subject = currentSubject(state, event.cpu, config);
   const s = state.subjects[subject]!;
   if (local.handled) s.running = true;
-  local.entryInfo = 0;
   const vector = highestInterrupt(state, subject);
   if (vector >= 0 && s.interruptFlag && s.interruptibility === 0) {
     const word = vector >>> 5;
     s.irqs[word] = (s.irqs[word]! & ~(1 << (vector & 31))) >>> 0;
     s.running = true;
-    local.entryInfo = (0x8000_0000 | vector) >>> 0;
+    s.injection = (0x8000_0000 | vector) >>> 0;
   }
   if (highestInterrupt(state, subject) >= 0) s.windowOpen = true;
-  local.halted = s.activity !== 0 && local.entryInfo === 0;
+  local.halted = s.activity !== 0 && s.injection === 0;
   forgetStep(state, event.cpu);
   armTimer(state, event, config);
 }

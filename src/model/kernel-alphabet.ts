@@ -27,6 +27,7 @@ const saved = (instructionLength: number, interruptFlag: boolean, activity: numb
   interruptibility: 0,
   activity,
   instructionLength,
+  entryFailed: false,
 });
 
 /** All events of one CPU. */
@@ -50,6 +51,7 @@ export function kernelAlphabet(cpu: number, form: AlphabetForm): KernelEvent[] {
       { ...awake, type: 'vmcall', raxLow: 0, raxHigh: 1 },
       { ...awake, type: 'trap', reason: TRAP },
       { ...awake, type: 'trap', reason: 60 },
+      { ...awake, type: 'trap', reason: TRAP, entryFailed: true },
       { ...masked, type: 'externalInterrupt', vector: DEVICE_VECTOR },
       { ...awake, type: 'interruptWindow' },
       { ...awake, type: 'xsetbv', privilege: 0, index: 0, valueLow: 1, valueHigh: 0 },

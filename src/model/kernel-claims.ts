@@ -255,7 +255,7 @@ function witnessTable(config: KernelConfig) {
     'other-major-frame': { description: 'Another major frame runs.', seen: (state: State) => state.major !== 0 },
     injected: {
       description: 'A vector is injected.',
-      seen: (state: State) => state.cpus.some(({ entryInfo }) => entryInfo !== 0),
+      seen: (state: State) => state.subjects.some(({ injection }) => injection !== 0),
     },
     'line-masked': { description: 'A level-triggered line is masked.', seen: (state: State) => state.maskedIrqs !== 0 },
     'subject-reset': { description: 'A subject is reset.', seen: inMode('access.clearEvents') },

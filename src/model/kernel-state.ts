@@ -58,7 +58,6 @@ export function kernelSchema(config: KernelConfig) {
         advanceRip: bool(),
         handled: bool(),
         taken: int(0, 64),
-        entryInfo: bits(32),
         /** The subject was entered in a state in which it executes nothing. */
         halted: bool(),
         timer: bits(32),
@@ -100,6 +99,8 @@ export function kernelSchema(config: KernelConfig) {
         triggerHigh: bits(32),
         timedEvent: bits(6),
         windowOpen: bool(),
+        /** VM-entry interruption information; kept when the entry fails (SDM Vol. 3C, "VM-Entry Failures During or After Loading Guest State"). */
+        injection: bits(32),
         xcr0: bits(32),
       }),
       config.subjectNames,
@@ -120,6 +121,8 @@ interface ExitInput {
   readonly interruptibility: number;
   readonly activity: number;
   readonly instructionLength: number;
+  /** The exit is a failed VM entry: the subject did not run. */
+  readonly entryFailed: boolean;
 }
 
 export interface InterruptExit extends ExitInput {

@@ -6,7 +6,7 @@ import { type Parameters, readParameters } from '../impl/software-parameters.ts'
 import type { System, SystemObserver } from '../impl/system.ts';
 import type { MemoryRegion, PolicyDocument } from '../policy/document.ts';
 import type { RunSpec, SubjectProgram } from '../trace/trace.ts';
-import { hpa } from '../units/address.ts';
+import { frameOf, hpa } from '../units/address.ts';
 import type { CpuId, SubjectId } from '../units/ids.ts';
 import type { Operation } from '../units/operation.ts';
 
@@ -98,6 +98,21 @@ export const writersOf = (document: PolicyDocument, region: string): readonly st
 export function wordAt(system: System, physicalAddress: number): Word64 {
   const { memory } = system;
   return { low: memory.readWordAt(hpa(physicalAddress)), high: memory.readWordAt(hpa(physicalAddress + 4)) };
+}
+
+/** Frames of a stretch of physical memory. */
+export function framesOf(physicalAddress: number, sizeBytes: number): ReadonlySet<number> {
+  const first = frameOf(hpa(physicalAddress));
+  const last = frameOf(hpa(physicalAddress + sizeBytes - 1));
+  return new Set(Array.from({ length: last - first + 1 }, (_, index) => first + index));
+}
+
+/** True if the present step wrote one of the frames. */
+export function touches({ memory }: System, frames: ReadonlySet<number>): boolean {
+  for (let index = 0; index < memory.touchedCount; index++) {
+    if (frames.has(memory.frameOfSlot(memory.touchedSlot(index)))) return true;
+  }
+  return false;
 }
 
 /** True for a memory access that was done; one that caused an exit was not. */

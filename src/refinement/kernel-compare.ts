@@ -110,10 +110,12 @@ export function compareSchedulingInfo(a: KernelState, m: KernelState, partition:
   return '';
 }
 
-export function compareEntry(a: KernelState, m: KernelState, cpu: number): string {
-  const left = a.cpus[cpu]!;
-  const right = m.cpus[cpu]!;
-  if (left.entryInfo !== right.entryInfo) return difference(`injected interruption information on CPU ${cpu}`, left.entryInfo, right.entryInfo);
-  if (left.timer !== right.timer) return difference(`preemption timer of CPU ${cpu}`, left.timer, right.timer);
+export function compareEntry(a: KernelState, m: KernelState, cpu: number, subject: number): string {
+  const injected = a.subjects[subject]!.injection;
+  const expected = m.subjects[subject]!.injection;
+  if (injected !== expected) return difference(`injected interruption information on CPU ${cpu}`, injected, expected);
+  const left = a.cpus[cpu]!.timer;
+  const right = m.cpus[cpu]!.timer;
+  if (left !== right) return difference(`preemption timer of CPU ${cpu}`, left, right);
   return '';
 }

@@ -3,7 +3,7 @@ import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { ATOMIC_ACCESS_NAMES, AtomicAccess } from '../impl/muen/kernel-context.ts';
 import type { System, SystemObserver } from '../impl/system.ts';
-import { ExitReasonCode } from '../impl/vmx/exit-reasons.ts';
+import { ENTRY_FAILURE, ExitReasonCode } from '../impl/vmx/exit-reasons.ts';
 import { RFLAGS_IF, Vmcs } from '../impl/vmx/vmcs.ts';
 import type { CompiledMachine } from '../model/compile.ts';
 import { compileMachine } from '../model/compile.ts';
@@ -130,6 +130,7 @@ const EXIT_TEMPLATE = {
   interruptibility: 0,
   activity: 0,
   instructionLength: 0,
+  entryFailed: false,
   vector: 0,
   raxLow: 0,
   raxHigh: 0,
@@ -340,6 +341,7 @@ export class Lockstep implements SystemObserver {
     event.interruptibility = saved[33]!;
     event.activity = saved[34]!;
     event.instructionLength = saved[36]!;
+    event.entryFailed = this.#exitReason[cpu.id]! >= ENTRY_FAILURE;
     event.reason = reason;
     event.vector = info & 0xff;
     event.raxLow = saved[2]!;
@@ -456,7 +458,7 @@ export class Lockstep implements SystemObserver {
     this.#note(cpu, compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config));
     for (const subject of this.#subjectsOf[cpu.id]!) this.#note(cpu, compareSubject(this.#alpha, this.#state, subject, true, config));
     alpha.abstractEntry(this.#system, cpu.id, this.#alpha);
-    this.#note(cpu, compareEntry(this.#alpha, this.#state, cpu.id));
+    this.#note(cpu, compareEntry(this.#alpha, this.#state, cpu.id, this.#system.subjectOn(cpu)));
     // Another CPU that stands inside the kernel may have masked a line in the model and not yet in the I/O APIC.
     const isQuiet = this.#mode.every(mode => mode === this.#model.guestMode);
     if (isQuiet && this.#system.kernel.platform.ioApicMask !== this.#state.maskedIrqs) this.#note(cpu, 'masked lines of the I/O APIC differ');

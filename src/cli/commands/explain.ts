@@ -4,11 +4,12 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { usageError } from '../messages.ts';
 import { suggestion } from '../nearest.ts';
 import { type Arguments, COMMON_OPTIONS } from '../options.ts';
+import { programName } from '../shell.ts';
 import { EXIT_CODES_TOPIC, topics } from '../topics.ts';
 
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const id = args.positionals[0] ?? '';
-  const known = topics(await environment.loadCatalogue());
+  const known = topics(await environment.loadCatalogue(), programName(environment.env));
   const wanted = id.toLowerCase();
   const facts = known.get(id) ?? [...known].find(([name]) => name.toLowerCase() === wanted)?.[1];
   if (facts === undefined)

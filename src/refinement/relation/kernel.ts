@@ -133,6 +133,6 @@ export function abstractSchedulingInfo(system: System, partition: number, state:
 export function abstractEntry(system: System, cpu: number, state: KernelState): void {
   const base = system.cpus[cpu]!.vmcsSlot * FRAME_WORDS;
   const info = system.memory.words[base + Vmcs.entryInterruptInfo]!;
-  state.cpus[cpu]!.entryInfo = info >= INJECT_EXTERNAL_INTERRUPT ? info : 0;
+  state.subjects[system.subjectOn(system.cpus[cpu]!)]!.injection = info >= INJECT_EXTERNAL_INTERRUPT ? info : 0;
   state.cpus[cpu]!.timer = system.memory.words[base + Vmcs.preemptionTimer]!;
 }
