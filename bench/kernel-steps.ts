@@ -1,4 +1,5 @@
-import { kernelModel, Lockstep } from '../src/refinement/lockstep.ts';
+import { kernelModel } from '../src/refinement/kernel-model.ts';
+import { Lockstep } from '../src/refinement/lockstep.ts';
 import { invariant } from '../src/units/invariant.ts';
 import { type Benchmark, measurement, medianOf, perSecond } from './benchmark.ts';
 import { kernelSystem } from './kernel-system.ts';

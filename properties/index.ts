@@ -1,15 +1,18 @@
 import type { Property } from '../src/engine/property.ts';
 import { everyVmcall } from './events/every-vmcall.ts';
 import { interleavedRefinement } from './events/interleaved-refinement.ts';
+import { ipiDelivered } from './events/ipi-delivered.ts';
 import { interruptStepRefinement } from './interrupts/step-refinement.ts';
 import { sharingIsExplained } from './isolation/intent.ts';
 import { noninterference } from './isolation/noninterference.ts';
 import { kernelPageTables, subjectPageTables } from './isolation/page-tables.ts';
 import { processorTime } from './isolation/processor-time.ts';
+import { storesConfined } from './isolation/stores-confined.ts';
 import { compiledModel } from './meta/compiled-model.ts';
 import { determinism } from './meta/determinism.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
+import { entryChecks } from './vmx/entry-checks.ts';
 import { everyExitReason } from './vmx/every-exit-reason.ts';
 
 /** All registered properties, in report order. */
@@ -19,12 +22,15 @@ export const PROPERTIES: readonly Property[] = [
   sharingIsExplained,
   noninterference,
   processorTime,
+  storesConfined,
   planFollowed,
   schedulingStepRefinement,
   interleavedRefinement,
   everyVmcall,
+  ipiDelivered,
   interruptStepRefinement,
   everyExitReason,
+  entryChecks,
   determinism,
   compiledModel,
 ];

@@ -31,28 +31,53 @@ const BYSTANDERS: Mix = {
 const BYSTANDER_OPERATIONS = 60;
 const MAX_INTERLEAVINGS = 12;
 const MAX_MAJOR_FRAMES = 48;
+/** Operations that the shortest frame of a party holds. */
+const FRAME_OPERATIONS: readonly number[] = [5, 12, 40, 120];
+const MAX_OPERATIONS_PER_CPU = 5_000;
 const MAX_KERNEL_STEPS = 4_000;
 
 /** Speed and length of a run. */
 export type Timing = Pick<RunSpec, 'cyclesPerInstruction' | 'endTsc' | 'maxKernelSteps'>;
 
-/** Runs of about `operations` operations per CPU, in frames that hold few or many of them. */
+/** Lengths of the minor frames in which a subject may run, in cycles, in the first major frame. */
+function framesOfSubject({ document }: CheckContext, subject: string): readonly number[] {
+  const { partitions, majorFrames, tickRateHz } = document.scheduling;
+  const partition = partitions.find(row =>
+    row.groups.some(group => group.subjects.some(member => member.name === subject)),
+  );
+  const cyclesPerTick = Math.floor((document.hardware.processor.speedKhz * 1000) / tickRateHz);
+  return (majorFrames[0]?.cpus ?? []).flatMap(cpu =>
+    cpu.minorFrames.filter(minor => minor.partition === partition?.name).map(minor => minor.ticks * cyclesPerTick),
+  );
+}
+
+/**
+ * Runs in which every party has about `operations` operations, in frames that hold few or many of them. Parties that get little of the
+ * time get less, so that a run stays short.
+ */
 export function timingArbitrary(
   context: CheckContext,
   { bench }: Workbench,
+  parties: readonly string[],
   operations: number,
 ): fc.Arbitrary<Timing> {
   const { time, kernel } = bench.system;
   const periodCycles = Math.min(...kernel.tables.majorFrames.map(frame => frame.periodCycles));
-  return fc.constantFrom(5, 16, 48, 100).map(operationsPerFrame => {
-    const cycles = cyclesPerInstruction(time, operationsPerFrame);
-    const majorFrames = Math.min(MAX_MAJOR_FRAMES, Math.max(2, Math.ceil((operations * cycles) / periodCycles)));
-    return {
-      cyclesPerInstruction: cycles,
-      endTsc: time.startTsc + majorFrames * periodCycles,
-      maxKernelSteps: Math.min(MAX_KERNEL_STEPS, context.budget.maxSteps ?? MAX_KERNEL_STEPS),
-    };
+  const frames = parties.map(party => framesOfSubject(context, party));
+  const shortestFrameCycles = Math.min(...frames.flat());
+  const choices = FRAME_OPERATIONS.map(perFrame => {
+    const cycles = cyclesPerInstruction({ ...time, shortestFrameCycles }, perFrame);
+    const perMajorFrame = Math.min(...frames.map(own => own.reduce((sum, length) => sum + length / cycles, 0)));
+    const wanted = Math.ceil(operations / perMajorFrame);
+    const affordable = Math.floor((MAX_OPERATIONS_PER_CPU * cycles) / periodCycles);
+    return { cycles, affordable, majorFrames: Math.min(MAX_MAJOR_FRAMES, wanted, Math.max(1, affordable)) };
   });
+  const usable = choices.filter(({ affordable }) => affordable >= 1);
+  return fc.constantFrom(...(usable.length > 0 ? usable : choices.slice(0, 1))).map(({ cycles, majorFrames }) => ({
+    cyclesPerInstruction: cycles,
+    endTsc: time.startTsc + majorFrames * periodCycles,
+    maxKernelSteps: Math.min(MAX_KERNEL_STEPS, context.budget.maxSteps ?? MAX_KERNEL_STEPS),
+  }));
 }
 
 /** Deviations from the default order of CPUs at atomic accesses of the kernel. */

@@ -3,7 +3,7 @@ import type { System } from '../src/impl/system.ts';
 import { type Vocabulary, vocabularies } from '../src/arbitraries/vocabulary.ts';
 import { type FlowGraph, flowGraph } from '../src/model/flow-policy.ts';
 import type { Finding } from '../src/policy/finding.ts';
-import { type KernelModel, kernelModel } from '../src/refinement/lockstep.ts';
+import { type KernelModel, kernelModel } from '../src/refinement/kernel-model.ts';
 import { TestBench } from '../src/refinement/test-bench.ts';
 import type { RunSpec, TimelineRow } from '../src/trace/trace.ts';
 import { EXIT_REASONS } from '../src/impl/vmx/exit-reasons.ts';

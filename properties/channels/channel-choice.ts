@@ -32,6 +32,8 @@ export interface ChannelChoice {
 const SMALLEST_BYTES = 64 + 2 * 8;
 /** Channels that a check looks at, at most. */
 const MAX_CHANNELS = 12;
+/** Readers of one channel that run at once, at most. */
+const MAX_READERS = 2;
 
 /** Channels with one writer and a reader that both get the CPU, in policy order. */
 export function channelChoices(context: CheckContext, found: Workbench): readonly ChannelChoice[] {
@@ -45,10 +47,15 @@ function choiceOf(context: CheckContext, found: Workbench, region: MemoryRegion)
     subject.memory.filter(mapping => mapping.physical === region.name).map(mapping => ({ subject, mapping })),
   );
   const [writer, ...others] = mapped.filter(({ mapping }) => mapping.writable);
-  const readers = mapped.filter(
-    ({ subject, mapping }) => !mapping.writable && runsByItself(context, found, subject.name),
-  );
-  if (writer === undefined || others.length > 0 || readers.length === 0) return [];
+  if (writer === undefined || others.length > 0) return [];
+  const readers = mapped
+    .filter(({ subject, mapping }) => !mapping.writable && runsByItself(context, found, subject.name))
+    .filter(({ subject }, index, all) => {
+      const before = [writer, ...all.slice(0, index)];
+      return before.every(other => !sharesGroup(context.document, other.subject.name, subject.name));
+    })
+    .slice(0, MAX_READERS);
+  if (readers.length === 0) return [];
   const schedulingInfo = schedulingInfoOf(context.document, writer.subject.name);
   if (schedulingInfo === undefined || !runsByItself(context, found, writer.subject.name)) return [];
   const names = readers.map(({ subject }) => subject.name);
@@ -70,6 +77,12 @@ function choiceOf(context: CheckContext, found: Workbench, region: MemoryRegion)
     },
   ];
 }
+
+/** Two members of one group do not both get the CPU unless they hand it over, which channel software does not. */
+const sharesGroup = (document: PolicyDocument, left: string, right: string): boolean =>
+  document.scheduling.partitions
+    .flatMap(partition => partition.groups)
+    .some(group => [left, right].every(name => group.subjects.some(member => member.name === name)));
 
 function schedulingInfoOf(document: PolicyDocument, subject: string): number | undefined {
   const types = new Map(document.memory.map(region => [region.name, region.type]));

@@ -6,11 +6,12 @@ import type { CheckContext, Failure, Property, Task, TaskResult } from '../../sr
 import type { PairCount } from '../../src/engine/verdict.ts';
 import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
 import { firstViewDifference, PairObserver, ReadableFrames, readableMemory } from '../../src/refinement/noninterference.ts';
-import type { RunSpec, SubjectProgram, Trace, TraceBody, TraceOutcome } from '../../src/trace/trace.ts';
+import type { ExternalInterrupt, RunSpec, SubjectProgram, Trace, TraceBody, TraceOutcome } from '../../src/trace/trace.ts';
 import { defined } from '../../src/units/invariant.ts';
 import type { Operation } from '../../src/units/operation.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
 import { cannotRun, isWorkbench, subjectLine, timeline, type Workbench, workbench } from '../workbench.ts';
+import { inputsArbitrary } from './pair-inputs.ts';
 import { type PairPlan, pairPlan } from './pair-plan.ts';
 
 /** Runs tried per pair before it counts as not effective enough. */
@@ -51,7 +52,7 @@ export interface PairOptions {
   readonly difference: (low: string, left: Side, right: Side) => string;
 }
 
-/** A property that holds for every ordered pair of subjects: two runs that differ only in the program of `high`. */
+/** A property that holds for every ordered pair of subjects: two runs that differ only in the program of `high` and the interrupts of its devices. */
 export function pairProperty(options: PairOptions): Property {
   return {
     id: options.id,
@@ -113,7 +114,8 @@ function testPair(options: PairOptions, context: CheckContext, found: Workbench,
   const endTsc = time.startTsc + kernel.tables.majorFrames[0]!.periodCycles * MAJOR_FRAMES;
   const plan = pairPlan(context, found, high, low, time.startTsc, endTsc);
   if ('excluded' in plan) return { count: { high, low, effectiveRuns: 0, totalRuns: 0, excluded: plan.excluded }, steps: 0 };
-  const arbitrary = pairArbitrary(plan, high, low, endTsc, cyclesPerInstruction(time, OPERATIONS_PER_FRAME));
+  const inputs = inputsArbitrary(found, high);
+  const arbitrary = pairArbitrary(plan, inputs, high, low, endTsc, cyclesPerInstruction(time, OPERATIONS_PER_FRAME));
   const seed = deriveSeed(context.seed, `${options.id} ${high} ${low}`);
   const wanted = context.budget.runs ?? options.effectiveRuns * BUDGET_FACTOR[context.budget.name];
   const frames = new ReadableFrames(context.document, low);
@@ -141,6 +143,7 @@ const words = (maxLength: number): fc.Arbitrary<readonly number[]> => fc.array(f
 
 function pairArbitrary(
   plan: Exclude<PairPlan, { readonly excluded: string }>,
+  inputs: fc.Arbitrary<readonly ExternalInterrupt[]>,
   high: string,
   low: string,
   endTsc: number,
@@ -149,7 +152,8 @@ function pairArbitrary(
   const commonDecoders = [{ subject: low, decoder: plan.low }, ...plan.others];
   // Half of the common operations are the low subject's own, so that it looks around while others act.
   const common = fc.array(fc.tuple(fc.nat(2 * commonDecoders.length - 1), fc.nat(0x7fff_ffff)), { maxLength: OTHER_OPERATIONS, size: 'max' });
-  return fc.record({ common, left: words(HIGH_OPERATIONS), right: words(HIGH_OPERATIONS) }).map(({ common: steps, left, right }): PairBody => {
+  const own = fc.record({ operations: words(HIGH_OPERATIONS), interrupts: inputs });
+  return fc.record({ common, left: own, right: own }).map(({ common: steps, left, right }): PairBody => {
     const programs = new Map<string, Operation[]>();
     for (const [subject, operations] of plan.preludes) if (subject !== high) programs.set(subject, [...operations]);
     for (const [index, word] of steps) {
@@ -159,12 +163,12 @@ function pairArbitrary(
       programs.set(subject, program);
     }
     const commonPrograms: SubjectProgram[] = [...programs].map(([subject, operations]) => ({ subject, operations }));
-    const side = (list: readonly number[]): RunSpec => ({
+    const side = ({ operations, interrupts }: typeof left): RunSpec => ({
       cyclesPerInstruction: cycles,
       endTsc,
       maxKernelSteps: MAX_KERNEL_STEPS,
-      programs: [{ subject: high, operations: highProgram(plan.high, plan.preludes.get(high) ?? [], list) }, ...commonPrograms],
-      interrupts: [],
+      programs: [{ subject: high, operations: highProgram(plan.high, plan.preludes.get(high) ?? [], operations) }, ...commonPrograms],
+      interrupts,
       interleavings: [],
     });
     return { high, low, left: side(left), right: side(right) };
@@ -225,7 +229,7 @@ function outcomeOf(options: PairOptions, context: CheckContext, found: Workbench
     summary: difference,
     explanation: isFull
       ? [
-          `Let left and right differ only in the program of ${pair.high}.`,
+          `Let left and right differ only in the program of ${pair.high} and the interrupts of its devices.`,
           `Then ${difference}.`,
           `The policy permits no flow from ${pair.high} to ${pair.low}: a contradiction.`,
         ]

@@ -78,7 +78,7 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
     case 'read':
       return access(pick(vocabulary.windows, a), b, address => ({ kind: 'read', address, sizeBytes: 8 }));
     case 'write':
-      return store(pick(vocabulary.writableWindows, a), a, b);
+      return store(writableWindow(vocabulary, a), a >>> 1, b);
     case 'probe': {
       if (vocabulary.stoppingReasons.has(vocabulary.faultReason)) return NOP;
       return forbidden(vocabulary, a, b);
@@ -135,6 +135,12 @@ function forbidden(vocabulary: Vocabulary, a: number, b: number): Operation {
   const address = pick(vocabulary.probes, a);
   if (address === undefined) return NOP;
   return b % 3 === 1 ? { kind: 'read', address, sizeBytes: 8 } : write(address);
+}
+
+/** Half of the stores go to places that decide what runs, where the subject has any. */
+function writableWindow({ writableWindows }: Vocabulary, a: number): Window | undefined {
+  const decisive = a % 2 === 0 ? writableWindows.filter(window => window.purpose !== 'memory') : [];
+  return pick(decisive.length > 0 ? decisive : writableWindows, a >>> 1);
 }
 
 function store(window: Window | undefined, a: number, b: number): Operation {

@@ -1,5 +1,6 @@
 import { countEvents, countOperations, type RunSpec, type TraceBody, type TraceOutcome } from '../trace/trace.ts';
 import type { Operation } from '../units/operation.ts';
+import { removePairs, stretchTime } from './minimise-time.ts';
 import type { Failure } from './property.ts';
 import { shrinkList } from './shrink-list.ts';
 import { simplerOperations, simplerPrograms } from './shrink-values.ts';
@@ -184,6 +185,8 @@ function onePass(search: Search): void {
   for (const subject of subjectsOf(search.failure.body)) removeOperations(search, subject);
   removeInputs(search, 'interrupts');
   removeInputs(search, 'interleavings');
+  stretchTime(search.failure.body, body => search.accept(body));
+  removePairs(search.failure.body, body => search.accept(body));
   shortenRun(search);
   for (const subject of subjectsOf(search.failure.body)) simplifyOperations(search, subject);
   simplifyParameters(search);

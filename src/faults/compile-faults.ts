@@ -34,7 +34,7 @@ export const COMPILE_FAULTS: readonly Fault[] = seamFaults('compile', [
     id: 'ipi-not-requested',
     title: 'events of mode ipi are compiled like events of mode async',
     precedent: 'Genode 2a698ffd5f: a signal was submitted that nobody received in time',
-    killedBy: ['events/every-vmcall', 'events/interleaved-refinement'],
+    killedBy: ['events/ipi-delivered'],
     replace: ops => ({
       compileSourceEvent: (document, physical, action) => ({
         ...ops.compileSourceEvent(document, physical, action),

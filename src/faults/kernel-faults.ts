@@ -161,15 +161,15 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
   },
   {
     id: 'stray-write',
-    title: 'saving a subject writes one word past its state page',
+    title: 'restoring a subject writes one word past its VMCS region',
     precedent: 'CVE-2013-1796 (KVM): a write to a shared page ran over its end',
     killedBy: [STEPS],
     replace: ops => ({
-      saveState(kernel, cpu, subject) {
-        ops.saveState(kernel, cpu, subject);
+      restoreState(kernel, cpu, subject) {
+        ops.restoreState(kernel, cpu, subject);
         const { memory } = kernel;
-        const page = frameBase(memory.frameOfSlot(kernel.at.stateSlots[subject]!));
-        memory.writeWord(memory.slotOf(frameOf(hpa(page + PAGE_SIZE_BYTES))), 0, subject + 1);
+        const region = frameBase(memory.frameOfSlot(cpu.vmcsSlot));
+        memory.writeWord(memory.slotOf(frameOf(hpa(region + PAGE_SIZE_BYTES))), 0, subject + 1);
       },
     }),
   },

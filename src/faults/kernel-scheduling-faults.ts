@@ -1,3 +1,4 @@
+import type { SubjectId } from '../units/ids.ts';
 import { AtomicAccess } from '../impl/muen/kernel-context.ts';
 import {
   currentMajorFrame,
@@ -6,6 +7,7 @@ import {
   timeoutHigh,
   timeoutLow,
 } from '../impl/muen/scheduling-state.ts';
+import type { KernelOps } from '../impl/muen/ops.ts';
 import { Vmcs } from '../impl/vmx/vmcs.ts';
 import { highWord, lessOrEqual64, lowWord } from '../units/word.ts';
 import type { Fault } from './fault.ts';
@@ -13,6 +15,35 @@ import { nothing, seamFaults, withOps } from './fault-parts.ts';
 
 const STEPS = 'scheduling/step-refinement';
 const INTERLEAVED = 'events/interleaved-refinement';
+
+/** Operations under which the second look at a subject, after its group was deactivated, finds nothing. */
+function blindRecheck(ops: KernelOps): Pick<KernelOps, 'deactivateGroup' | 'isActive'> {
+  const deactivated = new Set<SubjectId>();
+  return {
+    *deactivateGroup(kernel, cpu, partition, group, subject) {
+      yield* ops.deactivateGroup(kernel, cpu, partition, group, subject);
+      deactivated.add(subject);
+    },
+    *isActive(kernel, cpu, subject) {
+      const found = yield* ops.isActive(kernel, cpu, subject);
+      return found && !deactivated.delete(subject);
+    },
+  };
+}
+
+/** Operations under which the second look is left out. */
+function skippedRecheck(ops: KernelOps): Pick<KernelOps, 'deactivateGroup' | 'isActive'> {
+  const deactivated = new Set<SubjectId>();
+  return {
+    *deactivateGroup(kernel, cpu, partition, group, subject) {
+      yield* ops.deactivateGroup(kernel, cpu, partition, group, subject);
+      deactivated.add(subject);
+    },
+    *isActive(kernel, cpu, subject) {
+      return deactivated.delete(subject) ? false : yield* ops.isActive(kernel, cpu, subject);
+    },
+  };
+}
 
 /** Defects of the kernel's scheduler: frames, groups, sleep and wake-up. */
 export const KERNEL_SCHEDULING_FAULTS: readonly Fault[] = seamFaults('kernel', [
@@ -103,44 +134,23 @@ export const KERNEL_SCHEDULING_FAULTS: readonly Fault[] = seamFaults('kernel', [
   },
   {
     id: 'no-recheck-before-sleep',
-    title: 'a subject that goes to sleep is not checked again after its group was deactivated',
+    title: 'an event that arrives while its target falls asleep does not keep it awake',
     precedent: 'Muen e55b1c928 (2023-01): lost wake-up race with another CPU in Reschedule_Partition',
     killedBy: [INTERLEAVED],
     replace: ops => ({
       *reschedulePartition(kernel, cpu, subject, advanceRip, sleep) {
-        let isDeactivated = false;
-        const deactivateGroup: typeof ops.deactivateGroup = function* (inner, at, partition, group, member) {
-          yield* ops.deactivateGroup(inner, at, partition, group, member);
-          isDeactivated = member === subject;
-        };
-        const isActive: typeof ops.isActive = function* (inner, at, member) {
-          if (isDeactivated && member === subject) {
-            isDeactivated = false;
-            return false;
-          }
-          return yield* ops.isActive(inner, at, member);
-        };
-        yield* ops.reschedulePartition(withOps(kernel, { deactivateGroup, isActive }), cpu, subject, advanceRip, sleep);
+        yield* ops.reschedulePartition(withOps(kernel, blindRecheck(ops)), cpu, subject, advanceRip, sleep);
       },
     }),
   },
   {
-    id: 'recheck-ignored',
-    title: 'an event that arrives while its target group is being deactivated does not wake the group',
+    id: 'no-recheck-in-search',
+    title: 'a group that the search for the next one deactivates is not looked at again',
     precedent: 'Muen e104322ec (2023-01): lost wake-up race with another CPU in Find_Next_Active_Group',
     killedBy: [INTERLEAVED],
     replace: ops => ({
       *findNextActiveGroup(kernel, cpu, partition) {
-        const deactivated = new Set<number>();
-        const deactivateGroup: typeof ops.deactivateGroup = function* (inner, at, of, group, member) {
-          yield* ops.deactivateGroup(inner, at, of, group, member);
-          deactivated.add(member);
-        };
-        const isActive: typeof ops.isActive = function* (inner, at, member) {
-          const found = yield* ops.isActive(inner, at, member);
-          return found && !deactivated.delete(member);
-        };
-        return yield* ops.findNextActiveGroup(withOps(kernel, { deactivateGroup, isActive }), cpu, partition);
+        return yield* ops.findNextActiveGroup(withOps(kernel, skippedRecheck(ops)), cpu, partition);
       },
     }),
   },

@@ -26,21 +26,21 @@ export const MACHINE_FAULTS: readonly Fault[] = seamFaults('machine', [
     id: 'write-as-read',
     title: 'a write is checked like a read, so read-only pages can be written',
     precedent: 'CVE-2018-10853 (KVM): memory accesses of emulated instructions with too many rights',
-    killedBy: ['isolation/noninterference'],
+    killedBy: ['isolation/stores-confined'],
     replace: ops => ({ translate: (memory, cpu, address) => ops.translate(memory, cpu, address, 'read') }),
   },
   {
     id: 'entry-check-skipped',
     title: 'a guest state that violates the VM-entry checks is entered',
     precedent: 'Muen b6c2f7980: an error of VMRESUME was ignored',
-    killedBy: ['scheduling/step-refinement'],
+    killedBy: ['vmx/entry-checks'],
     replace: () => ({ failingEntryCheck: () => undefined }),
   },
   {
     id: 'ipi-lost',
     title: 'an inter-processor interrupt does not reach its CPU',
     precedent: 'XSA-343: races around event channels lose or misuse their state',
-    killedBy: ['events/interleaved-refinement'],
+    killedBy: ['events/ipi-delivered'],
     replace: ops => ({
       requestInterrupt(cpu, vector) {
         if (vector !== IPI_VECTOR) ops.requestInterrupt(cpu, vector);

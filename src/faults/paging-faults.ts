@@ -1,8 +1,21 @@
+import type { PageMapping } from '../impl/x86/paging-layout.ts';
+import { PAGE_SIZE_BYTES } from '../units/address.ts';
 import type { Fault } from './fault.ts';
 import { seamFaults } from './fault-parts.ts';
 
 const SUBJECTS = 'isolation/subject-page-tables';
 const KERNEL = 'isolation/kernel-page-tables';
+
+/** Bytes that one page table translates. */
+const TABLE_SPAN_BYTES = 0x20_0000;
+
+/** First page behind a mapping that is free and needs no further page table. */
+function freePage(mappings: readonly PageMapping[]): number {
+  const isTaken = (page: number): boolean =>
+    mappings.some(({ virtualAddress, sizeBytes }) => page >= virtualAddress && page < virtualAddress + sizeBytes);
+  const ends = mappings.map(({ virtualAddress, sizeBytes }) => virtualAddress + sizeBytes);
+  return ends.find(end => !isTaken(end) && end % TABLE_SPAN_BYTES !== 0) ?? 0;
+}
 
 /** Defects of the page-table builders. */
 export const PAGING_FAULTS: readonly Fault[] = seamFaults('paging', [
@@ -63,7 +76,7 @@ export const PAGING_FAULTS: readonly Fault[] = seamFaults('paging', [
   },
   {
     id: 'paging-neighbour-mapping',
-    title: "a subject also gets the first mapping of the subject after it",
+    title: "a subject also gets the first page of the subject after it",
     precedent: 'XSA-36 (CVE-2013-0153): one table used for the devices of all guests',
     killedBy: [SUBJECTS],
     replace: ops => ({
@@ -71,11 +84,9 @@ export const PAGING_FAULTS: readonly Fault[] = seamFaults('paging', [
         const own = ops.collectSubjectMappings(document, subject);
         const neighbour = document.subjects[document.subjects.indexOf(subject) + 1];
         const first = neighbour === undefined ? undefined : ops.collectSubjectMappings(document, neighbour).mappings[0];
-        const isTaken = own.mappings.some(mapping => mapping.virtualAddress === first?.virtualAddress);
         if (first === undefined) return own;
-        const last = Math.max(...own.mappings.map(mapping => mapping.virtualAddress + mapping.sizeBytes));
-        const extra = isTaken ? { ...first, virtualAddress: last } : first;
-        return { ...own, mappings: [...own.mappings, extra] };
+        const virtualAddress = freePage(own.mappings);
+        return { ...own, mappings: [...own.mappings, { ...first, virtualAddress, sizeBytes: PAGE_SIZE_BYTES }] };
       },
     }),
   },

@@ -143,7 +143,8 @@ function flowNotes(parties: FlowParties): FlowNote[] {
       mechanism: 'late-exit',
       subjects: subjects.map(subject => subject.name),
       lines: parties.document.scheduling.majorFrames.map(major => major.at.line),
-      detail: 'a VM exit at the end of a minor frame delays the next subject of that CPU by at most one kernel path',
+      detail:
+        'may delay the next subject of their CPU by at most one kernel path, with a VM exit at the end of a minor frame',
     },
     ...debugConsole(parties),
   ];

@@ -3,15 +3,11 @@ import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { ATOMIC_ACCESS_NAMES, AtomicAccess } from '../impl/muen/kernel-context.ts';
 import type { System, SystemObserver } from '../impl/system.ts';
-import { ENTRY_FAILURE, ExitReasonCode } from '../impl/vmx/exit-reasons.ts';
-import { RFLAGS_IF, Vmcs } from '../impl/vmx/vmcs.ts';
-import type { CompiledMachine } from '../model/compile.ts';
-import { compileMachine } from '../model/compile.ts';
-import { createKernelMachine } from '../model/kernel.machine.ts';
-import { type KernelConfig, kernelConfig } from '../model/kernel-config.ts';
-import { initialKernelState, type KernelEvent, type KernelSchema, kernelSchema, type KernelState } from '../model/kernel-state.ts';
-import type { PolicyDocument } from '../policy/document.ts';
+import { initialKernelState, type KernelEvent, type KernelState } from '../model/kernel-state.ts';
+import { EXIT_TEMPLATE, type ExitEvent, fillExitEvent } from './exit-event.ts';
 import { compareEntry, compareGlobal, compareLocal, compareSchedulingInfo, compareSubject } from './kernel-compare.ts';
+import type { KernelModel } from './kernel-model.ts';
+import { pageOwners, type SlotOwner } from './page-owners.ts';
 import * as alpha from './relation/kernel.ts';
 import * as page from './relation/subject-state.ts';
 
@@ -26,43 +22,6 @@ export interface Divergence {
   readonly nowTsc: number;
   readonly what: string;
 }
-
-/** Parts of the model that a policy alone determines; built once, used for many runs. */
-export interface KernelModel {
-  readonly config: KernelConfig;
-  readonly schema: KernelSchema;
-  readonly compiled: CompiledMachine<KernelState, KernelEvent>;
-  readonly guestMode: number;
-  readonly stoppedMode: number;
-  /** Mode in which the next access resets the current subject. */
-  readonly resetMode: number;
-  /** Access that the implementation must stand before in a mode; -1 in modes that depend on local state alone. */
-  readonly accessOfMode: Int8Array;
-}
-
-const ACCESS_OF_LEAF: Readonly<Record<string, number>> = {
-  barrierRead: AtomicAccess.barrierRead,
-  barrierAdd: AtomicAccess.barrierAdd,
-  barrierReset: AtomicAccess.barrierReset,
-  barrierRelease: AtomicAccess.barrierRelease,
-  barrierSpin: AtomicAccess.barrierSpin,
-  majorAdvance: AtomicAccess.majorAdvance,
-  timerMark: AtomicAccess.activitySet,
-  scanRead: AtomicAccess.activityRead,
-  scanCheck: AtomicAccess.pendingRead,
-  scanUnmark: AtomicAccess.activityClear,
-  scanRecheck: AtomicAccess.pendingRead,
-  scanMark: AtomicAccess.activitySet,
-  restCheck: AtomicAccess.pendingRead,
-  restUnmark: AtomicAccess.activityClear,
-  restRecheck: AtomicAccess.pendingRead,
-  restMark: AtomicAccess.activitySet,
-  setPending: AtomicAccess.pendingSet,
-  indicate: AtomicAccess.activitySet,
-  interruptIndicate: AtomicAccess.activitySet,
-  takeEvent: AtomicAccess.pendingConsume,
-  clearEvents: AtomicAccess.pendingClear,
-};
 
 /** By access: 1 if it changes the shared page. */
 const WRITES_SHARED = new Uint8Array(ATOMIC_ACCESS_NAMES.length);
@@ -80,66 +39,12 @@ for (const access of [
   WRITES_SHARED[access] = 1;
 }
 
-/** Builds and compiles the kernel model of a policy. */
-export function kernelModel(document: PolicyDocument): KernelModel {
-  const config = kernelConfig(document);
-  const schema = kernelSchema(config);
-  const { machine, definition } = createKernelMachine(config, schema);
-  const compiled = compileMachine(machine, definition) as unknown as CompiledMachine<KernelState, KernelEvent>;
-  const accessOfMode = Int8Array.from(compiled.modes, mode => {
-    const leaf = mode.slice(mode.lastIndexOf('.') + 1);
-    if (mode === 'guest' || mode === 'stopped') return 0;
-    return mode.startsWith('choose.') ? -1 : (ACCESS_OF_LEAF[leaf] ?? -2);
-  });
-  return {
-    config,
-    schema,
-    compiled,
-    guestMode: compiled.modeIndex('guest'),
-    stoppedMode: compiled.modeIndex('stopped'),
-    resetMode: compiled.modeIndex('access.clearEvents'),
-    accessOfMode,
-  };
-}
-
 /** A step that the model is about to take; `state` and `event` are reused, so keep copies. */
 export interface ModelStep {
   readonly mode: number;
   readonly state: KernelState;
   readonly event: KernelEvent;
 }
-
-type SlotKind = 'global' | 'local' | 'state' | 'timedEvent' | 'interrupts' | 'vmcs' | 'fpu' | 'schedulingInfo' | 'interface';
-
-interface SlotOwner {
-  readonly kind: SlotKind;
-  /** Subject, partition or CPU. */
-  readonly id: number;
-}
-
-/** Mutable form of an exit event: one object serves all exits of a run. */
-type ExitEvent = { -readonly [Key in keyof (typeof EXIT_TEMPLATE)]: (typeof EXIT_TEMPLATE)[Key] };
-
-const EXIT_TEMPLATE = {
-  type: 'trap' as string,
-  cpu: 0,
-  nowTsc: 0,
-  ripLow: 0,
-  ripHigh: 0,
-  interruptFlag: false,
-  interruptibility: 0,
-  activity: 0,
-  instructionLength: 0,
-  entryFailed: false,
-  vector: 0,
-  raxLow: 0,
-  raxHigh: 0,
-  reason: 0,
-  privilege: 0,
-  index: 0,
-  valueLow: 0,
-  valueHigh: 0,
-};
 
 /**
  * Runs the kernel model beside a system and compares after every atomic segment and at every entry (step refinement with
@@ -161,7 +66,7 @@ export class Lockstep implements SystemObserver {
   readonly #state: KernelState;
   readonly #alpha: KernelState;
   /** By slot. */
-  readonly #owners: (SlotOwner | undefined)[];
+  readonly #owners: readonly (SlotOwner | undefined)[];
   readonly #pages: Uint32Array[];
   readonly #mode: number[];
   readonly #atExit: number[];
@@ -177,7 +82,7 @@ export class Lockstep implements SystemObserver {
   constructor(system: System, model: KernelModel) {
     this.#system = system;
     this.#model = model;
-    const { tables, at } = system.kernel;
+    const { tables } = system.kernel;
     this.#state = initialKernelState(model.config, model.schema, system.time.startTsc);
     this.#alpha = model.schema.initial();
     this.modeVisits = new Uint32Array(model.compiled.modes.length);
@@ -188,23 +93,7 @@ export class Lockstep implements SystemObserver {
     this.#pages = tables.subjects.map(() => new Uint32Array(page.STATE_PAGE_WORDS));
     this.#partitionsOf = system.cpus.map(cpu => tables.partitions.filter(row => row.id !== 0 && row.cpu === cpu.id).map(row => row.id));
     this.#subjectsOf = system.cpus.map(cpu => tables.subjects.filter(row => row.cpu === cpu.id).map(row => row.id));
-    // Slots past the end belong to frames that subjects touched later.
-    this.#owners = Array.from({ length: system.memory.frameCount }, () => undefined);
-    const own = (slots: readonly number[], kind: SlotKind): void => slots.forEach((slot, id) => {
-      if (slot >= 0) this.#owners[slot] = { kind, id };
-    });
-    own([at.globalSlot], 'global');
-    own(at.dataSlots, 'local');
-    at.bssSlots.forEach((slots, id) => {
-      for (const slot of slots) this.#owners[slot] = { kind: 'local', id };
-    });
-    own(at.stateSlots, 'state');
-    own(at.timedEventSlots, 'timedEvent');
-    own(at.interruptSlots, 'interrupts');
-    own(at.vmcsSlots, 'vmcs');
-    own(at.fpuSlots, 'fpu');
-    own(at.schedulingInfoSlots, 'schedulingInfo');
-    own([at.interfaceSlot], 'interface');
+    this.#owners = pageOwners(system);
   }
 
   /** Compares the booted system with the model's initial state; call once before a run. */
@@ -294,7 +183,7 @@ export class Lockstep implements SystemObserver {
     let mode = this.#mode[cpu.id]!;
     if (this.#atExit[cpu.id] === 1) {
       this.#atExit[cpu.id] = 0;
-      mode = this.#stepModel(mode, this.#exitEvent(cpu) as unknown as KernelEvent);
+      mode = this.#stepModel(mode, fillExitEvent(this.#event, cpu, this.#pages[this.#subjectAtExit[cpu.id]!]!, this.#exitReason[cpu.id]!) as unknown as KernelEvent);
     } else {
       this.#proceed.cpu = cpu.id;
       this.#proceed.nowTsc = cpu.tsc;
@@ -326,32 +215,6 @@ export class Lockstep implements SystemObserver {
   #requestedMajor(): number {
     const { interfaceSlot } = this.#system.kernel.at;
     return interfaceSlot < 0 ? this.#state.major : this.#system.memory.readWord(interfaceSlot, 0);
-  }
-
-  #exitEvent(cpu: Cpu): ExitEvent {
-    const event = this.#event;
-    const saved = this.#pages[this.#subjectAtExit[cpu.id]!]!;
-    const reason = this.#exitReason[cpu.id]! & 0xffff;
-    const info = cpu.vmread(Vmcs.exitInterruptInfo);
-    event.cpu = cpu.id;
-    event.nowTsc = cpu.tsc;
-    event.ripLow = saved[41]!;
-    event.ripHigh = saved[42]!;
-    event.interruptFlag = (saved[55]! & RFLAGS_IF) !== 0;
-    event.interruptibility = saved[33]!;
-    event.activity = saved[34]!;
-    event.instructionLength = saved[36]!;
-    event.entryFailed = this.#exitReason[cpu.id]! >= ENTRY_FAILURE;
-    event.reason = reason;
-    event.vector = info & 0xff;
-    event.raxLow = saved[2]!;
-    event.raxHigh = saved[3]!;
-    event.privilege = saved[63]! & 3;
-    event.index = saved[6]!;
-    event.valueLow = saved[2]!;
-    event.valueHigh = saved[8]!;
-    event.type = exitType(reason, info, event.privilege);
-    return event;
   }
 
   /** No page outside the footprint of the segment may be dirty; the abstract part of every dirty page equals the model's. */
@@ -486,29 +349,5 @@ export class Lockstep implements SystemObserver {
       nowTsc: cpu.tsc,
       what,
     };
-  }
-}
-
-/** Kind of an exit in the model's alphabet (Muen's dispatch by basic exit reason). */
-function exitType(reason: number, interruptInfo: number, privilege: number): string {
-  switch (reason) {
-    case ExitReasonCode.externalInterrupt:
-      return 'externalInterrupt';
-    case ExitReasonCode.vmcall:
-      return privilege === 0 ? 'vmcall' : 'trap';
-    case ExitReasonCode.preemptionTimer:
-      return 'timerExpiry';
-    case ExitReasonCode.interruptWindow:
-      return 'interruptWindow';
-    case ExitReasonCode.xsetbv:
-      return 'xsetbv';
-    case ExitReasonCode.entryFailureMachineCheck:
-      return 'fatal';
-    case ExitReasonCode.exception: {
-      const typeAndVector = interruptInfo & 0x7ff;
-      return typeAndVector === 0x202 || typeAndVector === 0x312 ? 'fatal' : 'trap';
-    }
-    default:
-      return 'trap';
   }
 }

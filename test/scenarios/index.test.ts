@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { DESCRIPTIONS } from '../../scenarios/generate.ts';
 import {
   DEFAULT_SCENARIO,
   discoverScenarios,
@@ -37,8 +38,8 @@ const ADDRESSES: Readonly<Record<string, boolean>> = {
 };
 
 describe('discovery', () => {
-  test('finds all scenarios', () => {
-    expect(all().map(({ id }) => id)).toEqual(['log-channel', 'log-proxy', 'two-subjects']);
+  test('finds all scenarios, and each has a generated policy', () => {
+    expect(all().map(({ id }) => id)).toEqual(Object.keys(DESCRIPTIONS).sort());
   });
 
   test('finds one by id', () => {

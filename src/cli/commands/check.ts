@@ -5,6 +5,7 @@ import { elapsedMs, nowMs } from '../../host/clock.ts';
 import { joinPath, readFileLimited } from '../../host/files.ts';
 import { type Baseline, compareWithBaseline, readBaseline } from '../../report/baseline.ts';
 import type { ReportInput } from '../../report/check-report.ts';
+import { REPORTERS } from '../../report/registry.ts';
 import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
@@ -82,6 +83,8 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   if (!input.ok) return usageError(environment, 'check', input.error);
   const policy = input.value;
   const policyMs = elapsedMs(startMs);
+  if (args.positionals[0] === undefined && !args.flags.has('quiet'))
+    environment.stderr(`no policy named: checking the scenario ${catalogue.defaultScenario}\n`);
   const result = policy.valid ? await runCheck(policy, properties.value, args, environment) : NO_RESULT;
   const times = { policyMs, checkMs: elapsedMs(startMs + policyMs), totalMs: elapsedMs(startMs) };
   const report = toReport(environment.version, policy, runLimits(args).seed, result, times);
@@ -117,7 +120,7 @@ export const checkCommand: Command = {
       name: 'reporter',
       kind: 'list',
       placeholder: 'name[:file]',
-      help: 'text, json, junit, sarif, github or html; repeatable',
+      help: `${REPORTERS.map(reporter => reporter.name).join(', ')}; repeatable`,
     },
     { name: 'baseline', kind: 'text', placeholder: 'old.json', help: 'say what changed since an earlier report' },
     { ...JSON_OPTION, help: 'print the report as JSON (same as --reporter json)' },

@@ -4,7 +4,7 @@ import { Vmcs } from '../../../src/impl/vmx/vmcs.ts';
 import { idOf } from './kernel-bench.ts';
 
 /** Vector of the latest injection into a subject, valid or used up; 0 for none. */
-export const INTERRUPT_INJECTION = (system: System, name: string): number =>
+export const lastInjection = (system: System, name: string): number =>
   vmcsWordOf(system, name, 'entryInterruptInfo') & 0xff;
 
 /** Low word of a field in a subject's VMCS. */

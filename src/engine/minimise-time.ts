@@ -1,0 +1,84 @@
+import { countOperations, type RunSpec, type TraceBody } from '../trace/trace.ts';
+import { mapSides, operationsOf, sidesOf, subjectsOf, withOperations } from './trace-sides.ts';
+
+/**
+ * Reductions that keep a failure which depends on time.
+ *
+ * Removing one operation lets all later ones of its subject come earlier, so a failure that needs two subjects to meet is
+ * lost. These passes remove operations of several subjects together, or let each operation take longer.
+ */
+
+/** Tries a body; true if it still fails and so is the new one. */
+export type Accept = (body: TraceBody) => boolean;
+
+interface Place {
+  readonly subject: string;
+  readonly index: number;
+}
+
+/** Largest number of operations whose pairs are all tried: at most 276 executions. */
+const MAX_PAIRED = 24;
+/** Factors by which an operation may take longer, largest first. */
+const FACTORS = [8, 4, 3, 2] as const;
+
+/** Places of operations; a pair's sides share them. */
+const placesOf = (body: TraceBody): readonly Place[] =>
+  subjectsOf(body).flatMap(subject => {
+    const length = Math.max(0, ...sidesOf(body).map(run => operationsOf(run, subject).length));
+    return Array.from({ length }, (_, index) => ({ subject, index }));
+  });
+
+function without(body: TraceBody, removed: readonly Place[]): TraceBody {
+  const drop = (run: RunSpec): RunSpec =>
+    removed.reduceRight((rest, { subject, index }) => {
+      const operations = operationsOf(rest, subject);
+      return withOperations(rest, subject, [...operations.slice(0, index), ...operations.slice(index + 1)]);
+    }, run);
+  return mapSides(body, drop);
+}
+
+/** First body with two operations less that is accepted; the operations may belong to different subjects. */
+function removeOnePair(body: TraceBody, accept: Accept): TraceBody | undefined {
+  const places = placesOf(body);
+  if (places.length > MAX_PAIRED) return undefined;
+  for (let first = 0; first < places.length; first++) {
+    for (let second = first + 1; second < places.length; second++) {
+      const candidate = without(body, [places[first]!, places[second]!]);
+      if (accept(candidate)) return candidate;
+    }
+  }
+  return undefined;
+}
+
+/** Removes two operations at a time until no two can be removed. */
+export function removePairs(body: TraceBody, accept: Accept): TraceBody {
+  let current = body;
+  for (let next = removeOnePair(current, accept); next !== undefined; next = removeOnePair(current, accept)) {
+    current = next;
+  }
+  return current;
+}
+
+/** Operations in the order and, divided by `factor`, at the places where they were; gaps stay no-operations. */
+function thinned(run: RunSpec, subject: string, factor: number): RunSpec {
+  const operations = operationsOf(run, subject);
+  const kept: (typeof operations)[number][] = [];
+  operations.forEach((operation, index) => {
+    if (operation.kind === 'nop') return;
+    while (kept.length < Math.floor(index / factor)) kept.push({ kind: 'nop' });
+    kept.push(operation);
+  });
+  return withOperations(run, subject, kept);
+}
+
+/** Lets operations take longer, so that fewer no-operations pass the same time. */
+export function stretchTime(body: TraceBody, accept: Accept): TraceBody {
+  for (const factor of FACTORS) {
+    const candidate = mapSides(body, run => {
+      const slow = { ...run, cyclesPerInstruction: run.cyclesPerInstruction * factor };
+      return subjectsOf(body).reduce((rest, subject) => thinned(rest, subject, factor), slow);
+    });
+    if (countOperations(candidate) < countOperations(body) && accept(candidate)) return candidate;
+  }
+  return body;
+}

@@ -1,0 +1,86 @@
+import { FRAME_WORDS, type PhysicalMemory } from '../impl/memory.ts';
+import { vmcsWord } from '../impl/vmx/vmcs.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import { lowOfBig } from '../units/word.ts';
+
+/**
+ * When the processor must refuse to enter a guest, stated from the SDM (Vol. 3C, "Checks on the Guest State Area") and the
+ * capability MSRs of the policy's hardware, apart from the processor's own list. Only what a subject or its monitor can
+ * bring about through the state page is stated.
+ */
+
+const CR0_PE = 0x1;
+const CR0_PG = 0x8000_0000;
+const CR4_PAE = 0x20;
+const RFLAGS_IF = 0x200;
+/** Bits 63:22, 15, 5 and 3 are 0, bit 1 is 1. */
+const RFLAGS_ZERO = 0xffc0_8028;
+const RFLAGS_ONE = 0x2;
+const BLOCKING_BY_STI = 1;
+const BLOCKING_BY_MOV_SS = 2;
+const INTERRUPTIBILITY_DEFINED = 0x1f;
+const LAST_ACTIVITY = 3;
+const UNRESTRICTED_GUEST = 0x80;
+const IA32E_MODE = 0x200;
+const VALID = 0x8000_0000;
+
+const MSR_CR0_FIXED0 = 0x486;
+const MSR_CR4_FIXED0 = 0x488;
+/** Bits that VMX operation fixes to 1 where the policy does not say: CR0.PE, NE, PG and CR4.VMXE. */
+const USUAL_CR0_FIXED0 = 0x8000_0021;
+const USUAL_CR4_FIXED0 = 0x2000;
+
+const word = {
+  cr0: vmcsWord('GUEST_CR0'),
+  cr4: vmcsWord('GUEST_CR4'),
+  rflags: vmcsWord('GUEST_RFLAGS'),
+  activity: vmcsWord('GUEST_ACTIVITY'),
+  interruptibility: vmcsWord('GUEST_INTERRUPTIBILITY'),
+  proc2: vmcsWord('PROC2_CONTROLS'),
+  entryControls: vmcsWord('ENTRY_CONTROLS'),
+  injection: vmcsWord('ENTRY_INTERRUPT_INFO'),
+};
+
+/** Bits of CR0 and CR4 that the described processor wants set in a guest. */
+export interface FixedBits {
+  readonly cr0: number;
+  readonly cr4: number;
+}
+
+export function fixedBits(document: PolicyDocument): FixedBits {
+  const msr = (address: number, usual: number): number => {
+    const row = document.hardware.processor.msrs.find(candidate => candidate.address === address);
+    return row === undefined ? usual : lowOfBig(row.value);
+  };
+  return { cr0: msr(MSR_CR0_FIXED0, USUAL_CR0_FIXED0), cr4: msr(MSR_CR4_FIXED0, USUAL_CR4_FIXED0) };
+}
+
+const isClear = (value: number, bits: number): boolean => (value & bits) === 0;
+const hasAll = (value: number, bits: number): boolean => (value & bits) >>> 0 === bits >>> 0;
+
+/** Why the entry with the VMCS in `slot` must fail; empty if it must succeed. */
+export function entryViolation(memory: PhysicalMemory, slot: number, fixed: FixedBits): string {
+  const read = (offset: number): number => memory.words[slot * FRAME_WORDS + offset]!;
+  const [cr0, cr4, rflags] = [read(word.cr0), read(word.cr4), read(word.rflags)];
+  const [activity, blocking] = [read(word.activity), read(word.interruptibility)];
+  const isInjecting = !isClear(read(word.injection), VALID);
+  const isUnrestricted = !isClear(read(word.proc2), UNRESTRICTED_GUEST);
+  const cr0Fixed = isUnrestricted ? fixed.cr0 & ~(CR0_PE | CR0_PG) : fixed.cr0;
+  if (!hasAll(cr0, cr0Fixed)) return 'a bit of CR0 that VMX operation fixes to 1 is 0';
+  if (!isClear(cr0, CR0_PG) && isClear(cr0, CR0_PE)) return 'CR0.PG is set without CR0.PE';
+  if (!hasAll(cr4, fixed.cr4)) return 'a bit of CR4 that VMX operation fixes to 1 is 0';
+  if (!isClear(read(word.entryControls), IA32E_MODE) && (isClear(cr0, CR0_PG) || isClear(cr4, CR4_PAE))) {
+    return 'IA-32e mode without CR0.PG and CR4.PAE';
+  }
+  if (!isClear(rflags, RFLAGS_ZERO) || !hasAll(rflags, RFLAGS_ONE) || read(word.rflags + 1) !== 0) {
+    return 'a reserved bit of RFLAGS has the wrong value';
+  }
+  if (activity > LAST_ACTIVITY) return 'the activity state is undefined';
+  if (!isClear(blocking, ~INTERRUPTIBILITY_DEFINED)) return 'a reserved bit of the interruptibility state is set';
+  const isBlocked = !isClear(blocking, BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+  if (hasAll(blocking, BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) return 'blocking by STI and by MOV SS at once';
+  if (activity !== 0 && isBlocked) return 'interrupts are blocked in an activity state that executes nothing';
+  if (!isClear(blocking, BLOCKING_BY_STI) && isClear(rflags, RFLAGS_IF)) return 'blocking by STI with RFLAGS.IF clear';
+  if (isInjecting && isClear(rflags, RFLAGS_IF)) return 'an interrupt is injected with RFLAGS.IF clear';
+  return isInjecting && isBlocked ? 'an interrupt is injected while interrupts are blocked' : '';
+}

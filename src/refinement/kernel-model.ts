@@ -1,0 +1,65 @@
+import { AtomicAccess } from '../impl/muen/kernel-context.ts';
+import { type CompiledMachine, compileMachine } from '../model/compile.ts';
+import { createKernelMachine } from '../model/kernel.machine.ts';
+import { type KernelConfig, kernelConfig } from '../model/kernel-config.ts';
+import { type KernelEvent, type KernelSchema, kernelSchema, type KernelState } from '../model/kernel-state.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+
+/** Parts of the model that a policy alone determines; built once, used for many runs. */
+export interface KernelModel {
+  readonly config: KernelConfig;
+  readonly schema: KernelSchema;
+  readonly compiled: CompiledMachine<KernelState, KernelEvent>;
+  readonly guestMode: number;
+  readonly stoppedMode: number;
+  /** Mode in which the next access resets the current subject. */
+  readonly resetMode: number;
+  /** Access that the implementation must stand before in a mode; -1 in modes that depend on local state alone. */
+  readonly accessOfMode: Int8Array;
+}
+
+const ACCESS_OF_LEAF: Readonly<Record<string, number>> = {
+  barrierRead: AtomicAccess.barrierRead,
+  barrierAdd: AtomicAccess.barrierAdd,
+  barrierReset: AtomicAccess.barrierReset,
+  barrierRelease: AtomicAccess.barrierRelease,
+  barrierSpin: AtomicAccess.barrierSpin,
+  majorAdvance: AtomicAccess.majorAdvance,
+  timerMark: AtomicAccess.activitySet,
+  scanRead: AtomicAccess.activityRead,
+  scanCheck: AtomicAccess.pendingRead,
+  scanUnmark: AtomicAccess.activityClear,
+  scanRecheck: AtomicAccess.pendingRead,
+  scanMark: AtomicAccess.activitySet,
+  restCheck: AtomicAccess.pendingRead,
+  restUnmark: AtomicAccess.activityClear,
+  restRecheck: AtomicAccess.pendingRead,
+  restMark: AtomicAccess.activitySet,
+  setPending: AtomicAccess.pendingSet,
+  indicate: AtomicAccess.activitySet,
+  interruptIndicate: AtomicAccess.activitySet,
+  takeEvent: AtomicAccess.pendingConsume,
+  clearEvents: AtomicAccess.pendingClear,
+};
+
+/** Builds and compiles the kernel model of a policy. */
+export function kernelModel(document: PolicyDocument): KernelModel {
+  const config = kernelConfig(document);
+  const schema = kernelSchema(config);
+  const { machine, definition } = createKernelMachine(config, schema);
+  const compiled = compileMachine(machine, definition) as unknown as CompiledMachine<KernelState, KernelEvent>;
+  const accessOfMode = Int8Array.from(compiled.modes, mode => {
+    const leaf = mode.slice(mode.lastIndexOf('.') + 1);
+    if (mode === 'guest' || mode === 'stopped') return 0;
+    return mode.startsWith('choose.') ? -1 : (ACCESS_OF_LEAF[leaf] ?? -2);
+  });
+  return {
+    config,
+    schema,
+    compiled,
+    guestMode: compiled.modeIndex('guest'),
+    stoppedMode: compiled.modeIndex('stopped'),
+    resetMode: compiled.modeIndex('access.clearEvents'),
+    accessOfMode,
+  };
+}
