@@ -1,4 +1,5 @@
 import type { Property } from '../src/engine/property.ts';
+import { everyReset } from './events/every-reset.ts';
 import { everyVmcall } from './events/every-vmcall.ts';
 import { interleavedRefinement } from './events/interleaved-refinement.ts';
 import { ipiDelivered } from './events/ipi-delivered.ts';
@@ -28,6 +29,7 @@ export const PROPERTIES: readonly Property[] = [
   interleavedRefinement,
   everyVmcall,
   ipiDelivered,
+  everyReset,
   interruptStepRefinement,
   everyExitReason,
   entryChecks,

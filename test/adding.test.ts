@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { PROPERTIES } from '../properties/index.ts';
@@ -31,26 +31,4 @@ describe('ADDING.md', () => {
     const ids = PROPERTIES.map(({ id }) => id as string);
     expect(paths.filter(path => path.startsWith('vmx/')).every(path => ids.includes(path))).toBe(true);
   });
-});
-
-/** Files below a folder whose content defines something that a registry must list, and that the registry does not import. */
-function unregistered(folder: string, registry: string, definition: RegExp): readonly string[] {
-  const registered = readFileSync(join(ROOT, registry), 'utf8');
-  const defining = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== basename(registry))
-    .filter(name => definition.test(readFileSync(join(ROOT, folder, name), 'utf8')));
-  expect(defining.length).toBeGreaterThan(0);
-  return defining.filter(name => !registered.includes(`/${name}'`));
-}
-
-test.each([
-  ['properties', 'properties/index.ts', /^export const \w+(?:: Property = | = \w+Property\()/m],
-  ['src/faults', 'src/faults/index.ts', /^export const \w+: readonly Fault\[\]/m],
-  ['src/policy/rules', 'src/policy/rules/index.ts', /^export const \w+: readonly Rule\[\]/m],
-  ['src/model', 'src/model/index.ts', /^export const \w+: Model(?:<.*>)? = /m],
-  ['src/report', 'src/report/registry.ts', /^export const \w+: Reporter = /m],
-  ['src/cli/commands', 'src/cli/commands/registry.ts', /^export const \w+: Command = /m],
-  ['bench', 'bench/index.ts', /^export const \w+: Benchmark = /m],
-])('nothing below %s is missing in %s', (folder, registry, definition) => {
-  expect(unregistered(folder, registry, definition)).toEqual([]);
 });

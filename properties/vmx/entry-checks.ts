@@ -6,7 +6,7 @@ import type { Workbench } from '../workbench.ts';
 
 const ENTRY_FAILED = (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0;
 
-/** Compares what follows each VM entry with what the SDM says about the state that was entered. */
+/** Compares what follows each VM entry with what the SDM says about the state in the subject's page. */
 class EntryWatch implements Watch {
   violation: Watch['violation'];
   seen = 0;
@@ -18,12 +18,16 @@ class EntryWatch implements Watch {
   constructor(found: Workbench, fixed: FixedBits) {
     this.#found = found;
     this.#fixed = fixed;
-    const { memory, cpus } = found.bench.system;
-    this.#reasons = cpus.map(cpu => entryViolation(memory, cpu.vmcsSlot, fixed));
+    this.#reasons = found.bench.system.cpus.map(cpu => this.#reasonOf(cpu, found.bench.system.subjectOn(cpu)));
   }
 
-  onEntry(cpu: Cpu): void {
-    const reason = entryViolation(this.#found.bench.system.memory, cpu.vmcsSlot, this.#fixed);
+  #reasonOf(cpu: Cpu, subject: number): string {
+    const { memory, kernel } = this.#found.bench.system;
+    return entryViolation(memory, { state: kernel.at.stateSlots[subject]!, vmcs: cpu.vmcsSlot }, this.#fixed);
+  }
+
+  onEntry(cpu: Cpu, subject: number): void {
+    const reason = this.#reasonOf(cpu, subject);
     this.#reasons[cpu.id] = reason;
     if (reason !== '') this.seen += 1;
   }
@@ -51,7 +55,7 @@ class EntryWatch implements Watch {
 export const entryChecks = invariantProperty({
   id: 'vmx/entry-checks',
   area: 'vmx',
-  claim: 'The processor enters a subject if and only if its guest state passes the VM-entry checks; otherwise it exits with reason 33.',
+  claim: 'A subject is entered if and only if the guest state in its state page passes the VM-entry checks; otherwise it exits with reason 33.',
   killedBy: ['entry-check-skipped', 'state-field-not-restored'],
   witness: { id: 'refused-entry', description: 'a subject was to be entered in a state that the processor must refuse' },
   premise: 'Let a monitor change the state of its subject.',

@@ -37,7 +37,7 @@ const FAVOURITE_OFFSETS = 8;
 /** Interruption information of an invalid-opcode exception, which no subject handles inside. */
 const OTHER_EXCEPTION = 0x8000_0306;
 /** XCR0 values: valid ones, and each way of being invalid. */
-const XCR0_VALUES: readonly number[] = [1, 3, 7, 0, 2, 5, 0xe7, 0x27];
+const XCR0_VALUES: readonly number[] = [1, 3, 7, 1, 3, 0, 2, 5, 0xe7, 0x27];
 
 /** Fields of a state page by which a monitor decides whether and how its subject runs: byte offset, and values of which some are refused at entry. */
 const STATE_VALUES: readonly { readonly offset: number; readonly values: readonly number[] }[] = [
@@ -103,7 +103,7 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
       return timedEvent(vocabulary, a, b, startTsc, endTsc);
     case 'load':
       // XSETBV takes RAX, RCX, RDX: half of the loads prepare it.
-      if (a % 2 === 0) return { kind: 'load', register: 1 + (b % 3), low: b % 3 === 0 ? pick(XCR0_VALUES, a >>> 1)! : 0, high: 0 };
+      if (a % 2 === 0) return b % 4 === 0 ? { kind: 'load', register: 3 + ((b >>> 2) % 2), low: 0, high: 0 } : { kind: 'load', register: 1, low: pick(XCR0_VALUES, a >>> 1)!, high: 0 };
       return { kind: 'load', register: b % 16, low: a, high: mix32(b) };
     case 'stop': {
       if (b % 2 === 0 && vocabulary.stoppingReasons.has(vocabulary.faultReason)) return forbidden(vocabulary, a, b >>> 1);

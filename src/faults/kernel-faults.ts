@@ -45,9 +45,9 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
   },
   {
     id: 'state-field-not-restored',
-    title: 'CR4 of the state page is not loaded into the VMCS before the entry',
+    title: 'CR4 of the state page is not loaded into the VMCS before an entry',
     precedent: 'Muen 3e21acf59 (2023-01): control-register values of the policy did not reach the VMCS',
-    killedBy: [STEPS],
+    killedBy: ['vmx/entry-checks'],
     replace: ops => ({
       restoreState(kernel, cpu, subject) {
         const cr4 = cpu.vmread(CR4_WORD);
@@ -125,7 +125,7 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'lowest-event-first',
     title: 'of several pending target events the lowest number is delivered first',
     precedent: 'Genode b811ef4331: a wrong order of selection starves one of two',
-    killedBy: [INTERLEAVED, STEPS],
+    killedBy: ['events/every-reset', INTERLEAVED],
     replace: () => ({
       *consumeEvent(kernel, subject) {
         yield AtomicAccess.pendingConsume;
@@ -144,14 +144,14 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'reset-keeps-interrupts',
     title: 'vectors that were pending before a reset are injected afterwards',
     precedent: 'Muen f9a0bc91a (2016-10): state of the former life kept at a subject reset',
-    killedBy: [STEPS],
+    killedBy: ['events/every-reset', STEPS],
     replace: () => ({ clearInterrupts: () => {} }),
   },
   {
     id: 'reset-keeps-fpu',
     title: 'XCR0 and FPU state survive the reset of a subject',
     precedent: 'Muen 14f872695 (2016-10): FPU state not cleared at subject initialisation',
-    killedBy: [STEPS],
+    killedBy: ['events/every-reset'],
     replace: ops => ({
       *initSubject(kernel, cpu, subject) {
         const isBoot = kernel.memory.readWord(kernel.at.fpuSlots[subject]!, 0) === 0;
@@ -169,7 +169,7 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
         ops.restoreState(kernel, cpu, subject);
         const { memory } = kernel;
         const region = frameBase(memory.frameOfSlot(cpu.vmcsSlot));
-        memory.writeWord(memory.slotOf(frameOf(hpa(region + PAGE_SIZE_BYTES))), 0, subject + 1);
+        memory.writeWord(memory.slotOf(frameOf(hpa(region + PAGE_SIZE_BYTES))), 1, subject + 1);
       },
     }),
   },

@@ -25,8 +25,9 @@ function blindRecheck(ops: KernelOps): Pick<KernelOps, 'deactivateGroup' | 'isAc
       deactivated.add(subject);
     },
     *isActive(kernel, cpu, subject) {
+      const isSecondLook = deactivated.delete(subject);
       const found = yield* ops.isActive(kernel, cpu, subject);
-      return found && !deactivated.delete(subject);
+      return found && !isSecondLook;
     },
   };
 }

@@ -3,6 +3,7 @@ import type { CpuId, SubjectId } from '../units/ids.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { Cpu, CpuMode } from './cpu.ts';
 import { type ExitCause, executeOperation } from './hosted-cpu.ts';
+import { InterruptArrivals } from './interrupt-arrivals.ts';
 import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.ts';
 import type { MachineOps } from './machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
@@ -83,15 +84,11 @@ export class System {
   /** Access each suspended CPU stands before. */
   #standing: number[] = [];
   #inputs: RunInputs = { cyclesPerInstruction: 1, endTsc: 0, maxKernelSteps: 0, interrupts: [], interleavings: [] };
-  #interruptCursor: number[] = [];
-  #interruptsOf: ExternalInterrupt[][] = [];
+  #arrivals: InterruptArrivals;
   #point = 0;
   #interleavingCursor = 0;
   #forced = -1;
   #latestTsc = 0;
-  #heldLines = 0;
-  /** TSC of the latest interrupt message per CPU. */
-  #requestTsc: number[] = [];
   /** Barrier at which each spinning CPU waits, and the sense it waits to see changed. */
   readonly #spinBarrier: number[] = [];
   readonly #spinSense: number[] = [];
@@ -103,6 +100,7 @@ export class System {
     this.cpus = kernel.cpus;
     this.hosted = hosted;
     this.#ops = ops;
+    this.#arrivals = new InterruptArrivals([], kernel.cpus.length, time.unitCycles, ops);
     this.#subjectOfVmcs = Array.from({ length: 1 + Math.max(...kernel.at.vmcsSlots) }, () => -1);
     kernel.at.vmcsSlots.forEach((slot, subject) => {
       this.#subjectOfVmcs[slot] = subject;
@@ -123,12 +121,9 @@ export class System {
     this.#interleavingCursor = 0;
     this.#forced = -1;
     this.#latestTsc = 0;
-    this.#heldLines = 0;
-    this.#requestTsc = this.cpus.map(() => 0);
     this.#handlers = this.cpus.map(() => undefined);
     this.#standing = this.cpus.map(() => 0);
-    this.#interruptCursor = this.cpus.map(() => 0);
-    this.#interruptsOf = this.cpus.map(cpu => inputs.interrupts.filter(row => row.cpu === cpu.id).sort((a, b) => a.tsc - b.tsc));
+    this.#arrivals = new InterruptArrivals(inputs.interrupts, this.cpus.length, this.time.unitCycles, this.#ops);
   }
 
   /** Enters the initial subject of each CPU; part of boot. */
@@ -139,7 +134,7 @@ export class System {
   /** Performs the next action of the run; false when the run is over. */
   step(): boolean {
     if (this.kernel.platform.power !== 'running' || this.kernelSteps >= this.#inputs.maxKernelSteps) return false;
-    if (this.#heldLines !== 0) this.#releaseLines();
+    if (this.#arrivals.holdsLines) this.#arrivals.release(this.kernel, this.#latestTsc);
     if (this.#forced >= 0) return this.#stepForced();
     let best: Cpu | undefined;
     let bestTsc = Number.POSITIVE_INFINITY;
@@ -239,16 +234,9 @@ export class System {
     );
   }
 
-  /** TSC at which an interrupt reaches the CPU in guest mode: now if one is requested, else the next arrival. */
+  /** TSC at which an interrupt makes the CPU leave guest mode. */
   #interruptTsc(cpu: Cpu): number {
-    if ((cpu.vmread(Vmcs.pinControls) & PIN_EXTERNAL_INTERRUPT) === 0) return Number.POSITIVE_INFINITY;
-    if (cpu.highestRequest() >= 0) return Math.max(cpu.tsc, this.#requestTsc[cpu.id] ?? 0);
-    const arrival = this.#interruptsOf[cpu.id]![this.#interruptCursor[cpu.id]!];
-    return arrival === undefined ? Number.POSITIVE_INFINITY : Math.max(cpu.tsc, this.#toUnit(arrival.tsc));
-  }
-
-  #toUnit(tsc: number): number {
-    return Math.ceil(tsc / this.time.unitCycles) * this.time.unitCycles;
+    return (cpu.vmread(Vmcs.pinControls) & PIN_EXTERNAL_INTERRUPT) === 0 ? Number.POSITIVE_INFINITY : this.#arrivals.nextTsc(cpu);
   }
 
   #act(cpu: Cpu, tsc: number): void {
@@ -267,38 +255,16 @@ export class System {
   }
 
   #takeInterrupt(cpu: Cpu): void {
-    const cursor = this.#interruptCursor[cpu.id]!;
-    const arrival = this.#interruptsOf[cpu.id]![cursor];
-    if (arrival !== undefined && this.#toUnit(arrival.tsc) <= cpu.tsc) {
-      this.#interruptCursor[cpu.id] = cursor + 1;
-      const line = arrival.vector - 32;
-      const isHeld = line >= 0 && line < 32 && (this.kernel.platform.ioApicMask & (1 << line)) !== 0;
-      if (isHeld) this.#heldLines |= 1 << line;
-      else this.#ops.requestInterrupt(cpu, arrival.vector);
-    }
-    const vector = cpu.highestRequest();
+    const vector = this.#arrivals.take(cpu, this.kernel.platform.ioApicMask);
     if (vector < 0) return;
     cpu.acknowledgeInterrupt(vector);
     this.#exitGuest(cpu, { ...NO_CAUSE, reason: ExitReasonCode.externalInterrupt, interruptInfo: (INJECT_EXTERNAL_INTERRUPT | vector) >>> 0 });
   }
 
-  /** A level-triggered line that was asserted while masked arrives once it is unmasked. */
-  #releaseLines(): void {
-    const free = this.#heldLines & ~this.kernel.platform.ioApicMask;
-    for (let line = 0; line < 32; line++) {
-      if ((free & (1 << line)) === 0) continue;
-      this.#heldLines &= ~(1 << line);
-      const route = this.kernel.tables.vectorRouting[line + 32];
-      if (route !== undefined) this.requestInterrupt(this.kernel.tables.subjects[route.subject]!.cpu, line + 32, this.#latestTsc);
-    }
-  }
-
   /** An interrupt message reaches the local APIC of `target` at `tsc`. */
   requestInterrupt(target: CpuId, vector: number, tsc: number): void {
     const cpu = this.cpus[target];
-    if (cpu === undefined) return;
-    this.#requestTsc[target] = tsc;
-    this.#ops.requestInterrupt(cpu, vector);
+    if (cpu !== undefined) this.#arrivals.request(cpu, vector, tsc);
   }
 
   #execute(cpu: Cpu): void {

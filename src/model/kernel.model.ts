@@ -50,7 +50,7 @@ const plain: AlphabetForm = {
 const SMALL_KERNELS: readonly SmallKernel[] = [
   {
     name: '1 CPU, guest and monitor in one group, all exits',
-    states: 17955,
+    states: 16835,
     config: monitoredGuest,
     alphabets: [
       {
@@ -66,7 +66,7 @@ const SMALL_KERNELS: readonly SmallKernel[] = [
   },
   {
     name: '1 CPU, 1 subject, timed event and interrupt',
-    states: 10618,
+    states: 4829,
     config: sleeper,
     alphabets: [
       {

@@ -30,12 +30,10 @@ const MSR_CR4_FIXED0 = 0x488;
 const USUAL_CR0_FIXED0 = 0x8000_0021;
 const USUAL_CR4_FIXED0 = 0x2000;
 
-const word = {
-  cr0: vmcsWord('GUEST_CR0'),
-  cr4: vmcsWord('GUEST_CR4'),
-  rflags: vmcsWord('GUEST_RFLAGS'),
-  activity: vmcsWord('GUEST_ACTIVITY'),
-  interruptibility: vmcsWord('GUEST_INTERRUPTIBILITY'),
+/** Words of the state page (Muen "Subject State"), from which the kernel loads the guest state. */
+const stateWord = { interruptibility: 33, activity: 34, cr0: 45, cr4: 51, rflags: 55 } as const;
+/** What an entry takes from the VMCS alone. */
+const vmcs = {
   proc2: vmcsWord('PROC2_CONTROLS'),
   entryControls: vmcsWord('ENTRY_CONTROLS'),
   injection: vmcsWord('ENTRY_INTERRUPT_INFO'),
@@ -58,21 +56,28 @@ export function fixedBits(document: PolicyDocument): FixedBits {
 const isClear = (value: number, bits: number): boolean => (value & bits) === 0;
 const hasAll = (value: number, bits: number): boolean => (value & bits) >>> 0 === bits >>> 0;
 
-/** Why the entry with the VMCS in `slot` must fail; empty if it must succeed. */
-export function entryViolation(memory: PhysicalMemory, slot: number, fixed: FixedBits): string {
-  const read = (offset: number): number => memory.words[slot * FRAME_WORDS + offset]!;
-  const [cr0, cr4, rflags] = [read(word.cr0), read(word.cr4), read(word.rflags)];
-  const [activity, blocking] = [read(word.activity), read(word.interruptibility)];
-  const isInjecting = !isClear(read(word.injection), VALID);
-  const isUnrestricted = !isClear(read(word.proc2), UNRESTRICTED_GUEST);
+/** Slots of a subject's pages. */
+export interface EnteredPages {
+  readonly state: number;
+  readonly vmcs: number;
+}
+
+/** Why the entry of a subject must fail that was loaded from its state page; empty if it must succeed. */
+export function entryViolation(memory: PhysicalMemory, pages: EnteredPages, fixed: FixedBits): string {
+  const inPage = (word: number): number => memory.words[pages.state * FRAME_WORDS + word]!;
+  const inVmcs = (word: number): number => memory.words[pages.vmcs * FRAME_WORDS + word]!;
+  const [cr0, cr4, rflags] = [inPage(stateWord.cr0), inPage(stateWord.cr4), inPage(stateWord.rflags)];
+  const [activity, blocking] = [inPage(stateWord.activity), inPage(stateWord.interruptibility)];
+  const isInjecting = !isClear(inVmcs(vmcs.injection), VALID);
+  const isUnrestricted = !isClear(inVmcs(vmcs.proc2), UNRESTRICTED_GUEST);
   const cr0Fixed = isUnrestricted ? fixed.cr0 & ~(CR0_PE | CR0_PG) : fixed.cr0;
   if (!hasAll(cr0, cr0Fixed)) return 'a bit of CR0 that VMX operation fixes to 1 is 0';
   if (!isClear(cr0, CR0_PG) && isClear(cr0, CR0_PE)) return 'CR0.PG is set without CR0.PE';
   if (!hasAll(cr4, fixed.cr4)) return 'a bit of CR4 that VMX operation fixes to 1 is 0';
-  if (!isClear(read(word.entryControls), IA32E_MODE) && (isClear(cr0, CR0_PG) || isClear(cr4, CR4_PAE))) {
+  if (!isClear(inVmcs(vmcs.entryControls), IA32E_MODE) && (isClear(cr0, CR0_PG) || isClear(cr4, CR4_PAE))) {
     return 'IA-32e mode without CR0.PG and CR4.PAE';
   }
-  if (!isClear(rflags, RFLAGS_ZERO) || !hasAll(rflags, RFLAGS_ONE) || read(word.rflags + 1) !== 0) {
+  if (!isClear(rflags, RFLAGS_ZERO) || !hasAll(rflags, RFLAGS_ONE) || inPage(stateWord.rflags + 1) !== 0) {
     return 'a reserved bit of RFLAGS has the wrong value';
   }
   if (activity > LAST_ACTIVITY) return 'the activity state is undefined';

@@ -103,7 +103,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
 
 export const listCommand: Command = {
   name: 'list',
-  summary: 'what exists',
+  summary: 'what exists: properties, faults, policy rules, scenarios, models, VM exits',
   operands: `<${Object.keys(LISTINGS).join(' | ')}>`,
   minOperands: 1,
   maxOperands: 1,
