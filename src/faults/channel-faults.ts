@@ -42,7 +42,7 @@ export const CHANNEL_FAULTS: readonly Fault[] = seamFaults('channel', [
   {
     id: 'epoch-reread-adopted',
     title: 'the reader adopts the epoch that it reads after the header',
-    precedent: 'Muen libmuchannel reader: Synchronize reads the epoch again after the header',
+    precedent: 'CVE-2021-29657 (KVM): shared state fetched twice; the libmuchannel reader does so with the epoch',
     killedBy: [REFINEMENT],
     scenario,
     replace: () => ({ adoptEpoch: (_seen, reread) => reread }),

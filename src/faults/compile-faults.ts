@@ -21,7 +21,7 @@ export const COMPILE_FAULTS: readonly Fault[] = seamFaults('compile', [
   {
     id: 'wrong-target-event',
     title: 'source events trigger the target event with the next number',
-    precedent: 'Muen 33595a12f (2022-12): duplicate event names led to the wrong event',
+    precedent: 'Muen 33595a12f (2022-12): a logical name that stood for two events',
     killedBy: ['events/every-vmcall', 'events/interleaved-refinement'],
     replace: ops => ({
       compileSourceEvent(document, physical, action) {

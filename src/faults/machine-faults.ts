@@ -1,3 +1,4 @@
+import type { Cpu } from '../impl/cpu.ts';
 import type { Fault } from './fault.ts';
 import { seamFaults } from './fault-parts.ts';
 import { cachedTranslation, rememberTranslation } from './shared-tlb.ts';
@@ -35,6 +36,21 @@ export const MACHINE_FAULTS: readonly Fault[] = seamFaults('machine', [
     precedent: 'Muen b6c2f7980: an error of VMRESUME was ignored',
     killedBy: ['vmx/entry-checks'],
     replace: () => ({ failingEntryCheck: () => undefined }),
+  },
+  {
+    id: 'state-outside-snapshot',
+    title: 'the first interrupt request of a CPU is lost, and no restore brings that state back',
+    precedent: 'Genode 42397cb512: the first wake-up was lost',
+    killedBy: ['meta/determinism'],
+    replace: ops => {
+      const requested = new WeakSet<Cpu>();
+      return {
+        requestInterrupt(cpu, vector) {
+          if (requested.has(cpu)) ops.requestInterrupt(cpu, vector);
+          requested.add(cpu);
+        },
+      };
+    },
   },
   {
     id: 'ipi-lost',

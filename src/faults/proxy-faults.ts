@@ -15,7 +15,7 @@ export const PROXY_FAULTS: readonly Fault[] = seamFaults('proxy', [
   {
     id: 'sequence-reused',
     title: 'every message of a session has the same sequence number',
-    precedent: 'Muen 33595a12f (2022-12): duplicate numbers accepted',
+    precedent: 'Muen 33595a12f (2022-12): one name accepted for two events',
     killedBy: [REFINEMENT],
     replace: () => ({ nextSequence: sequence => Math.max(1, sequence) }),
   },
@@ -78,7 +78,7 @@ export const PROXY_FAULTS: readonly Fault[] = seamFaults('proxy', [
   {
     id: 'label-lost',
     title: 'lines are logged without the label of their session',
-    precedent: 'Genode 2a698ffd5f: a message without its context',
+    precedent: 'Muen 33595a12f (2022-12): a name that does not say to whom it belongs',
     killedBy: [REFINEMENT],
     replace: () => ({ logLine: (_label, text) => text }),
   },

@@ -1,5 +1,6 @@
 import type { ExternalInterrupt, Interleaving } from '../units/schedule.ts';
 import type { CpuId, SubjectId } from '../units/ids.ts';
+import { InvariantError } from '../units/invariant.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { Cpu, CpuMode } from './cpu.ts';
 import { type ExitCause, executeOperation } from './hosted-cpu.ts';
@@ -43,6 +44,8 @@ const PIN_EXTERNAL_INTERRUPT = 1 << 0;
 const MAX_VECTORS = 16;
 /** Actions that a CPU takes at most when an interleaving gives it precedence, before it reaches a point itself. */
 const FORCED_ACTIONS = 64;
+/** Segments of a kernel step, at most: far beyond 64 delivered events and the search over 64 groups. */
+const MAX_SEGMENTS = 16_384;
 
 /** Snapshot of everything but physical memory. */
 interface CpuSnapshot {
@@ -81,6 +84,8 @@ export class System {
   /** By slot. */
   readonly #subjectOfVmcs: SubjectId[];
   #handlers: (Segments | undefined)[] = [];
+  /** Segments of the kernel step that each CPU is in. */
+  #segmentsOfStep: number[] = [];
   /** Access each suspended CPU stands before. */
   #standing: number[] = [];
   #inputs: RunInputs = { cyclesPerInstruction: 1, endTsc: 0, maxKernelSteps: 0, interrupts: [], interleavings: [] };
@@ -123,6 +128,7 @@ export class System {
     this.#latestTsc = 0;
     this.#handlers = this.cpus.map(() => undefined);
     this.#standing = this.cpus.map(() => 0);
+    this.#segmentsOfStep = this.cpus.map(() => 0);
     this.#arrivals = new InterruptArrivals(inputs.interrupts, this.cpus.length, this.time.unitCycles, this.#ops);
   }
 
@@ -304,6 +310,7 @@ export class System {
     this.memory.beginStep();
     this.#handlers[cpu.id] = handleVmExit(this.kernel, cpu);
     this.#standing[cpu.id] = 0;
+    this.#segmentsOfStep[cpu.id] = 0;
     this.#runKernel(cpu);
   }
 
@@ -312,7 +319,7 @@ export class System {
     const handler = this.#handlers[cpu.id]!;
     for (;;) {
       this.memory.beginStep();
-      const { done, value } = handler.next();
+      const { done, value } = this.#nextSegment(cpu, handler);
       this.segments += 1;
       const access = done === true ? 0 : (value as number);
       if (access === AtomicAccess.barrierSpin && this.#standing[cpu.id] !== AtomicAccess.barrierSpin) this.#noteSpin(cpu);
@@ -339,6 +346,21 @@ export class System {
     }
     this.kernelSteps += 1;
     this.#enterGuest(cpu);
+  }
+
+  /** A kernel that raises a host exception or does not come to an end stops the system, as the crash audit and a watchdog would. */
+  #nextSegment(cpu: Cpu, handler: Segments): IteratorResult<number, void> {
+    this.#segmentsOfStep[cpu.id]! += 1;
+    const isEndless = this.#segmentsOfStep[cpu.id]! > MAX_SEGMENTS;
+    try {
+      if (!isEndless) return handler.next();
+    } catch (cause) {
+      if (cause instanceof InvariantError) throw cause;
+      this.kernel.platform.stopReason = `exception in the kernel of CPU ${cpu.id}: ${cause instanceof Error ? cause.message : ''}`;
+    }
+    this.kernel.platform.power = 'panic';
+    if (isEndless) this.kernel.platform.stopReason = `the kernel of CPU ${cpu.id} does not come to an end`;
+    return { done: true, value: undefined };
   }
 
   #noteSpin(cpu: Cpu): void {

@@ -1,4 +1,3 @@
-import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import type { Word64 } from '../impl/native/muchannel.ts';
 import { SOFTWARE } from '../impl/software.ts';
@@ -115,12 +114,11 @@ export function touches({ memory }: System, frames: ReadonlySet<number>): boolea
   return false;
 }
 
-/** True for a memory access that was done; one that caused an exit was not. */
-export const isAccess = (
+/** True for loads and stores. */
+export const isMemoryAccess = (
   operation: Operation | undefined,
-  exit: ExitCause | undefined,
 ): operation is Extract<Operation, { kind: 'read' | 'write' }> =>
-  exit === undefined && (operation?.kind === 'read' || operation?.kind === 'write');
+  operation?.kind === 'read' || operation?.kind === 'write';
 
 /** True if the operation is the first one after the subject's entry point: the software has just started. */
 export const isStart = (end: ChannelEnd, hosted: HostedSubject): boolean => hosted.operationRip === end.entryPoint;

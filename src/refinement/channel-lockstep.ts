@@ -17,7 +17,7 @@ import {
   framesOf,
   type InstalledSoftware,
   installed,
-  isAccess,
+  isMemoryAccess,
   isStart,
   placeOf,
   programOf,
@@ -168,8 +168,7 @@ export class ChannelLockstep implements SystemObserver {
       this.#world.differ("the writer's access to its channel faults");
       return;
     }
-    if (!isAccess(operation, exit) || operation.kind !== 'write') return;
-    if (!this.#isTouched()) return;
+    if (exit !== undefined || !isMemoryAccess(operation) || operation.kind !== 'write' || !this.#isTouched()) return;
     this.accesses += 1;
     if (operation.sizeBytes === 8 && offset >= 0 && offset % 8 === 0)
       this.#writer.store(hosted, offset, { low: operation.low, high: operation.high });

@@ -1,6 +1,7 @@
 import type { Cpu } from '../impl/cpu.ts';
 import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
+import { FRAME_WORDS } from '../impl/memory.ts';
 import { ATOMIC_ACCESS_NAMES, AtomicAccess } from '../impl/muen/kernel-context.ts';
 import type { System, SystemObserver } from '../impl/system.ts';
 import { initialKernelState, type KernelEvent, type KernelState } from '../model/kernel-state.ts';
@@ -22,6 +23,9 @@ export interface Divergence {
   readonly nowTsc: number;
   readonly what: string;
 }
+
+/** Kernel steps between two comparisons of every subject of a CPU. */
+const FULL_COMPARISON = 8;
 
 /** By access: 1 if it changes the shared page. */
 const WRITES_SHARED = new Uint8Array(ATOMIC_ACCESS_NAMES.length);
@@ -67,10 +71,14 @@ export class Lockstep implements SystemObserver {
   readonly #alpha: KernelState;
   /** By slot. */
   readonly #owners: readonly (SlotOwner | undefined)[];
+  /** Shared page as last decoded. */
+  readonly #shared: Uint32Array;
   readonly #pages: Uint32Array[];
   readonly #mode: number[];
   readonly #atExit: number[];
   readonly #subjectAtExit: number[];
+  /** Target of the source event or interrupt that a CPU handles, -1 if there is none. */
+  readonly #target: number[];
   readonly #exitReason: number[];
   readonly #partitionsOf: readonly (readonly number[])[];
   readonly #subjectsOf: readonly (readonly number[])[];
@@ -89,11 +97,13 @@ export class Lockstep implements SystemObserver {
     this.#mode = system.cpus.map(() => model.guestMode);
     this.#atExit = system.cpus.map(() => 0);
     this.#subjectAtExit = system.cpus.map(() => -1);
+    this.#target = system.cpus.map(() => -1);
     this.#exitReason = system.cpus.map(() => 0);
     this.#pages = tables.subjects.map(() => new Uint32Array(page.STATE_PAGE_WORDS));
     this.#partitionsOf = system.cpus.map(cpu => tables.partitions.filter(row => row.id !== 0 && row.cpu === cpu.id).map(row => row.id));
     this.#subjectsOf = system.cpus.map(cpu => tables.subjects.filter(row => row.cpu === cpu.id).map(row => row.id));
     this.#owners = pageOwners(system);
+    this.#shared = new Uint32Array(alpha.globalWords(system));
   }
 
   /** Compares the booted system with the model's initial state; call once before a run. */
@@ -101,6 +111,8 @@ export class Lockstep implements SystemObserver {
     for (const subject of this.#system.kernel.tables.subjects) {
       page.adoptPage(this.#system.memory, this.#system.kernel.at.stateSlots[subject.id]!, this.#pages[subject.id]!);
     }
+    const shared = this.#system.kernel.at.globalSlot * FRAME_WORDS;
+    this.#shared.set(this.#system.memory.words.subarray(shared, shared + this.#shared.length));
     alpha.abstractGlobal(this.#system, this.#alpha);
     for (const subject of this.#system.kernel.tables.subjects) alpha.abstractSubject(this.#system, subject.id, this.#alpha);
     for (const cpu of this.#system.cpus) {
@@ -119,6 +131,7 @@ export class Lockstep implements SystemObserver {
     this.#atExit[cpu.id] = 1;
     this.#subjectAtExit[cpu.id] = subject;
     this.#exitReason[cpu.id] = reason;
+    this.#target[cpu.id] = -1;
     page.expectSaved(this.#system.memory, cpu, this.#pages[subject]!);
     this.exits[Math.min(reason & 0xffff, 65)]! += 1;
   }
@@ -180,6 +193,8 @@ export class Lockstep implements SystemObserver {
 
   #advanceModel(cpu: Cpu): number {
     const { compiled, accessOfMode } = this.#model;
+    const { target } = this.#state.cpus[cpu.id]!;
+    if (target >= 0) this.#target[cpu.id] = target;
     let mode = this.#mode[cpu.id]!;
     if (this.#atExit[cpu.id] === 1) {
       this.#atExit[cpu.id] = 0;
@@ -266,7 +281,7 @@ export class Lockstep implements SystemObserver {
   /** Brings the abstraction of a dirty page up to date. */
   #abstract(cpu: Cpu, { kind, id }: SlotOwner): void {
     const system = this.#system;
-    if (kind === 'global') alpha.abstractGlobal(system, this.#alpha);
+    if (kind === 'global') this.#abstractShared();
     else if (kind === 'local') alpha.abstractLocal(system, cpu.id, this.#alpha);
     else if (kind === 'schedulingInfo') alpha.abstractSchedulingInfo(system, id, this.#alpha);
     else if (kind === 'state') alpha.abstractState(system, id, this.#alpha);
@@ -274,6 +289,17 @@ export class Lockstep implements SystemObserver {
     else if (kind === 'timedEvent') alpha.abstractTimedEvent(system, id, this.#alpha);
     else if (kind === 'vmcs') alpha.abstractControls(system, id, this.#alpha);
     else if (kind === 'fpu') alpha.abstractFpu(system, id, this.#alpha);
+  }
+
+  /** Decodes the words of the shared page that changed since they were last decoded. */
+  #abstractShared(): void {
+    const { words } = this.#system.memory;
+    const base = this.#system.kernel.at.globalSlot * FRAME_WORDS;
+    for (let word = 0; word < this.#shared.length; word++) {
+      if (words[base + word] === this.#shared[word]) continue;
+      this.#shared[word] = words[base + word]!;
+      alpha.abstractGlobalWord(this.#system, word, this.#alpha);
+    }
   }
 
   /** First difference between the model and what a dirty page means. */
@@ -314,12 +340,25 @@ export class Lockstep implements SystemObserver {
     if (isEntry) expected[51]! |= 1 << 6;
   }
 
+  #compareSubject(cpu: Cpu, subject: number): void {
+    const { config } = this.#model;
+    // What another CPU's subject has pending is part of the shared page.
+    if (subject < 0 || config.subjectCpu[subject] !== cpu.id) return;
+    this.#note(cpu, compareSubject(this.#alpha, this.#state, subject, true, config));
+  }
+
   /** Compares everything; the abstraction is up to date, because every dirty page was abstracted when it was written. */
   #compareAll(cpu: Cpu): void {
     const { config } = this.#model;
     this.#note(cpu, compareGlobal(this.#alpha, this.#state, config));
     this.#note(cpu, compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config));
-    for (const subject of this.#subjectsOf[cpu.id]!) this.#note(cpu, compareSubject(this.#alpha, this.#state, subject, true, config));
+    // A step changes the subject it comes from, the one it leads to and its target; the others are looked at now and then.
+    if (this.steps % FULL_COMPARISON === 0) for (const subject of this.#subjectsOf[cpu.id]!) this.#compareSubject(cpu, subject);
+    else {
+      this.#compareSubject(cpu, this.#subjectAtExit[cpu.id]!);
+      this.#compareSubject(cpu, this.#system.subjectOn(cpu));
+      this.#compareSubject(cpu, this.#target[cpu.id]!);
+    }
     alpha.abstractEntry(this.#system, cpu.id, this.#alpha);
     this.#note(cpu, compareEntry(this.#alpha, this.#state, cpu.id, this.#system.subjectOn(cpu)));
     // Another CPU that stands inside the kernel may have masked a line in the model and not yet in the I/O APIC.

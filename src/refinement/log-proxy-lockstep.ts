@@ -15,7 +15,7 @@ import {
   framesOf,
   type InstalledSoftware,
   installed,
-  isAccess,
+  isMemoryAccess,
   isStart,
   placeOf,
   type SoftwareDivergence,
@@ -135,12 +135,13 @@ export class LogProxyLockstep implements SystemObserver {
   }
 
   /** How often each thing of interest happened. */
-  get seen(): Readonly<Record<'delivered' | 'dropped' | 'overrun' | 'wakeUp', number>> {
+  get seen(): Readonly<Record<'delivered' | 'dropped' | 'overrun' | 'signals' | 'wakeUps', number>> {
     return {
       delivered: this.#delivery.delivered,
       dropped: this.#client.dropped,
       overrun: this.#server.overruns,
-      wakeUp: this.#server.wakeUps,
+      signals: this.#server.signals,
+      wakeUps: this.#server.wakeUps,
     };
   }
 
@@ -151,8 +152,8 @@ export class LogProxyLockstep implements SystemObserver {
   }
 
   /** The client's CPU is about to enter a subject: the kernel has handled what the client called for. */
-  onEntry(cpu: Cpu, subject: SubjectId): void {
-    if (subject === this.pair.client.id && cpu.id >= 0) this.#world.deliver();
+  onEntry(_cpu: Cpu, subject: SubjectId): void {
+    if (subject === this.pair.client.id) this.#world.deliver();
   }
 
   onOperation(cpu: Cpu, subject: SubjectId, hosted: HostedSubject, exit: ExitCause | undefined): void {
@@ -171,15 +172,14 @@ export class LogProxyLockstep implements SystemObserver {
     const { client, clientSetup } = this.pair;
     if (isStart(client, hosted)) this.#client.start();
     else this.#client.settle(hosted);
-    if (isAccess(operation, exit)) {
+    if (!isMemoryAccess(operation)) this.#client.other(operation);
+    else if (exit !== undefined) this.#world.differ(`the client's ${operation.kind} faults`);
+    else if (operation.kind === 'write') {
       const offset = operation.address - client.address;
-      const isInside = offset >= 0 && offset < channelBytes(clientSetup.layout);
-      if (operation.kind === 'read') return;
-      if (isInside) this.#client.store(offset, { low: operation.low, high: operation.high });
+      if (offset >= 0 && offset < channelBytes(clientSetup.layout))
+        this.#client.store(offset, { low: operation.low, high: operation.high });
       else this.#world.differ(`the client stores at offset ${offset} of its channel`);
-    } else if (operation.kind === 'read' || operation.kind === 'write')
-      this.#world.differ(`the client's ${operation.kind} faults`);
-    else this.#client.other(operation);
+    }
   }
 
   #followServer(hosted: HostedSubject, operation: Operation, exit: ExitCause | undefined): void {
@@ -188,10 +188,12 @@ export class LogProxyLockstep implements SystemObserver {
     if (isStart(server, hosted)) this.#server.start();
     else this.#server.settle(hosted);
     if (operation.kind !== 'write') this.#delivery.compareDone();
-    if (!isAccess(operation, exit)) {
-      if (operation.kind === 'read' || operation.kind === 'write')
-        this.#world.differ(`the server's ${operation.kind} faults`);
-      else this.#server.other(hosted, operation);
+    if (!isMemoryAccess(operation)) {
+      this.#server.other(hosted, operation);
+      return;
+    }
+    if (exit !== undefined) {
+      this.#world.differ(`the server's ${operation.kind} faults`);
       return;
     }
     if (operation.kind === 'write') {

@@ -36,7 +36,8 @@ interface Totals {
 
 /** Follows a LOG proxy server through the model's server: looks, messages, acknowledgements. */
 export class LogServerSide {
-  /** Times that it went on after sleep because of an event. */
+  /** Looks at the channel because of an event, and those of them that ended a sleep. */
+  signals = 0;
   wakeUps = 0;
   overruns = 0;
   readonly #world: LogProxyWorld;
@@ -173,8 +174,10 @@ export class LogServerSide {
     if (world.mode('server') === 'rechecking') world.step('server', { type: 'step' });
     if (world.mode('server') !== 'waiting') return;
     const isSignalled = world.notice() && world.step('server', { type: 'signal' });
-    if (isSignalled && this.#sleeps) this.wakeUps += 1;
-    if (!isSignalled) {
+    if (isSignalled) {
+      this.signals += 1;
+      if (this.#sleeps) this.wakeUps += 1;
+    } else {
       world.leaveOpen('the server looks without a signal');
       world.force('server', 'draining');
     }
@@ -286,7 +289,7 @@ export class LogServerSide {
   }
 
   #step(): void {
-    const { mode } = { mode: this.#world.mode('server') };
+    const mode = this.#world.mode('server');
     if (!this.#world.step('server', { type: 'step' }))
       this.#world.differ(`the model's server in mode ${mode} takes no step`);
   }

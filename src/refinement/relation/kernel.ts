@@ -59,6 +59,12 @@ export function abstractTimedEvent(system: System, subject: number, state: Kerne
 
 /** Shared state: major frame, barriers, pending events, activity marks. */
 export function abstractGlobal(system: System, state: KernelState): void {
+  abstractFrames(system, state);
+  for (let word = system.kernel.at.pendingBase; word < globalWords(system); word++) abstractGlobalWord(system, word, state);
+}
+
+/** Major frame and barriers. */
+function abstractFrames(system: System, state: KernelState): void {
   const { kernel, memory } = system;
   const base = kernel.at.globalSlot * FRAME_WORDS;
   const { words } = memory;
@@ -71,16 +77,24 @@ export function abstractGlobal(system: System, state: KernelState): void {
     target.sense = words[at + 1]!;
     target.count = words[at + 2]!;
   }
-  for (let subject = 0; subject < state.subjects.length; subject++) {
-    const target = state.subjects[subject]!;
-    target.pendingLow = words[base + kernel.at.pendingBase + 2 * subject]!;
-    target.pendingHigh = words[base + kernel.at.pendingBase + 2 * subject + 1]!;
-  }
-  for (let partition = 0; partition < state.partitions.length; partition++) {
-    const target = state.partitions[partition]!;
-    target.activityLow = words[base + kernel.at.activityBase + 2 * partition]!;
-    target.activityHigh = words[base + kernel.at.activityBase + 2 * partition + 1]!;
-  }
+}
+
+/** Words of the shared page that the relation speaks about. */
+export const globalWords = (system: System): number => system.kernel.at.activityBase + 2 * system.kernel.tables.partitions.length;
+
+/** Brings the part of the abstraction up to date that one changed word of the shared page stands for. */
+export function abstractGlobalWord(system: System, word: number, state: KernelState): void {
+  const { at } = system.kernel;
+  const value = system.memory.words[at.globalSlot * FRAME_WORDS + word]!;
+  if (word >= at.activityBase) {
+    const target = state.partitions[(word - at.activityBase) >>> 1]!;
+    if ((word - at.activityBase) % 2 === 0) target.activityLow = value;
+    else target.activityHigh = value;
+  } else if (word >= at.pendingBase) {
+    const target = state.subjects[(word - at.pendingBase) >>> 1]!;
+    if ((word - at.pendingBase) % 2 === 0) target.pendingLow = value;
+    else target.pendingHigh = value;
+  } else abstractFrames(system, state);
 }
 
 /** CPU-local state: minor frame, partitions with their timer sequences, groups. */
