@@ -1,4 +1,6 @@
 import type { Property } from '../src/engine/property.ts';
+import { readerSurvivesHostileWriter } from './channels/hostile-writer.ts';
+import { muchannelRefinement } from './channels/muchannel-refinement.ts';
 import { everyReset } from './events/every-reset.ts';
 import { everyVmcall } from './events/every-vmcall.ts';
 import { interleavedRefinement } from './events/interleaved-refinement.ts';
@@ -11,6 +13,8 @@ import { processorTime } from './isolation/processor-time.ts';
 import { storesConfined } from './isolation/stores-confined.ts';
 import { compiledModel } from './meta/compiled-model.ts';
 import { determinism } from './meta/determinism.ts';
+import { serverSurvivesHostileClient } from './proxies/hostile-client.ts';
+import { logProxyRefinement } from './proxies/log-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
 import { entryChecks } from './vmx/entry-checks.ts';
@@ -33,6 +37,10 @@ export const PROPERTIES: readonly Property[] = [
   interruptStepRefinement,
   everyExitReason,
   entryChecks,
+  muchannelRefinement,
+  readerSurvivesHostileWriter,
+  logProxyRefinement,
+  serverSurvivesHostileClient,
   determinism,
   compiledModel,
 ];

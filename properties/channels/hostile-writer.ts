@@ -102,7 +102,7 @@ export const readerSurvivesHostileWriter: Property = runProperty({
     { id: 'delivered', description: 'a read of a channel under attack had success' },
     { id: 'refused', description: 'a read of a channel under attack refused the header' },
   ],
-  killedBy: [],
+  killedBy: ['wrong-modulus'],
   alsoNotApplicable: context => noChannel(context, choicesOf(context)),
   tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: ID, index, slice: { part: index } })),
   runSlice(context, found, task, explain) {

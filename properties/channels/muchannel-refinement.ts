@@ -9,7 +9,7 @@ import { addCounts, divergenceFinding, sliceRuns } from '../follow-runs.ts';
 import { runProperty } from '../run-property.ts';
 import { isWorkbench, type Workbench, workbench } from '../workbench.ts';
 import { type ChannelChoice, channelChoices, noChannel } from './channel-choice.ts';
-import { channelRunArbitrary } from './channel-runs.ts';
+import { channelRunArbitrary, weightOf } from './channel-runs.ts';
 
 const ID = 'channels/muchannel-refinement';
 const TASKS = 8;
@@ -50,7 +50,16 @@ export const muchannelRefinement: Property = runProperty({
     { id: 'no-data', description: 'a read found nothing new' },
     { id: 'overrun', description: 'a read was overrun by the writer' },
   ],
-  killedBy: [],
+  killedBy: [
+    'commit-before-data',
+    'announce-after-data',
+    'overrun-not-checked',
+    'wrong-modulus',
+    'epoch-reread-adopted',
+    'epoch-change-missed',
+    'overrun-resumes-too-early',
+    'size-not-checked',
+  ],
   alsoNotApplicable: context => noChannel(context, choicesOf(context)),
   tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: ID, index, slice: { part: index } })),
   runSlice(context, found, task, explain) {
@@ -58,7 +67,7 @@ export const muchannelRefinement: Property = runProperty({
     const seed = deriveSeed(context.seed, `${ID}#${task.index}`);
     return sliceRuns(
       context,
-      { tasks: TASKS, runsPerTask: RUNS_PER_TASK },
+      { tasks: TASKS, runsPerTask: RUNS_PER_TASK, weigh: weightOf },
       run => generate(arbitrary, deriveSeed(seed, String(run))),
       spec => {
         const followed = followChannels(context, found, spec);

@@ -107,5 +107,5 @@ export function actionsArbitrary(maxActions: number): fc.Arbitrary<readonly Writ
   );
   return fc
     .array(action, { maxLength: maxActions, size: 'max' })
-    .map(actions => [{ kind: 'initialize', geometry: 0 }, ...actions]);
+    .chain(actions => geometry.map(first => [{ kind: 'initialize', geometry: first }, ...actions]));
 }

@@ -54,7 +54,14 @@ export const logProxyRefinement: Property = runProperty({
     { id: 'overrun', description: 'the server was overrun by the client' },
     { id: 'wake-up', description: 'the server looked at the channel because of an event' },
   ],
-  killedBy: [],
+  killedBy: [
+    'length-not-validated',
+    'sequence-reused',
+    'buffer-unbounded',
+    'hint-before-publish',
+    'drain-once',
+    'label-lost',
+  ],
   alsoNotApplicable: noProxies,
   tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: ID, index, slice: { part: index } })),
   runSlice(context, found, task, explain) {

@@ -16,6 +16,8 @@ interface Place {
   readonly index: number;
 }
 
+/** Largest number of operations of a subject whose stretches are all tried: at most 1128 executions. */
+const MAX_WINDOWED = 48;
 /** Largest number of operations whose pairs are all tried: at most 276 executions. */
 const MAX_PAIRED = 24;
 /** Factors by which an operation may take longer, largest first. */
@@ -35,6 +37,30 @@ function without(body: TraceBody, removed: readonly Place[]): TraceBody {
       return withOperations(rest, subject, [...operations.slice(0, index), ...operations.slice(index + 1)]);
     }, run);
   return mapSides(body, drop);
+}
+
+/** First body that is accepted without some stretch of a subject's operations, longest stretches first. */
+function removeOneWindow(body: TraceBody, subject: string, accept: Accept): TraceBody | undefined {
+  const length = Math.max(0, ...sidesOf(body).map(run => operationsOf(run, subject).length));
+  if (length > MAX_WINDOWED) return undefined;
+  for (let size = length - 1; size > 1; size--) {
+    for (let start = 0; start + size <= length; start++) {
+      const window = Array.from({ length: size }, (_, index) => ({ subject, index: start + index }));
+      const candidate = without(body, window);
+      if (accept(candidate)) return candidate;
+    }
+  }
+  return undefined;
+}
+
+/** Removes stretches of operations, such as whole protocol steps, which halves and quarters of the list do not line up with. */
+export function removeWindows(body: TraceBody, subject: string, accept: Accept): TraceBody {
+  let current = body;
+  for (;;) {
+    const next = removeOneWindow(current, subject, accept);
+    if (next === undefined) return current;
+    current = next;
+  }
 }
 
 /** First body with two operations less that is accepted; the operations may belong to different subjects. */

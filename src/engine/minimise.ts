@@ -1,6 +1,6 @@
 import { countEvents, countOperations, type RunSpec, type TraceBody, type TraceOutcome } from '../trace/trace.ts';
 import type { Operation } from '../units/operation.ts';
-import { removePairs, stretchTime } from './minimise-time.ts';
+import { removePairs, removeWindows, stretchTime } from './minimise-time.ts';
 import type { Failure } from './property.ts';
 import { shrinkList } from './shrink-list.ts';
 import { simplerOperations, simplerPrograms } from './shrink-values.ts';
@@ -186,6 +186,9 @@ function onePass(search: Search): void {
   removeInputs(search, 'interrupts');
   removeInputs(search, 'interleavings');
   stretchTime(search.failure.body, body => search.accept(body));
+  for (const subject of subjectsOf(search.failure.body)) {
+    removeWindows(search.failure.body, subject, body => search.accept(body));
+  }
   removePairs(search.failure.body, body => search.accept(body));
   shortenRun(search);
   for (const subject of subjectsOf(search.failure.body)) simplifyOperations(search, subject);

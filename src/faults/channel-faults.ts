@@ -35,7 +35,7 @@ export const CHANNEL_FAULTS: readonly Fault[] = seamFaults('channel', [
     id: 'wrong-modulus',
     title: 'the slot of a counter is computed with one element too many',
     precedent: 'CVE-2019-14821 (KVM): ring index out of bounds',
-    killedBy: [REFINEMENT],
+    killedBy: [REFINEMENT, 'channels/reader-survives-hostile-writer'],
     scenario,
     replace: ops => ({ elementIndex: (count, elements) => ops.elementIndex(count, elements + 1) }),
   },

@@ -2,6 +2,8 @@ import type { Fault } from './fault.ts';
 import { seamFaults } from './fault-parts.ts';
 
 const REFINEMENT = 'proxies/log-proxy-refinement';
+/** What only a client that leaves the protocol can provoke. */
+const HOSTILE = 'proxies/server-survives-hostile-client';
 
 /** Defects of the LOG proxies. */
 export const PROXY_FAULTS: readonly Fault[] = seamFaults('proxy', [
@@ -44,35 +46,35 @@ export const PROXY_FAULTS: readonly Fault[] = seamFaults('proxy', [
     id: 'session-unchecked',
     title: 'a message for an unknown session goes to the first one',
     precedent: 'CVE-2013-1798 (KVM): index of a register taken from the guest',
-    killedBy: [REFINEMENT],
+    killedBy: [HOSTILE],
     replace: ops => ({ chooseSession: (id, count) => ops.chooseSession(id, count) ?? 0 }),
   },
   {
     id: 'replay-accepted',
     title: 'a message that was handled before is handled again',
     precedent: 'XSA-155 (CVE-2015-8550): the same request of a shared ring taken twice',
-    killedBy: [REFINEMENT],
+    killedBy: [HOSTILE],
     replace: () => ({ isFresh: () => true }),
   },
   {
     id: 'generation-ignored',
     title: 'a message of a former life of the client is accepted',
     precedent: 'CVE-2013-1797 (KVM): stale guest address used after its memory was gone',
-    killedBy: [REFINEMENT],
+    killedBy: [HOSTILE],
     replace: () => ({ isCurrent: () => true }),
   },
   {
     id: 'sessions-survive',
     title: 'sessions outlive the client that opened them',
     precedent: 'Genode 53a990579b: use of a session object after its end',
-    killedBy: [REFINEMENT],
+    killedBy: [HOSTILE],
     replace: () => ({ keepsSessions: () => true }),
   },
   {
     id: 'line-forgery',
     title: 'control characters of the client reach the log and can forge lines of others',
     precedent: 'CVE-2014-0981 (VirtualBox): content of a guest message used as it is',
-    killedBy: [REFINEMENT],
+    killedBy: [HOSTILE],
     replace: () => ({ printable: byte => byte }),
   },
   {

@@ -2,6 +2,7 @@ import type { Finding } from '../policy/finding.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { hpa, PAGE_SIZE_BYTES, frameOf } from '../units/address.ts';
 import { type Digest, digestWords, formatDigest } from '../units/digest.ts';
+import { InvariantError } from '../units/invariant.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import { Cpu } from './cpu.ts';
 import { type HostedSoftware, scriptSoftware } from './hosted.ts';
@@ -41,13 +42,31 @@ export function createSystem(document: PolicyDocument, seams: Seams): Result<Sys
     sendIpi: (target, vector, tsc) => system?.requestInterrupt(target, vector, tsc),
   };
   const kernel: Kernel = { memory, tables, at: located.value, cpus, platform, ops: seams.kernel };
-  bootGlobal(kernel, cpus[0]!);
-  for (const cpu of cpus) bootCpu(kernel, cpu);
+  const failure = bootFailure(kernel);
+  if (failure !== '') return err([bootFinding(document, failure)]);
   const idle = scriptSoftware([]);
   system = new System(kernel, time, tables.subjects.map(() => hostSoftware(idle)), seams.machine);
   system.begin({ cyclesPerInstruction: time.unitCycles, endTsc: time.startTsc, maxKernelSteps: 0, interrupts: [], interleavings: [] });
   system.enterInitial();
   return ok(system);
+}
+
+/** Boots all CPUs; a kernel with a defect may raise an exception already here. The text says which, empty if there is none. */
+function bootFailure(kernel: Kernel): string {
+  try {
+    bootGlobal(kernel, kernel.cpus[0]!);
+    for (const cpu of kernel.cpus) bootCpu(kernel, cpu);
+    return '';
+  } catch (cause) {
+    if (cause instanceof InvariantError) throw cause;
+    return cause instanceof Error ? cause.message : 'unknown exception';
+  }
+}
+
+function bootFinding(document: PolicyDocument, message: string): Finding {
+  const { line, column } = document.kernel.at;
+  const hint = 'a kernel without seeded faults boots with any policy that compiles: report this, or correct your fault';
+  return { code: 'KERNEL-BOOT', severity: 'error', message: `the kernel fails at boot: ${message}`, line, column, hint };
 }
 
 /** Installs a program per subject id; subjects without one spin. */

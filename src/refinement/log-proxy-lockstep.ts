@@ -40,6 +40,7 @@ export interface FollowedProxies {
   readonly log: LogMemory;
 }
 
+/** Channel of a LOG proxy as one side sees it. */
 export const logLayoutOf = (given: Parameters): ChannelLayout => ({
   address: given.number('address'),
   protocol: LOG_PROXY_PROTOCOL,
@@ -70,6 +71,8 @@ function followedPair(
   const labels = client.parameters.list('labels');
   const agrees =
     from?.physicalAddress === header &&
+    // A server that calls for sleep where it means to notify is none that the model speaks about.
+    !sharesEvent(server.parameters) &&
     logLayoutOf(server.parameters).elements === layout.elements &&
     server.parameters.list('labels').join() === labels.join();
   const ends = [endOf(system, document, client.subject, header), endOf(system, document, server.subject, header)];
@@ -96,6 +99,12 @@ function followedPair(
   ];
 }
 
+function sharesEvent(given: Parameters): boolean {
+  const notifyEvent = given.event('notifyEvent');
+  return notifyEvent !== undefined && notifyEvent === given.event('sleepEvent');
+}
+
+/** Log memory of a server. */
 export const logMemoryOf = (given: Parameters): LogMemory => ({
   address: given.number('logAddress'),
   sizeBytes: given.number('logBytes'),

@@ -194,7 +194,12 @@ export function bootGlobal(kernel: Kernel, bsp: Cpu): void {
   }
 }
 
+/** Far beyond what the reset of one subject takes. */
+const MAX_BOOT_SEGMENTS = 4096;
+
 /** Runs a kernel function through all its interleaving points. */
 export function runToEnd(segments: Segments<unknown>): void {
-  while (segments.next().done !== true);
+  for (let count = 0; segments.next().done !== true; count++) {
+    if (count > MAX_BOOT_SEGMENTS) throw new Error('it does not come to an end');
+  }
 }

@@ -23,9 +23,48 @@ import {
   vmcall,
   xsetbv,
 } from './kernel-bench.ts';
+import { vmcsWordOf } from './kernel-words.ts';
 
 const ENTRY_POINT = 0x20_0000;
 const transitions = /^(exit|enter)/;
+
+describe('the state of a subject', () => {
+  const scene: Scene = {
+    cpus: [[[['a', 'm']]], [[['idle']]]],
+    events: [callEvent('switch', 'a', 1, 'm'), callEvent('switch', 'm', 1, 'a')],
+    subjects: {
+      m: { monitors: [{ logical: 'state', subject: 'a', page: 'state', address: 0xf_0000_0000, writable: true }] },
+    },
+  };
+  const R8 = 8;
+
+  it('is saved at the exit, and nothing of it stays in the CPU for the next subject', () => {
+    const system = boot(sceneDocument(scene));
+    const load: Operation = { kind: 'load', register: R8, low: 5, high: 6 };
+    run(system, { ticks: 2, maxKernelSteps: 1, programs: { a: [load, vmcall(1)] } });
+    const slot = system.kernel.at.stateSlots[idOf(system, 'a')]!;
+    expect([2 * R8, 2 * R8 + 1].map(word => system.memory.readWord(slot, word))).toEqual([5, 6]);
+    expect([...system.cpus[0]!.registers].every(word => word === 0)).toBe(true);
+    expect(system.subjectOn(system.cpus[0]!)).toBe(idOf(system, 'm'));
+  });
+
+  it('is loaded from its page, as a monitor left it', () => {
+    const system = boot(sceneDocument(scene));
+    const write = (offset: number, low: number): Operation => ({
+      kind: 'write',
+      address: 0xf_0000_0000 + offset,
+      sizeBytes: 4,
+      low,
+      high: 0,
+    });
+    const monitor = [write(8 * R8, 77), write(164, 0x20_0010), write(204, 0x2620), vmcall(1)];
+    run(system, { ticks: 2, maxKernelSteps: 2, programs: { a: [vmcall(1)], m: monitor } });
+    expect(system.cpus[0]!.registers[2 * R8]).toBe(77);
+    expect(vmcsWordOf(system, 'a', 'rip')).toBe(0x20_0010);
+    // Machine checks stay enabled whatever the page says.
+    expect(vmcsWordOf(system, 'a', 'cr4')).toBe(0x2620 | 0x40);
+  });
+});
 
 describe('VMCALL', () => {
   const scene: Scene = {
