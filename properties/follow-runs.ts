@@ -1,6 +1,6 @@
 import type { CheckContext, Failure, TaskResult } from '../src/engine/property.ts';
 import type { SoftwareDivergence } from '../src/refinement/channel-access.ts';
-import type { RunSpec } from '../src/trace/trace.ts';
+import { countOperations, type RunSpec } from '../src/trace/trace.ts';
 import { BUDGET_FACTOR } from './refinement-property.ts';
 import type { RunFinding } from './run-property.ts';
 import { subjectLine } from './workbench.ts';
@@ -24,37 +24,36 @@ export function addCounts(
   return sum;
 }
 
-/** How much a slice does. */
-export interface SliceSize {
-  readonly tasks: number;
-  readonly runsPerTask: number;
-  /** What a counterexample of this run will not get below; of several failing runs the lightest is explained. */
-  readonly weigh?: (spec: RunSpec) => number;
-}
+/** Operations of a counterexample that a person still reads as a whole. */
+const READABLE_OPERATIONS = 12;
+/** Further runs that are tried for a shorter counterexample, and how many of the failing ones are minimised. */
+const FURTHER_RUNS = 200;
+const FURTHER_FAILURES = 8;
 
-/** Runs after the first failing one that are looked at for a lighter one. */
-const LOOK_FURTHER = 300;
-
-/** Lightest of the failing runs from `first` on: what a person reads depends on it more than on the minimiser. */
-function lightest(
-  { weigh }: SliceSize,
+/** Shortest failure among the first failing run and, as long as it is hard to read, some later ones. */
+function shortestFailure(
   first: number,
   specOf: (run: number) => RunSpec,
   follow: (spec: RunSpec) => FollowedRun,
-): RunSpec {
-  let best = specOf(first);
-  if (weigh === undefined) return best;
-  for (let run = first + 1; run <= first + LOOK_FURTHER; run++) {
+  explain: (spec: RunSpec) => Failure,
+): Failure {
+  let best = explain(specOf(first));
+  let explained = 0;
+  for (let run = first + 1; run <= first + FURTHER_RUNS && explained < FURTHER_FAILURES; run++) {
+    if (countOperations(best.body) <= READABLE_OPERATIONS) break;
     const spec = specOf(run);
-    if (weigh(spec) < weigh(best) && follow(spec).hasFailed) best = spec;
+    if (!follow(spec).hasFailed) continue;
+    explained += 1;
+    const other = explain(spec);
+    if (countOperations(other.body) < countOperations(best.body)) best = other;
   }
   return best;
 }
 
-/** Runs one slice of a sampled property: generates, follows, counts up to the first failing run, and explains one. */
+/** Runs one slice of a sampled property: generates, follows, counts up to the first failing run, and explains it. */
 export function sliceRuns(
   { budget }: CheckContext,
-  size: SliceSize,
+  size: { readonly tasks: number; readonly runsPerTask: number },
   specOf: (run: number) => RunSpec,
   follow: (spec: RunSpec) => FollowedRun,
   explain: (spec: RunSpec) => Failure,
@@ -71,8 +70,8 @@ export function sliceRuns(
     witnesses = addCounts(witnesses, followed.witnesses);
     unspecified = addCounts(unspecified, followed.unspecified);
     if (!followed.hasFailed) continue;
-    const chosen = lightest(size, run, specOf, follow);
-    return { runs: run + 1, steps, states: 0, witnesses, unspecified, failure: explain(chosen) };
+    const failure = shortestFailure(run, specOf, follow, explain);
+    return { runs: run + 1, steps, states: 0, witnesses, unspecified, failure };
   }
   return { runs: wanted, steps, states: 0, witnesses, unspecified };
 }

@@ -1,7 +1,7 @@
 import type { Mix } from '../src/arbitraries/decode-operation.ts';
 import { generate, runSpecArbitrary } from '../src/arbitraries/run-spec.ts';
 import type { Area, CheckContext, Property, Task, Witness } from '../src/engine/property.ts';
-import type { SystemObserver } from '../src/impl/system.ts';
+import type { SystemObserver } from '../src/impl/system-observer.ts';
 import type { RunSpec } from '../src/trace/trace.ts';
 import { deriveSeed } from '../src/units/rng.ts';
 import { BUDGET_FACTOR, shapeOf } from './refinement-property.ts';

@@ -69,14 +69,6 @@ function writerProgram(choice: ChannelChoice, shape: Shape, seed: number): fc.Ar
   return fc.oneof({ weight: 3, arbitrary: software }, { weight: 2, arbitrary: script });
 }
 
-/** Words that a scripted writer stores at least; named software counts as no operations. */
-export const weightOf = (spec: RunSpec): number =>
-  spec.programs.reduce((sum, program) => {
-    if ('operations' in program || program.software !== 'channel-reader') return sum;
-    const { elementBytes, elements } = program.parameters;
-    return sum + (Number(elementBytes) * Number(elements)) / 8;
-  }, 0) * (spec.programs.some(program => 'software' in program && program.software === 'channel-writer') ? 0 : 1);
-
 /** Subjects of a channel: its writer, then its readers. */
 export const partiesOf = ({ writer, readers }: ChannelChoice): readonly string[] => [
   writer.subject,

@@ -9,7 +9,7 @@ import { addCounts, divergenceFinding, sliceRuns } from '../follow-runs.ts';
 import { runProperty } from '../run-property.ts';
 import { isWorkbench, type Workbench, workbench } from '../workbench.ts';
 import { type ChannelChoice, channelChoices, noChannel } from './channel-choice.ts';
-import { channelRunArbitrary, weightOf } from './channel-runs.ts';
+import { channelRunArbitrary } from './channel-runs.ts';
 
 const ID = 'channels/muchannel-refinement';
 const TASKS = 8;
@@ -67,7 +67,7 @@ export const muchannelRefinement: Property = runProperty({
     const seed = deriveSeed(context.seed, `${ID}#${task.index}`);
     return sliceRuns(
       context,
-      { tasks: TASKS, runsPerTask: RUNS_PER_TASK, weigh: weightOf },
+      { tasks: TASKS, runsPerTask: RUNS_PER_TASK },
       run => generate(arbitrary, deriveSeed(seed, String(run))),
       spec => {
         const followed = followChannels(context, found, spec);

@@ -8,7 +8,7 @@ export const sharingIsExplained: Property = {
   id: 'isolation/sharing-is-explained',
   area: 'isolation',
   claim:
-    'every mapping and device assignment has an explanation (inferred: owner, channel, monitor, loader, sibling, declared share)',
+    'Every mapping and device assignment has an explanation (inferred: owner, channel, monitor, loader, sibling, declared share)',
   method: 'enumeration',
   passes: 'proved',
   witnesses: [

@@ -189,7 +189,7 @@ function pageTableProperty(kind: HolderKind, claim: string, killedBy: readonly s
 /** Every subject's tables against the policy's declarations, leaf by leaf. */
 export const subjectPageTables = pageTableProperty(
   'subject',
-  'every page that a subject can reach through its EPT or page tables is granted by the policy with exactly these rights and this memory type, and every granted page is mapped',
+  'Every page that a subject can reach through its EPT or page tables is granted by the policy with exactly these rights and this memory type, and every granted page is mapped',
   ['paging-ept-leaf-writable', 'paging-ept-leaf-executable', 'paging-index-alias', 'paging-neighbour-mapping'],
 );
 

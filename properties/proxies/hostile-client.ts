@@ -6,7 +6,7 @@ import { endOf, installed, observeAll, placeOf } from '../../src/refinement/chan
 import { HostileLogLockstep } from '../../src/refinement/log-hostile-lockstep.ts';
 import { logLayoutOf, logMemoryOf } from '../../src/refinement/log-proxy-lockstep.ts';
 import { ReceiverGuard } from '../../src/refinement/receiver-guard.ts';
-import { countOperations, type RunSpec } from '../../src/trace/trace.ts';
+import type { RunSpec } from '../../src/trace/trace.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
 import { divergenceFinding, sliceRuns } from '../follow-runs.ts';
 import { runProperty } from '../run-property.ts';
@@ -121,7 +121,7 @@ export const serverSurvivesHostileClient: Property = runProperty({
     const seed = deriveSeed(context.seed, `${ID}#${task.index}`);
     return sliceRuns(
       context,
-      { tasks: TASKS, runsPerTask: RUNS_PER_TASK, weigh: run => countOperations({ kind: 'run', run }) },
+      { tasks: TASKS, runsPerTask: RUNS_PER_TASK },
       run => generate(arbitrary, deriveSeed(seed, String(run))),
       spec => {
         const attacks = watchServers(context, found, spec);

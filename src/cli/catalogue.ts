@@ -27,6 +27,8 @@ export interface ScenarioInfo {
 export interface ModelInfo {
   readonly id: string;
   readonly title: string;
+  /** Charts of its parties as Mermaid state diagrams. */
+  readonly charts: () => readonly string[];
 }
 
 /** Everything that is registered: what commands select from and what workers run. */

@@ -3,6 +3,8 @@ import { DEFAULT_SCENARIO, discoverScenarios, formatScenarioError } from '../../
 import { FAULTS } from '../faults/index.ts';
 import { defaultSeams } from '../impl/seams.ts';
 import { MODELS } from '../model/index.ts';
+import type { Model } from '../model/model.ts';
+import { toMermaid } from '../model/to-stately.ts';
 import { INTENT_FINDINGS } from '../policy/intent-rules.ts';
 import { RULES } from '../policy/rules/index.ts';
 import { InvariantError } from '../units/invariant.ts';
@@ -33,6 +35,12 @@ const rules: readonly RuleInfo[] = [
   })),
 ];
 
+/** One diagram per kind of party; parties that share a machine have one chart. */
+function chartsOf(configurations: Model['configurations']): readonly string[] {
+  const parties = configurations[0]?.create().parties ?? [];
+  return [...new Set(parties.map(({ machine }) => toMermaid(machine)))];
+}
+
 /** Everything that this version of muencheck comes with. */
 export const catalogue: Catalogue = {
   properties: PROPERTIES,
@@ -40,6 +48,6 @@ export const catalogue: Catalogue = {
   seams: defaultSeams,
   rules,
   scenarios: knownScenarios(),
-  models: MODELS.map(({ id, title }) => ({ id, title })),
+  models: MODELS.map(({ id, title, configurations }) => ({ id, title, charts: () => chartsOf(configurations) })),
   defaultScenario: DEFAULT_SCENARIO,
 };

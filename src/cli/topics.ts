@@ -115,11 +115,12 @@ const wordTopics = (): readonly Topic[] => [
  */
 export function topics(catalogue: Catalogue, program: string): ReadonlyMap<string, Facts> {
   const found = new Map<string, Facts>();
-  const models: readonly Topic[] = catalogue.models.map(({ id, title }) => [
+  const models: readonly Topic[] = catalogue.models.map(({ id, title, charts }) => [
     id,
     [
       ['model', id],
       ['title', title],
+      ...charts().flatMap(chart => chart.split('\n').map(line => ['chart', line] as const)),
     ],
   ]);
   const all = [

@@ -1,4 +1,3 @@
-import type { ExternalInterrupt, Interleaving } from '../units/schedule.ts';
 import type { CpuId, SubjectId } from '../units/ids.ts';
 import { InvariantError } from '../units/invariant.ts';
 import { highWord, lowWord } from '../units/word.ts';
@@ -9,33 +8,15 @@ import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.t
 import type { MachineOps } from './machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { handleVmExit } from './muen/kernel.ts';
-import { AtomicAccess, type Kernel, type Platform, type Segments } from './muen/kernel-context.ts';
+import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.ts';
 import { barrierWord } from './muen/mp.ts';
 import { REGISTER_WORDS } from './muen/state-layout.ts';
+import type { RunInputs } from './run-inputs.ts';
+import type { SystemObserver } from './system-observer.ts';
+import { restoreCpus, type SystemSnapshot, takeSnapshot } from './system-snapshot.ts';
 import type { TimeModel } from './time-model.ts';
 import { ENTRY_FAILURE, ExitReasonCode } from './vmx/exit-reasons.ts';
 import { Activity, INJECT_EXTERNAL_INTERRUPT, ProcControl, RFLAGS_IF, Vmcs, vmcsWord } from './vmx/vmcs.ts';
-
-/** What a run is told from outside; the same inputs give the same run. */
-export interface RunInputs {
-  readonly cyclesPerInstruction: number;
-  readonly endTsc: number;
-  readonly maxKernelSteps: number;
-  readonly interrupts: readonly ExternalInterrupt[];
-  readonly interleavings: readonly Interleaving[];
-}
-
-/** Watches a run; every callback is optional work for a checker, none can change the run. */
-export interface SystemObserver {
-  /** A VM exit was taken; the kernel has not run yet. */
-  onExit?(cpu: Cpu, subject: SubjectId, reason: number): void;
-  /** The kernel performed one atomic segment; `access` is the access it stands before next, 0 when it is about to enter a subject. */
-  onSegment?(cpu: Cpu, access: number): void;
-  /** A subject was entered. */
-  onEntry?(cpu: Cpu, subject: SubjectId): void;
-  /** A subject executed an operation; `exit` is the exit it caused. */
-  onOperation?(cpu: Cpu, subject: SubjectId, hosted: HostedSubject, exit: ExitCause | undefined): void;
-}
 
 const EXIT_INTERRUPT_ERROR_CODE = vmcsWord('EXIT_INTERRUPT_ERROR_CODE');
 const PIN_ACTIVATE_TIMER = 1 << 6;
@@ -46,22 +27,6 @@ const MAX_VECTORS = 16;
 const FORCED_ACTIONS = 64;
 /** Segments of a kernel step, at most: far beyond 64 delivered events and the search over 64 groups. */
 const MAX_SEGMENTS = 16_384;
-
-/** Snapshot of everything but physical memory. */
-interface CpuSnapshot {
-  readonly registers: Uint32Array;
-  readonly irr: Uint32Array;
-  readonly tsc: number;
-  readonly vmcsSlot: number;
-  readonly mode: number;
-  readonly timerDeadlineTsc: number;
-}
-
-export interface SystemSnapshot {
-  readonly cpus: readonly CpuSnapshot[];
-  readonly hosted: readonly HostedSubject[];
-  readonly platform: { readonly power: Platform['power']; readonly stopReason: string; readonly ioApicMask: number };
-}
 
 /**
  * A running Muen system: CPUs, kernel, hosted subjects, virtual time.
@@ -167,31 +132,11 @@ export class System {
   }
 
   snapshot(): SystemSnapshot {
-    const { power, stopReason, ioApicMask } = this.kernel.platform;
-    return {
-      cpus: this.cpus.map(cpu => ({
-        registers: cpu.registers.slice(),
-        irr: cpu.irr.slice(),
-        tsc: cpu.tsc,
-        vmcsSlot: cpu.vmcsSlot,
-        mode: cpu.mode,
-        timerDeadlineTsc: cpu.timerDeadlineTsc,
-      })),
-      hosted: this.hosted.map(subject => ({ ...subject })),
-      platform: { power, stopReason, ioApicMask },
-    };
+    return takeSnapshot(this.cpus, this.hosted, this.kernel.platform);
   }
 
   restore(snapshot: SystemSnapshot): void {
-    snapshot.cpus.forEach((saved, id) => {
-      const cpu = this.cpus[id]!;
-      cpu.registers.set(saved.registers);
-      cpu.irr.set(saved.irr);
-      cpu.tsc = saved.tsc;
-      cpu.vmcsSlot = saved.vmcsSlot;
-      cpu.mode = saved.mode;
-      cpu.timerDeadlineTsc = saved.timerDeadlineTsc;
-    });
+    restoreCpus(this.cpus, snapshot);
     this.hosted = snapshot.hosted.map(subject => ({ ...subject }));
     Object.assign(this.kernel.platform, snapshot.platform);
   }

@@ -37,6 +37,8 @@ export class ChannelWriterSide {
   /** Words of the data array, or of an element, that the operation under way has stored. */
   #stored = 0;
   #hasStarted = false;
+  /** It knows nothing of the channel yet: it has not begun to initialise since it started. */
+  #isFresh = true;
 
   constructor(world: ChannelWorld, end: ChannelEnd, kind: WriterKind, geometries: readonly ChannelGeometry[]) {
     this.#world = world;
@@ -60,12 +62,13 @@ export class ChannelWriterSide {
       state.writer.cursor = 0;
     }
     this.#hasStarted = true;
+    this.#isFresh = true;
     this.#stored = 0;
   }
 
   /** Compares the software's private state with the model's, before its next access. */
   comparePrivate(hosted: HostedSubject): void {
-    if (this.#kind.kind !== 'software') return;
+    if (this.#kind.kind !== 'software' || this.#isFresh) return;
     const { writer } = hosted.state as ChannelWriterState;
     const path = this.#path;
     if (writer.task.kind === 'init' || !(path === 'active' || path.startsWith('write.'))) return;
@@ -110,6 +113,7 @@ export class ChannelWriterSide {
 
   #begin(hosted: HostedSubject, path: string, offset: number): void {
     this.#stored = 0;
+    this.#isFresh = false;
     if (offset === HEADER.writeStart) {
       this.#step({ type: 'write' });
       return;

@@ -1,7 +1,8 @@
 import type { Cpu } from '../impl/cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import type { ExitCause } from '../impl/hosted-cpu.ts';
-import type { System, SystemObserver } from '../impl/system.ts';
+import type { System } from '../impl/system.ts';
+import type { SystemObserver } from '../impl/system-observer.ts';
 import { ExitReasonCode } from '../impl/vmx/exit-reasons.ts';
 import { Vmcs } from '../impl/vmx/vmcs.ts';
 import type { Lockstep } from './lockstep.ts';

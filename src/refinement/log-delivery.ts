@@ -32,14 +32,19 @@ export class LogDelivery {
   delivered = 0;
   readonly #world: LogProxyWorld;
   readonly #memory: LogMemory;
+  /** True if what is delivered was written by the local client that is followed; a hostile client forges what it likes. */
+  readonly #hasWriter: boolean;
   readonly #written = new Map<string, string>();
   readonly #latest: number[] = [];
   #expected: ExpectedStore[] = [];
   #loggedBytes = 0;
+  /** The latest message that the model forwards, until the server has handled it. */
+  #forwarded: DeliveredMessage | undefined;
 
-  constructor(world: LogProxyWorld, memory: LogMemory) {
+  constructor(world: LogProxyWorld, memory: LogMemory, hasWriter: boolean) {
     this.#world = world;
     this.#memory = memory;
+    this.#hasWriter = hasWriter;
   }
 
   /** The local client wrote `text` as message `sequence` of a session. */
@@ -57,6 +62,7 @@ export class LogDelivery {
   restartServer(): void {
     this.#expected = [];
     this.#loggedBytes = 0;
+    this.#forwarded = undefined;
   }
 
   /** A message that the model forwards, with the text that stood in the channel. */
@@ -65,16 +71,28 @@ export class LogDelivery {
     if (sequence <= (this.#latest[session] ?? 0))
       this.#world.differ(`message ${sequence} of session ${session} is delivered again or out of order`);
     this.#latest[session] = sequence;
+    this.#forwarded = { session, sequence, text: shown(text) };
+    if (this.#hasWriter) this.#compareWritten(session, sequence, text);
     this.#append(`[${this.#memory.peer} -> ${this.#world.labels[session]}] ${shown(text)}\n`);
   }
 
-  /** Compares a delivery with what the local client wrote. */
-  compareWritten({ session, sequence, text }: DeliveredMessage): void {
+  /** What stood in the channel is what the local client wrote. */
+  #compareWritten(session: number, sequence: number, text: string): void {
     const written = this.#written.get(`${session} ${sequence}`);
     if (written === undefined)
       this.#world.differ(`message ${sequence} of session ${session} is delivered, but nobody wrote it`);
-    else if (shown(written) !== text)
+    else if (written !== text)
       this.#world.differ(`message ${sequence} of session ${session} is delivered with another text than was written`);
+  }
+
+  /** The server handled what it read: its latest delivery is the message that the model forwarded. */
+  compareLatest(latest: DeliveredMessage | undefined): void {
+    const due = this.#forwarded;
+    this.#forwarded = undefined;
+    if (due === undefined) return;
+    const isSame = latest?.session === due.session && latest.sequence === due.sequence && latest.text === due.text;
+    if (!isSame)
+      this.#world.differ(`the server did not deliver message ${due.sequence} of session ${due.session} as it stood in the channel`);
   }
 
   #append(line: string): void {

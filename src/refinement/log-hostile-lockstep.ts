@@ -3,7 +3,8 @@ import type { LogServerState } from '../impl/genode/log-server.ts';
 import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { isEqual64, type Word64, ZERO64 } from '../impl/native/muchannel.ts';
-import type { System, SystemObserver } from '../impl/system.ts';
+import type { System } from '../impl/system.ts';
+import type { SystemObserver } from '../impl/system-observer.ts';
 import type { SubjectId } from '../units/ids.ts';
 import { type ChannelEnd, isMemoryAccess, isStart, type SoftwareDivergence } from './channel-access.ts';
 import { LogDelivery, type LogMemory } from './log-delivery.ts';
@@ -38,7 +39,7 @@ export class HostileLogLockstep implements SystemObserver {
     this.#system = system;
     this.#end = end;
     this.#world = new LogProxyWorld(system, labels, UNUSED, UNUSED);
-    this.#delivery = new LogDelivery(this.#world, memory);
+    this.#delivery = new LogDelivery(this.#world, memory, false);
   }
 
   /** Messages that reached the log. */
@@ -89,6 +90,7 @@ export class HostileLogLockstep implements SystemObserver {
       world.differ(`the server delivered ${counters.delivered} messages, the model ${forwarded}`);
     if (!isEqual64(state.epoch, this.#epoch))
       world.differ(`the server's sessions are of epoch ${wordText(state.epoch)}, its reader is in ${wordText(this.#epoch)}`);
+    this.#delivery.compareLatest(state.delivered.at(-1));
     const sessions = sessionsDifference(state, world.state);
     if (sessions !== '') world.differ(sessions);
   }

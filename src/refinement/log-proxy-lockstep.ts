@@ -4,7 +4,8 @@ import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { type ChannelLayout, channelBytes, isEqual64 } from '../impl/native/muchannel.ts';
 import type { Parameters } from '../impl/software-parameters.ts';
-import type { System, SystemObserver } from '../impl/system.ts';
+import type { System } from '../impl/system.ts';
+import type { SystemObserver } from '../impl/system-observer.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { RunSpec } from '../trace/trace.ts';
 import type { SubjectId } from '../units/ids.ts';
@@ -133,7 +134,7 @@ export class LogProxyLockstep implements SystemObserver {
     this.#system = system;
     const { layout } = pair.clientSetup;
     this.#world = new LogProxyWorld(system, pair.labels, pair.capacity, layout.elements);
-    this.#delivery = new LogDelivery(this.#world, pair.log);
+    this.#delivery = new LogDelivery(this.#world, pair.log, true);
     this.#client = new LogClientSide(this.#world, this.#delivery, pair.clientSetup);
     this.#server = new LogServerSide(this.#world, this.#delivery, pair.serverSetup);
     this.#frames = framesOf(pair.header, channelBytes(layout));

@@ -95,8 +95,7 @@ export class LogServerSide {
     const sessions = sessionsDifference(state, this.#world.state);
     if (sessions !== '') this.#world.differ(sessions);
     this.#compareEpochs(state);
-    const last = delivered[delivered.length - 1];
-    if (last !== undefined) this.#delivery.compareWritten(last);
+    this.#delivery.compareLatest(delivered.at(-1));
   }
 
   #compareEpochs(state: LogServerState): void {

@@ -1,5 +1,5 @@
 import type { HostedSoftware } from '../../src/impl/hosted.ts';
-import { accessBytes } from '../../src/impl/native/muchannel-memory.ts';
+import { accessBytes } from './native/muchannel-memory.ts';
 import type { Operation } from '../../src/units/operation.ts';
 
 /** Memory of the bench: address of the first byte, content, and whether software may store there. */

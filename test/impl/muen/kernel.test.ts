@@ -18,6 +18,7 @@ import {
   sceneDocument,
   stateWord,
   sti,
+  TICK_CYCLES,
   timedEvent,
   trapsTo,
   vmcall,
@@ -234,6 +235,9 @@ describe('the reset event', () => {
     const system = boot(sceneDocument(scene(resetId, otherId)));
     const log = run(system, { ticks: 9, programs: { a: program, r: [nop, vmcall(2), vmcall(3), vmcall(1)] } });
     expect(log.texts(/pendingClear/, 0)).toHaveLength(1);
+    // What is higher than the reset is taken before it; what is lower is gone before it could be.
+    const atDispatch = log.entries.filter(({ tsc }) => tsc > 8 * TICK_CYCLES).filter(({ cpu }) => cpu === 0);
+    expect(atDispatch.filter(({ text }) => text === 'pendingConsume')).toHaveLength(otherId > resetId ? 3 : 2);
     expect(log.texts(/inject/, 0)).toEqual([]);
     expect(pendingEvents(system, idOf(system, 'a'))).toEqual([]);
     expect(pendingVectors(system, idOf(system, 'a'))).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AtomicAccess, type Segments } from '../../../src/impl/muen/kernel-context.ts';
-import { barrierWord, configureBarriers, waitBarrier } from '../../../src/impl/muen/mp.ts';
+import { barrierWord, configureBarriers } from '../../../src/impl/muen/mp.ts';
 import type { System } from '../../../src/impl/system.ts';
 import { boot, type Log, run, sceneDocument, TICK_CYCLES } from './kernel-bench.ts';
 
@@ -19,7 +19,7 @@ function proceed(segments: Segments): number {
 describe('the all-CPU barrier', () => {
   it('lets the last arrival reset the count before it releases the others', () => {
     const system = twoCpus();
-    const [first, second] = system.cpus.map(cpu => waitBarrier(system.kernel, cpu, 0));
+    const [first, second] = system.cpus.map(cpu => system.kernel.ops.waitBarrier(system.kernel, cpu, 0));
     expect(barrier(system, 0)).toEqual([2, 0, 0]);
     expect([proceed(first!), proceed(first!), proceed(first!)]).toEqual([
       AtomicAccess.barrierRead,
@@ -45,15 +45,15 @@ describe('the all-CPU barrier', () => {
   it('can be used again before a slow CPU noticed its release', () => {
     const system = twoCpus();
     const [slow, fast] = system.cpus;
-    const waiting = waitBarrier(system.kernel, slow!, 0);
+    const waiting = system.kernel.ops.waitBarrier(system.kernel, slow!, 0);
     for (let access = 0; access < 3; access++) proceed(waiting);
-    const last = waitBarrier(system.kernel, fast!, 0);
+    const last = system.kernel.ops.waitBarrier(system.kernel, fast!, 0);
     while (proceed(last) !== 0);
-    const again = waitBarrier(system.kernel, fast!, 0);
+    const again = system.kernel.ops.waitBarrier(system.kernel, fast!, 0);
     for (let access = 0; access < 3; access++) proceed(again);
     expect(proceed(again)).toBe(AtomicAccess.barrierSpin);
     expect(proceed(waiting)).toBe(0);
-    const slowAgain = waitBarrier(system.kernel, slow!, 0);
+    const slowAgain = system.kernel.ops.waitBarrier(system.kernel, slow!, 0);
     while (proceed(slowAgain) !== 0);
     expect(proceed(again)).toBe(0);
   });
@@ -61,7 +61,7 @@ describe('the all-CPU barrier', () => {
   it('of one CPU does not wait', () => {
     const system = twoCpus();
     system.memory.writeWord(system.kernel.at.globalSlot, barrierWord(system.kernel, 0), 1);
-    const alone = waitBarrier(system.kernel, system.cpus[0]!, 0);
+    const alone = system.kernel.ops.waitBarrier(system.kernel, system.cpus[0]!, 0);
     const accesses: number[] = [];
     for (let access = proceed(alone); access !== 0; access = proceed(alone)) accesses.push(access);
     expect(accesses).toEqual([

@@ -13,6 +13,7 @@ import {
   TICK_CYCLES,
   timedEvent,
   vmcall,
+  YIELD,
 } from './kernel-bench.ts';
 
 /** `a` can call event 1, which injects vector 40 into itself, and event 2, a handover to `m`; `other` has the rest of the period. */
@@ -89,6 +90,22 @@ describe('timed events', () => {
     const saved = stateWord(system, 'a', 'rip');
     const retired = log.texts(/^retire \w+ a$/).length;
     expect(saved).toBe(0x20_0000 + 4 * retired);
+  });
+
+  it('may put their subject to rest, and do not advance RIP then either', () => {
+    const system = boot(sceneDocument({ cpus: [[[['a'], ['b']], [['other']]], [[['idle']]]] }));
+    // `a` was left by a call, so that its state page has an instruction length.
+    const log = run(system, { ticks: 8 + 1 / 60, programs: { a: [timedEvent(0, YIELD), vmcall(YIELD), nop] } });
+    expect(log.texts(transitions, 0)).toEqual([
+      'exit 18 a',
+      'enter b',
+      'exit 52 b',
+      'enter other',
+      'exit 52 other',
+      'enter b',
+    ]);
+    expect(stateWord(system, 'a', 'instructionLength')).toBe(4);
+    expect(stateWord(system, 'a', 'rip')).toBe(0x20_0000 + 8);
   });
 
   it('wake a subject that sleeps', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { runToEnd } from '../../../src/impl/muen/kernel.ts';
-import { updateTimerList } from '../../../src/impl/muen/scheduler.ts';
 import { earliestTimer, nextTimer, previousTimer } from '../../../src/impl/muen/scheduling-state.ts';
 import { insertTimer, isListed, removeTimer } from '../../../src/impl/muen/timer-list.ts';
 import type { System } from '../../../src/impl/system.ts';
@@ -85,7 +84,7 @@ describe('timer list', () => {
     const cpu = system.cpus[0]!;
     const now = cpu.tsc;
     insert(system, [1, now], [2, now - 1], [3, now + 1], [4, now]);
-    runToEnd(updateTimerList(system.kernel, cpu, PARTITION));
+    runToEnd(system.kernel.ops.updateTimerList(system.kernel, cpu, PARTITION));
     expect(listed(system)).toEqual([3]);
   });
 });

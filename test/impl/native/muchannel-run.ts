@@ -5,7 +5,7 @@ import {
   type Word64,
   ZERO64,
 } from '../../../src/impl/native/muchannel.ts';
-import { accessBytes } from '../../../src/impl/native/muchannel-memory.ts';
+import { accessBytes } from './muchannel-memory.ts';
 import { beginRead, initialReader, type ReadResult, readerStep } from '../../../src/impl/native/muchannel-reader.ts';
 import {
   beginDeactivate,

@@ -10,7 +10,7 @@ import {
   type Word64,
   ZERO64,
 } from '../../../src/impl/native/muchannel.ts';
-import { accessBytes } from '../../../src/impl/native/muchannel-memory.ts';
+import { accessBytes } from './muchannel-memory.ts';
 import {
   beginDrain,
   beginPending,

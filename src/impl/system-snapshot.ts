@@ -1,0 +1,48 @@
+import type { Cpu } from './cpu.ts';
+import type { HostedSubject } from './hosted-subject.ts';
+import type { Platform } from './muen/kernel-context.ts';
+
+interface CpuSnapshot {
+  readonly registers: Uint32Array;
+  readonly irr: Uint32Array;
+  readonly tsc: number;
+  readonly vmcsSlot: number;
+  readonly mode: number;
+  readonly timerDeadlineTsc: number;
+}
+
+/** Everything of a system but its physical memory. */
+export interface SystemSnapshot {
+  readonly cpus: readonly CpuSnapshot[];
+  readonly hosted: readonly HostedSubject[];
+  readonly platform: { readonly power: Platform['power']; readonly stopReason: string; readonly ioApicMask: number };
+}
+
+export function takeSnapshot(cpus: readonly Cpu[], hosted: readonly HostedSubject[], platform: Platform): SystemSnapshot {
+  const { power, stopReason, ioApicMask } = platform;
+  return {
+    cpus: cpus.map(cpu => ({
+      registers: cpu.registers.slice(),
+      irr: cpu.irr.slice(),
+      tsc: cpu.tsc,
+      vmcsSlot: cpu.vmcsSlot,
+      mode: cpu.mode,
+      timerDeadlineTsc: cpu.timerDeadlineTsc,
+    })),
+    hosted: hosted.map(subject => ({ ...subject })),
+    platform: { power, stopReason, ioApicMask },
+  };
+}
+
+/** Puts the CPUs back to what they were. */
+export function restoreCpus(cpus: readonly Cpu[], snapshot: SystemSnapshot): void {
+  snapshot.cpus.forEach((saved, id) => {
+    const cpu = cpus[id]!;
+    cpu.registers.set(saved.registers);
+    cpu.irr.set(saved.irr);
+    cpu.tsc = saved.tsc;
+    cpu.vmcsSlot = saved.vmcsSlot;
+    cpu.mode = saved.mode;
+    cpu.timerDeadlineTsc = saved.timerDeadlineTsc;
+  });
+}
