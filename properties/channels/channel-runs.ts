@@ -10,7 +10,8 @@ import { actionsArbitrary, scriptOf } from './writer-script.ts';
 /** Operations per CPU of a run. */
 const OPERATIONS = 700;
 const MAX_ACTIONS = 60;
-const PROTOCOLS = 0xffff;
+/** Few, because each shape of channel has a model of its own to compile. */
+const PROTOCOLS: readonly number[] = [1, 0xfffe];
 
 /** A shape that fits the region and is small enough to be overrun. */
 export function layoutArbitrary(choice: ChannelChoice): fc.Arbitrary<Omit<ChannelLayout, 'address'>> {
@@ -22,7 +23,7 @@ export function layoutArbitrary(choice: ChannelChoice): fc.Arbitrary<Omit<Channe
     .record({
       // One element of one word is often enough, and makes the shortest counterexamples.
       shape: fc.oneof(fc.constantFrom(...fitting.slice(0, 1)), fc.constantFrom(...fitting), fc.constantFrom(...fitting)),
-      protocol: fc.integer({ min: 1, max: PROTOCOLS }),
+      protocol: fc.constantFrom(...PROTOCOLS),
     })
     .map(({ shape: { elementBytes, elements }, protocol }) => ({ protocol, elementBytes, elements }));
 }

@@ -13,7 +13,7 @@ import { channelRunArbitrary } from './channel-runs.ts';
 
 const ID = 'channels/muchannel-refinement';
 const TASKS = 8;
-const RUNS_PER_TASK = 24;
+const RUNS_PER_TASK = 20;
 
 const choicesOf = (context: CheckContext): readonly ChannelChoice[] => {
   const found = workbench(context);

@@ -1,5 +1,4 @@
 import { countOperations, type RunSpec, type TraceBody } from '../trace/trace.ts';
-import type { Operation } from '../units/operation.ts';
 import { shrinkList } from './shrink-list.ts';
 import { mapSides, operationsOf, sidesOf, subjectsOf, withOperations } from './trace-sides.ts';
 
@@ -18,10 +17,6 @@ interface Place {
   readonly index: number;
 }
 
-/** Parts of its time that an operation may take instead, so that one exit is as long as many operations. */
-const DIVISORS = [8, 32, 128, 512] as const;
-/** A call without an event: it costs the time of an exit and does nothing. */
-const EMPTY_CALL: Operation = { kind: 'vmcall', low: 0xffff_ffff, high: 0, cpl: 0 };
 /** Largest number of operations of a subject whose stretches are all tried: at most 1128 executions. */
 const MAX_WINDOWED = 48;
 /** Largest number of operations whose pairs are all tried: at most 276 executions. */
@@ -139,30 +134,6 @@ export function stretchTime(body: TraceBody, accept: Accept): TraceBody {
     const candidate = mapSides(body, run => {
       const slow = { ...run, cyclesPerInstruction: run.cyclesPerInstruction * factor };
       return subjectsOf(body).reduce((rest, subject) => thinned(rest, subject, factor), slow);
-    });
-    if (countOperations(candidate) < countOperations(body) && accept(candidate)) return candidate;
-  }
-  return body;
-}
-
-/** Puts one call without an event in the place of each stretch of no-operations. */
-function squeezed(run: RunSpec, subject: string): RunSpec {
-  const operations = operationsOf(run, subject);
-  const isIdle = (index: number): boolean => operations[index]?.kind === 'nop';
-  const kept = operations.flatMap((operation, index): readonly Operation[] => {
-    if (!isIdle(index)) return [operation];
-    return isIdle(index - 1) ? [] : [EMPTY_CALL];
-  });
-  return withOperations(run, subject, kept);
-}
-
-/** Lets operations be short, so that an exit passes the time of many no-operations; only where no time is compared. */
-export function squeezeTime(body: TraceBody, accept: Accept): TraceBody {
-  if (body.kind !== 'run') return body;
-  for (const divisor of DIVISORS) {
-    const candidate = mapSides(body, run => {
-      const fast = { ...run, cyclesPerInstruction: Math.max(1, Math.floor(run.cyclesPerInstruction / divisor)) };
-      return subjectsOf(body).reduce(squeezed, fast);
     });
     if (countOperations(candidate) < countOperations(body) && accept(candidate)) return candidate;
   }

@@ -1,6 +1,6 @@
 import { countEvents, countOperations, type RunSpec, type TraceBody, type TraceOutcome } from '../trace/trace.ts';
 import type { Operation } from '../units/operation.ts';
-import { removeIdle, removePairs, removeWindows, squeezeTime, stretchTime } from './minimise-time.ts';
+import { removeIdle, removePairs, removeWindows, stretchTime } from './minimise-time.ts';
 import type { Failure } from './property.ts';
 import { shrinkList } from './shrink-list.ts';
 import { simplerOperations, simplerPrograms } from './shrink-values.ts';
@@ -187,7 +187,6 @@ function onePass(search: Search): void {
   removeInputs(search, 'interrupts');
   removeInputs(search, 'interleavings');
   stretchTime(search.failure.body, body => search.accept(body));
-  squeezeTime(search.failure.body, body => search.accept(body));
   for (const subject of subjectsOf(search.failure.body)) {
     removeWindows(search.failure.body, subject, body => search.accept(body));
   }

@@ -43,6 +43,7 @@ describe('defects are found and their counterexamples replay', () => {
     ['unknown session taken for the first', { chooseSession: (id, count) => proxyOps.chooseSession(id, count) ?? 0 }],
     ['replay accepted', { isFresh: () => true }],
     ['message of a former life accepted', { isCurrent: () => true }],
+    ['sessions outlive their client', { keepsSessions: () => true }],
     ['control characters logged', { printable: byte => byte }],
     ['line without label', { logLine: (_label, text) => text }],
   ];
