@@ -5,4 +5,10 @@ import { policyPipeline } from './policy-pipeline.ts';
 import { snapshotRestore } from './snapshot-restore.ts';
 
 /** All benchmarks of `muencheck bench`. */
-export const BENCHMARKS: readonly Benchmark[] = [modelSteps, kernelSteps, kernelStepsUnchecked, policyPipeline, snapshotRestore];
+export const BENCHMARKS: readonly Benchmark[] = [
+  modelSteps,
+  kernelSteps,
+  kernelStepsUnchecked,
+  policyPipeline,
+  snapshotRestore,
+];

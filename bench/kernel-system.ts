@@ -21,7 +21,23 @@ import { createRng } from '../src/units/rng.ts';
 const SHARED = new URL('../../shared/golden/systems/demo_system_vtd--qemu-kvm/policy_b.xml', import.meta.url);
 const OWN = new URL('../scenarios/log-proxy/policy.xml', import.meta.url);
 const MIX = {
-  read: 5, write: 4, probe: 0, vmcall: 55, undeclared: 10, userVmcall: 0, trap: 8, xsetbv: 0, unknownExit: 0, timedEvent: 4, hlt: 0, rdtsc: 0, load: 4, sti: 7, cli: 2, nop: 1, stop: 0,
+  read: 5,
+  write: 4,
+  probe: 0,
+  vmcall: 55,
+  undeclared: 10,
+  userVmcall: 0,
+  trap: 8,
+  xsetbv: 0,
+  unknownExit: 0,
+  timedEvent: 4,
+  hlt: 0,
+  rdtsc: 0,
+  load: 4,
+  sti: 7,
+  cli: 2,
+  nop: 1,
+  stop: 0,
 };
 const OPERATIONS = 2000;
 const MAJOR_FRAMES = 40;
@@ -54,7 +70,10 @@ export function kernelSystem(): KernelSystem {
   const rng = createRng(1);
   const programs = vocabularies(document).map(vocabulary => {
     const decoder = operationDecoder(vocabulary, MIX, time.startTsc, endTsc);
-    return { subject: vocabulary.subject, operations: Array.from({ length: OPERATIONS }, (): Operation => decoder.decode(rng.next())) };
+    return {
+      subject: vocabulary.subject,
+      operations: Array.from({ length: OPERATIONS }, (): Operation => decoder.decode(rng.next())),
+    };
   });
   const spec: RunSpec = {
     cyclesPerInstruction: cyclesPerInstruction(time, 16),

@@ -1,7 +1,7 @@
 import type { AnyStateMachine, EventObject } from 'xstate';
-import { snapshotOf, stepSnapshot } from '../src/model/step-xstate.ts';
 import { createKernelMachine } from '../src/model/kernel.machine.ts';
 import type { KernelEvent, KernelState } from '../src/model/kernel-state.ts';
+import { snapshotOf, stepSnapshot } from '../src/model/step-xstate.ts';
 import { kernelModel } from '../src/refinement/kernel-model.ts';
 import { Lockstep, type ModelStep } from '../src/refinement/lockstep.ts';
 import { invariant } from '../src/units/invariant.ts';
@@ -27,7 +27,8 @@ export const modelSteps: Benchmark = {
     const system = loaded.value;
     const lockstep = new Lockstep(system, model);
     lockstep.onModelStep = (step: ModelStep) => {
-      if (steps.length < RECORDED) steps.push({ mode: step.mode, state: model.schema.clone(step.state), event: { ...step.event } });
+      if (steps.length < RECORDED)
+        steps.push({ mode: step.mode, state: model.schema.clone(step.state), event: { ...step.event } });
     };
     lockstep.begin();
     system.observer = lockstep;
@@ -36,7 +37,8 @@ export const modelSteps: Benchmark = {
     const scratch = model.schema.initial();
     const copies = medianOf(REPEATS, () =>
       perSecond(() => {
-        for (let round = 0; round < COMPILED_ROUNDS; round++) for (const { state } of steps) model.schema.copy(state, scratch);
+        for (let round = 0; round < COMPILED_ROUNDS; round++)
+          for (const { state } of steps) model.schema.copy(state, scratch);
         return COMPILED_ROUNDS * steps.length;
       }),
     );
@@ -53,7 +55,9 @@ export const modelSteps: Benchmark = {
     );
     // Each step starts from a recorded state; the cost of putting that state in place is taken off again.
     const compiled = 1 / Math.max(1e-12, 1 / withCopies - 1 / copies);
-    const snapshots = steps.map(({ mode, state }) => snapshotOf(machine as AnyStateMachine, model.compiled.modes[mode]!, state));
+    const snapshots = steps.map(({ mode, state }) =>
+      snapshotOf(machine as AnyStateMachine, model.compiled.modes[mode]!, state),
+    );
     const xstate = medianOf(REPEATS, () =>
       perSecond(() => {
         steps.forEach(({ event }, index) => {

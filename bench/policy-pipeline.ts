@@ -18,6 +18,9 @@ export const policyPipeline: Benchmark = {
       return 1;
     };
     const parseOnly = medianOf(5, () => perSecond(() => (parsePolicy(bytes).ok ? 1 : 0)));
-    return measurement(medianOf(5, () => perSecond(once)), { 'parse only': parseOnly });
+    return measurement(
+      medianOf(5, () => perSecond(once)),
+      { 'parse only': parseOnly },
+    );
   },
 };

@@ -1,8 +1,8 @@
+import { defaultSeams } from '../src/impl/seams.ts';
+import { TestBench } from '../src/refinement/test-bench.ts';
 import { invariant } from '../src/units/invariant.ts';
 import { type Benchmark, measurement, medianOf, perSecond } from './benchmark.ts';
 import { kernelSystem } from './kernel-system.ts';
-import { TestBench } from '../src/refinement/test-bench.ts';
-import { defaultSeams } from '../src/impl/seams.ts';
 
 const RESTORES = 200;
 

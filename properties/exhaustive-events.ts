@@ -1,6 +1,6 @@
 import type { Area, Property, Task } from '../src/engine/property.ts';
-import type { RunSpec, SubjectProgram } from '../src/trace/trace.ts';
 import { cyclesPerInstruction } from '../src/impl/time-model.ts';
+import type { RunSpec, SubjectProgram } from '../src/trace/trace.ts';
 import type { Operation } from '../src/units/operation.ts';
 import { prelude } from './preludes.ts';
 import { judgeByModel, runBesideModel } from './refinement-judge.ts';
@@ -35,7 +35,10 @@ export function exhaustiveProperty(options: ExhaustiveOptions): Property {
     passes: 'exhausted',
     witnesses: [options.witness],
     killedBy: options.killedBy,
-    tasks: context => context.document.subjects.map((subject, index): Task => ({ property: options.id, index, slice: { subject: subject.name } })),
+    tasks: context =>
+      context.document.subjects.map(
+        (subject, index): Task => ({ property: options.id, index, slice: { subject: subject.name } }),
+      ),
     runSlice(context, found, task, explain) {
       const subject = String(task.slice['subject']);
       const { time, kernel } = found.bench.system;
@@ -59,11 +62,25 @@ export function exhaustiveProperty(options: ExhaustiveOptions): Property {
         if (lockstep.exits[Math.min(options.exitOf(operation), 65)]! > 0) reached += 1;
         else unreached += 1;
         if (lockstep.divergence !== undefined) {
-          return { runs: index + 1, steps, states: index + 1, witnesses: { [options.witness.id]: reached }, unspecified: {}, failure: explain(spec) };
+          return {
+            runs: index + 1,
+            steps,
+            states: index + 1,
+            witnesses: { [options.witness.id]: reached },
+            unspecified: {},
+            failure: explain(spec),
+          };
         }
       }
-      const unspecified: Record<string, number> = unreached === 0 ? {} : { [`${subject} does not get to the CPU`]: unreached };
-      return { runs: options.operations.length, steps, states: reached, witnesses: { [options.witness.id]: reached }, unspecified };
+      const unspecified: Record<string, number> =
+        unreached === 0 ? {} : { [`${subject} does not get to the CPU`]: unreached };
+      return {
+        runs: options.operations.length,
+        steps,
+        states: reached,
+        witnesses: { [options.witness.id]: reached },
+        unspecified,
+      };
     },
     judge: judgeByModel,
   });

@@ -1,4 +1,6 @@
 import type { CheckContext, Failure, TaskResult } from '../src/engine/property.ts';
+import type { System } from '../src/impl/system.ts';
+import type { SystemObserver } from '../src/impl/system-observer.ts';
 import type { SoftwareDivergence } from '../src/refinement/channel-access.ts';
 import { countOperations, type RunSpec } from '../src/trace/trace.ts';
 import { BUDGET_FACTOR } from './refinement-property.ts';
@@ -22,6 +24,16 @@ export function addCounts(
   const sum: Record<string, number> = { ...left };
   for (const [name, count] of Object.entries(right)) sum[name] = (sum[name] ?? 0) + count;
   return sum;
+}
+
+/** Actions of a system in one run: more than any generated run has, fewer than a minimiser that slows time down could ask for. */
+const MAX_ACTIONS = 40_000;
+
+/** Runs a loaded system under an observer until it is over or `isDone`. */
+export function runWatched(system: System, observer: SystemObserver, isDone: () => boolean): void {
+  system.observer = observer;
+  for (let actions = 0; actions < MAX_ACTIONS && !isDone() && system.step(); actions++);
+  system.observer = {};
 }
 
 /** Operations of a counterexample that a person still reads as a whole. */

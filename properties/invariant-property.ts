@@ -32,7 +32,13 @@ export interface InvariantOptions {
 
 const TASKS = 4;
 const RUNS_PER_TASK = 30;
-const SHAPE = { maxOperations: 500, maxInterrupts: 8, maxInterleavings: 0, operationsPerFrame: 3, majorFrames: 3 } as const;
+const SHAPE = {
+  maxOperations: 500,
+  maxInterrupts: 8,
+  maxInterleavings: 0,
+  operationsPerFrame: 3,
+  majorFrames: 3,
+} as const;
 
 interface Watched {
   readonly watch: Watch;
@@ -74,12 +80,14 @@ export function invariantProperty(options: InvariantOptions): Property {
     witnesses: [options.witness],
     killedBy: options.killedBy,
     ...(options.alsoNotApplicable === undefined ? {} : { alsoNotApplicable: options.alsoNotApplicable }),
-    tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: options.id, index, slice: { part: index } })),
+    tasks: () =>
+      Array.from({ length: TASKS }, (_, index): Task => ({ property: options.id, index, slice: { part: index } })),
     runSlice(context, found, task, explain) {
       const arbitrary = runSpecArbitrary(shapeOf({ ...SHAPE, mix: options.mix }, context, found));
       const seed = deriveSeed(context.seed, `${options.id}#${task.index}`);
       const { budget } = context;
-      const wanted = budget.runs === undefined ? RUNS_PER_TASK * BUDGET_FACTOR[budget.name] : Math.ceil(budget.runs / TASKS);
+      const wanted =
+        budget.runs === undefined ? RUNS_PER_TASK * BUDGET_FACTOR[budget.name] : Math.ceil(budget.runs / TASKS);
       let steps = 0;
       let seen = 0;
       for (let run = 0; run < wanted; run++) {
@@ -88,7 +96,14 @@ export function invariantProperty(options: InvariantOptions): Property {
         steps += watched.steps;
         seen += watched.watch.seen;
         if (watched.watch.violation !== undefined) {
-          return { runs: run + 1, steps, states: 0, witnesses: { [options.witness.id]: seen }, unspecified: {}, failure: explain(spec) };
+          return {
+            runs: run + 1,
+            steps,
+            states: 0,
+            witnesses: { [options.witness.id]: seen },
+            unspecified: {},
+            failure: explain(spec),
+          };
         }
       }
       return { runs: wanted, steps, states: 0, witnesses: { [options.witness.id]: seen }, unspecified: {} };

@@ -30,7 +30,10 @@ const handoversOf = (found: Workbench, subject: string): readonly Notification[]
   const row = found.vocabularies.find(candidate => candidate.subject === subject);
   const steps = [...(row?.vmcalls ?? []), ...(row?.traps ?? [])].filter(step => step.mode === 'switch');
   // A handover that resets its target comes last: the target would start anew.
-  return [...steps.filter(step => step.targetAction !== 'reset'), ...steps.filter(step => step.targetAction === 'reset')];
+  return [
+    ...steps.filter(step => step.targetAction !== 'reset'),
+    ...steps.filter(step => step.targetAction === 'reset'),
+  ];
 };
 
 /** How often a silent member of a group hands the CPU back. */
@@ -41,7 +44,11 @@ export function handbacks(context: CheckContext, found: Workbench, subject: stri
   const back = new Map<string, readonly Operation[]>();
   for (const member of groupOf(context, subject)) {
     const step = handoversOf(found, member).find(row => row.target === subject);
-    if (member !== subject && step !== undefined) back.set(member, Array.from({ length: HANDBACKS }, () => operationOf(step)));
+    if (member !== subject && step !== undefined)
+      back.set(
+        member,
+        Array.from({ length: HANDBACKS }, () => operationOf(step)),
+      );
   }
   return back;
 }
@@ -62,7 +69,8 @@ export function prelude(context: CheckContext, found: Workbench, subject: string
       queue.push(step.target);
     }
   }
-  for (let step = cameFrom.get(subject); step !== undefined; step = cameFrom.get(step.from)) path.set(step.from, [step.operation]);
+  for (let step = cameFrom.get(subject); step !== undefined; step = cameFrom.get(step.from))
+    path.set(step.from, [step.operation]);
   return path;
 }
 
@@ -77,10 +85,18 @@ function startedByMonitor(context: CheckContext, found: Workbench, subject: stri
   const cr4 = spec?.initialState[STATE_CR4_OFFSET / 4] ?? CR4_VMXE;
   if ((cr4 & CR4_VMXE) !== 0) return path;
   for (const member of groupOf(context, subject)) {
-    const state = context.document.subjects.find(row => row.name === member)?.memory.find(row => row.physical === `${subject}|state` && row.writable);
+    const state = context.document.subjects
+      .find(row => row.name === member)
+      ?.memory.find(row => row.physical === `${subject}|state` && row.writable);
     const resume = handoversOf(found, member).find(row => row.target === subject && row.kind === 'vmcall');
     if (state === undefined || resume === undefined) continue;
-    const start: Operation = { kind: 'write', address: state.virtualAddress + STATE_CR4_OFFSET, sizeBytes: 4, low: (cr4 | CR4_VMXE) >>> 0, high: 0 };
+    const start: Operation = {
+      kind: 'write',
+      address: state.virtualAddress + STATE_CR4_OFFSET,
+      sizeBytes: 4,
+      low: (cr4 | CR4_VMXE) >>> 0,
+      high: 0,
+    };
     path.set(member, [start, operationOf(resume)]);
     return path;
   }

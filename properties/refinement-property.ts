@@ -54,24 +54,35 @@ export function refinementProperty(options: RefinementOptions): Property {
     witnesses: options.witnesses,
     killedBy: options.killedBy,
     ...(options.notApplicable === undefined ? {} : { alsoNotApplicable: options.notApplicable }),
-    tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: options.id, index, slice: { part: index } })),
+    tasks: () =>
+      Array.from({ length: TASKS }, (_, index): Task => ({ property: options.id, index, slice: { part: index } })),
     runSlice: (context, found, task, explain) => runSlice(options, context, found, task, explain),
     judge: judgeByModel,
   });
 }
 
 export function shapeOf(
-  options: Pick<RefinementOptions, 'mix' | 'maxOperations' | 'maxInterrupts' | 'maxInterleavings' | 'operationsPerFrame' | 'majorFrames'>,
-  context: CheckContext, { bench, vocabularies }: Workbench): RunShape {
+  options: Pick<
+    RefinementOptions,
+    'mix' | 'maxOperations' | 'maxInterrupts' | 'maxInterleavings' | 'operationsPerFrame' | 'majorFrames'
+  >,
+  context: CheckContext,
+  { bench, model, vocabularies }: Workbench,
+): RunShape {
   const { kernel, time } = bench.system;
   const period = kernel.tables.majorFrames[0]!.periodCycles;
   const endTsc = time.startTsc + period * options.majorFrames;
-  const vectors = kernel.tables.vectorRouting.flatMap((route, vector) =>
-    route === undefined ? [] : [{ vector, cpu: kernel.tables.subjects[route.subject]!.cpu }],
+  const { routes, subjectCpu } = model.config;
+  // VT-d delivers an interrupt to the CPU of its owner, as the policy names it, whatever the kernel's tables say.
+  const vectors = routes.flatMap((route, vector) =>
+    route.subject < 0 ? [] : [{ vector, cpu: subjectCpu[route.subject]! }],
   );
-  const unrouted = kernel.tables.vectorRouting.findIndex((route, vector) => vector >= FIRST_DEVICE_VECTOR && route === undefined);
+  const unrouted = routes.findIndex((route, vector) => vector >= FIRST_DEVICE_VECTOR && route.subject < 0);
   return {
-    decoders: vocabularies.map(vocabulary => ({ subject: vocabulary.subject, decoder: operationDecoder(vocabulary, options.mix, time.startTsc, endTsc) })),
+    decoders: vocabularies.map(vocabulary => ({
+      subject: vocabulary.subject,
+      decoder: operationDecoder(vocabulary, options.mix, time.startTsc, endTsc),
+    })),
     cyclesPerInstruction: cyclesPerInstruction(time, options.operationsPerFrame),
     startTsc: time.startTsc,
     endTsc,
@@ -93,11 +104,18 @@ function withScenario(spec: RunSpec, context: CheckContext, index: number): RunS
   return { ...spec, programs: [...context.software.map((row): SubjectProgram => row), ...rest] };
 }
 
-function runSlice(options: RefinementOptions, context: CheckContext, found: Workbench, task: Task, explain: (spec: RunSpec) => Failure): TaskResult {
+function runSlice(
+  options: RefinementOptions,
+  context: CheckContext,
+  found: Workbench,
+  task: Task,
+  explain: (spec: RunSpec) => Failure,
+): TaskResult {
   const arbitrary = runSpecArbitrary(shapeOf(options, context, found));
   const seed = deriveSeed(context.seed, `${options.id}#${task.index}`);
   const factor = BUDGET_FACTOR[context.budget.name];
-  const maxRuns = context.budget.runs === undefined ? options.runsPerTask * factor : Math.ceil(context.budget.runs / TASKS);
+  const maxRuns =
+    context.budget.runs === undefined ? options.runsPerTask * factor : Math.ceil(context.budget.runs / TASKS);
   const maxSteps = context.budget.runs === undefined ? options.stepsPerTask * factor : Number.POSITIVE_INFINITY;
   const witnesses: Record<string, number> = {};
   let runs = 0;
@@ -115,7 +133,12 @@ function runSlice(options: RefinementOptions, context: CheckContext, found: Work
   return { runs, steps, states: 0, witnesses, unspecified: {} };
 }
 
-function countWitnesses(options: RefinementOptions, { model }: Workbench, lockstep: Lockstep, witnesses: Record<string, number>): void {
+function countWitnesses(
+  options: RefinementOptions,
+  { model }: Workbench,
+  lockstep: Lockstep,
+  witnesses: Record<string, number>,
+): void {
   for (const { id, mode, exit } of options.witnesses) {
     let seen = 0;
     if (mode !== undefined) seen = lockstep.modeVisits[model.compiled.modeIndex(mode)]!;

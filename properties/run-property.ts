@@ -21,7 +21,12 @@ const MAX_DIGESTS = 256;
 export interface RunPropertyOptions extends Omit<Property, 'notApplicable' | 'runTask' | 'replay'> {
   readonly alsoNotApplicable?: (context: CheckContext) => string;
   /** Runs the slice; `judgeFails` turns a failing run into a minimised failure. */
-  readonly runSlice: (context: CheckContext, found: Workbench, task: Task, explain: (spec: RunSpec) => Failure) => TaskResult;
+  readonly runSlice: (
+    context: CheckContext,
+    found: Workbench,
+    task: Task,
+    explain: (spec: RunSpec) => Failure,
+  ) => TaskResult;
   /** Most executions that minimisation may take; for judgements that are slow. */
   readonly minimiseExecutions?: number;
   /** Judges one run again, for minimisation and replay. */
@@ -31,7 +36,12 @@ export interface RunPropertyOptions extends Omit<Property, 'notApplicable' | 'ru
 /** Builds a property from a judgement of single runs. */
 export function runProperty(options: RunPropertyOptions): Property {
   const { alsoNotApplicable, runSlice, judge, minimiseExecutions, ...rest } = options;
-  const outcomeOf = (context: CheckContext, found: Workbench, spec: RunSpec, isFull: boolean): TraceOutcome | undefined => {
+  const outcomeOf = (
+    context: CheckContext,
+    found: Workbench,
+    spec: RunSpec,
+    isFull: boolean,
+  ): TraceOutcome | undefined => {
     const finding = judge(context, found, spec);
     if (finding.what === '') return undefined;
     return {
@@ -43,9 +53,14 @@ export function runProperty(options: RunPropertyOptions): Property {
     };
   };
   const explain = (context: CheckContext, found: Workbench, spec: RunSpec): Failure => {
-    const fails = (body: TraceBody): TraceOutcome | undefined => (body.kind === 'run' ? outcomeOf(context, found, body.run, false) : undefined);
+    const fails = (body: TraceBody): TraceOutcome | undefined =>
+      body.kind === 'run' ? outcomeOf(context, found, body.run, false) : undefined;
     const body: TraceBody = { kind: 'run', run: spec };
-    const small = minimise({ body, outcome: defined(fails(body), 'outcome of a run that just failed') }, fails, minimiseExecutions === undefined ? {} : { maxExecutions: minimiseExecutions });
+    const small = minimise(
+      { body, outcome: defined(fails(body), 'outcome of a run that just failed') },
+      fails,
+      minimiseExecutions === undefined ? {} : { maxExecutions: minimiseExecutions },
+    );
     const run = small.body.kind === 'run' ? small.body.run : spec;
     return { body: small.body, outcome: defined(outcomeOf(context, found, run, true), 'outcome of the minimised run') };
   };

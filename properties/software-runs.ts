@@ -112,9 +112,7 @@ export function runsByItself(context: CheckContext, found: Workbench, subject: s
 
 /** What it takes to get all parties onto their CPUs, by subject. */
 const preludesOf = (context: CheckContext, found: Workbench, parties: readonly string[]): Preludes =>
-  joinPreludes(
-    parties.flatMap(party => [handbacks(context, found, party), prelude(context, found, party)]),
-  );
+  joinPreludes(parties.flatMap(party => [handbacks(context, found, party), prelude(context, found, party)]));
 
 interface Bystander {
   readonly subject: string;
@@ -127,7 +125,12 @@ interface Bystander {
  * Subjects that may do anything beside the parties of a run. Left out are those that the policy lets act on a party itself: members of its
  * group, and whoever may write its state, interrupts or timed event; nobody resets a party.
  */
-function bystandersOf(context: CheckContext, found: Workbench, parties: readonly string[], endTsc: number): Bystander[] {
+function bystandersOf(
+  context: CheckContext,
+  found: Workbench,
+  parties: readonly string[],
+  endTsc: number,
+): Bystander[] {
   const { kernel, time } = found.bench.system;
   const pages = kernel.tables.subjects
     .filter(subject => parties.includes(subject.name))

@@ -1,12 +1,12 @@
+import { type Vocabulary, vocabularies } from '../src/arbitraries/vocabulary.ts';
 import type { CheckContext } from '../src/engine/property.ts';
 import type { System } from '../src/impl/system.ts';
-import { type Vocabulary, vocabularies } from '../src/arbitraries/vocabulary.ts';
+import { EXIT_REASONS } from '../src/impl/vmx/exit-reasons.ts';
 import { type FlowGraph, flowGraph } from '../src/model/flow-policy.ts';
 import type { Finding } from '../src/policy/finding.ts';
 import { type KernelModel, kernelModel } from '../src/refinement/kernel-model.ts';
 import { TestBench } from '../src/refinement/test-bench.ts';
 import type { RunSpec, TimelineRow } from '../src/trace/trace.ts';
-import { EXIT_REASONS } from '../src/impl/vmx/exit-reasons.ts';
 
 /** What run-based properties of one context share: building it costs more than many runs. */
 export interface Workbench {
@@ -24,7 +24,12 @@ export function workbench(context: CheckContext): Workbench | readonly Finding[]
   if (found !== undefined) return found;
   const bench = TestBench.create(context.document, context.seams);
   const built = bench.ok
-    ? { bench: bench.value, model: kernelModel(context.document), vocabularies: vocabularies(context.document), flows: flowGraph(context.document) }
+    ? {
+        bench: bench.value,
+        model: kernelModel(context.document),
+        vocabularies: vocabularies(context.document),
+        flows: flowGraph(context.document),
+      }
     : bench.error;
   known.set(context, built);
   return built;

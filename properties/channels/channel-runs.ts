@@ -22,7 +22,11 @@ export function layoutArbitrary(choice: ChannelChoice): fc.Arbitrary<Omit<Channe
   return fc
     .record({
       // One element of one word is often enough, and makes the shortest counterexamples.
-      shape: fc.oneof(fc.constantFrom(...fitting.slice(0, 1)), fc.constantFrom(...fitting), fc.constantFrom(...fitting)),
+      shape: fc.oneof(
+        fc.constantFrom(...fitting.slice(0, 1)),
+        fc.constantFrom(...fitting),
+        fc.constantFrom(...fitting),
+      ),
       protocol: fc.constantFrom(...PROTOCOLS),
     })
     .map(({ shape: { elementBytes, elements }, protocol }) => ({ protocol, elementBytes, elements }));

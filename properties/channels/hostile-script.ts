@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import { CHANNEL_MARKER, type ChannelLayout, channelBytes, HEADER, type Word64 } from '../../src/impl/native/muchannel.ts';
+import {
+  CHANNEL_MARKER,
+  type ChannelLayout,
+  channelBytes,
+  HEADER,
+  type Word64,
+} from '../../src/impl/native/muchannel.ts';
 import type { Operation } from '../../src/units/operation.ts';
 import { scriptOf } from './writer-script.ts';
 
@@ -29,7 +35,13 @@ function storeArbitrary(layout: ChannelLayout, sizeBytes: number): fc.Arbitrary<
   );
   const size = fc.constantFrom<1 | 2 | 4 | 8>(8, 8, 8, 4, 2, 1);
   return fc.record({ offset, size, value: valueArbitrary(layout) }).map(({ offset: at, size: bytes, value }) => [
-    { kind: 'write', address: layout.address + at, sizeBytes: bytes, low: value.low, high: bytes === 8 ? value.high : 0 },
+    {
+      kind: 'write',
+      address: layout.address + at,
+      sizeBytes: bytes,
+      low: value.low,
+      high: bytes === 8 ? value.high : 0,
+    },
   ]);
 }
 
@@ -40,14 +52,18 @@ export function hostileScriptArbitrary(
   event: number,
   maxActions: number,
 ): fc.Arbitrary<readonly Operation[]> {
-  const honest = fc.nat(3).map(writes =>
-    scriptOf(layout, 0, event, [
-      { kind: 'initialize', geometry: 0 },
-      ...Array.from({ length: writes }, () => ({ kind: 'write' as const })),
-    ]),
-  );
+  const honest = fc
+    .nat(3)
+    .map(writes =>
+      scriptOf(layout, 0, event, [
+        { kind: 'initialize', geometry: 0 },
+        ...Array.from({ length: writes }, () => ({ kind: 'write' as const })),
+      ]),
+    );
   const call: Operation = { kind: 'vmcall', low: event, high: 0, cpl: 0 };
-  const pause = fc.integer({ min: 1, max: 12 }).map(length => Array.from({ length }, (): Operation => ({ kind: 'nop' })));
+  const pause = fc
+    .integer({ min: 1, max: 12 })
+    .map(length => Array.from({ length }, (): Operation => ({ kind: 'nop' })));
   const action = fc.oneof(
     { weight: 14, arbitrary: storeArbitrary(layout, sizeBytes) },
     { weight: 2, arbitrary: honest },

@@ -6,7 +6,7 @@ import { endOf, installed, observeAll, placeOf } from '../../src/refinement/chan
 import { ReceiverGuard } from '../../src/refinement/receiver-guard.ts';
 import type { RunSpec } from '../../src/trace/trace.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
-import { divergenceFinding, sliceRuns } from '../follow-runs.ts';
+import { divergenceFinding, runWatched, sliceRuns } from '../follow-runs.ts';
 import { runProperty } from '../run-property.ts';
 import { interleavingsArbitrary, othersArbitrary, timingArbitrary } from '../software-runs.ts';
 import { isWorkbench, type Workbench, workbench } from '../workbench.ts';
@@ -25,7 +25,11 @@ const choicesOf = (context: CheckContext): readonly ChannelChoice[] => {
   return isWorkbench(found) ? channelChoices(context, found) : [];
 };
 
-function runArbitrary(context: CheckContext, found: Workbench, choices: readonly ChannelChoice[]): fc.Arbitrary<RunSpec> {
+function runArbitrary(
+  context: CheckContext,
+  found: Workbench,
+  choices: readonly ChannelChoice[],
+): fc.Arbitrary<RunSpec> {
   return fc
     .constantFrom(...choices)
     .chain(choice =>
@@ -47,7 +51,12 @@ function runArbitrary(context: CheckContext, found: Workbench, choices: readonly
         })
         .map(({ operations, waiting, others, interleavings }): RunSpec => {
           const reading = readers.map((reader, index) => readerProgram(reader, shape, 0, waiting[index] ?? 0));
-          return { ...timing, programs: [{ subject, operations }, ...reading, ...others], interrupts: [], interleavings };
+          return {
+            ...timing,
+            programs: [{ subject, operations }, ...reading, ...others],
+            interrupts: [],
+            interleavings,
+          };
         });
     });
 }
@@ -78,9 +87,7 @@ function guardReaders({ document }: CheckContext, { bench }: Workbench, spec: Ru
     return [{ id: end.id, guard: new ReceiverGuard(system, { end, layout, own: undefined, calls }) }];
   });
   const guards = readers.map(({ guard }) => guard);
-  system.observer = observeAll(guards);
-  while (guards.every(guard => guard.divergence === undefined) && system.step());
-  system.observer = {};
+  runWatched(system, observeAll(guards), () => guards.some(guard => guard.divergence !== undefined));
   const progress = readers.map(({ id }) => (system.hosted[id]!.state as ChannelReaderState).progress);
   return {
     guards,

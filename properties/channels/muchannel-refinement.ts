@@ -1,11 +1,11 @@
 import { generate } from '../../src/arbitraries/run-spec.ts';
 import type { CheckContext, Property, Task } from '../../src/engine/property.ts';
 import type { ReadResult } from '../../src/impl/native/muchannel-reader.ts';
-import { ChannelLockstep, followedChannels } from '../../src/refinement/channel-lockstep.ts';
 import { observeAll } from '../../src/refinement/channel-access.ts';
+import { ChannelLockstep, followedChannels } from '../../src/refinement/channel-lockstep.ts';
 import type { RunSpec } from '../../src/trace/trace.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
-import { addCounts, divergenceFinding, sliceRuns } from '../follow-runs.ts';
+import { addCounts, divergenceFinding, runWatched, sliceRuns } from '../follow-runs.ts';
 import { runProperty } from '../run-property.ts';
 import { isWorkbench, type Workbench, workbench } from '../workbench.ts';
 import { type ChannelChoice, channelChoices, noChannel } from './channel-choice.ts';
@@ -31,9 +31,7 @@ export function followChannels(
   const system = loaded.value;
   const followed = followedChannels(system, document, spec).map(channel => new ChannelLockstep(system, spec, channel));
   if (followed.length === 0) return [];
-  system.observer = observeAll(followed);
-  while (followed.every(lockstep => lockstep.divergence === undefined) && system.step());
-  system.observer = {};
+  runWatched(system, observeAll(followed), () => followed.some(lockstep => lockstep.divergence !== undefined));
   return followed;
 }
 

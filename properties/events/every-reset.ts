@@ -49,7 +49,9 @@ function resettersOf({ vocabularies }: Workbench): readonly Resetter[] {
       .map(reset => ({
         from: subject,
         reset,
-        others: vmcalls.filter(call => call.target === reset.target && call.targetAction !== 'reset' && call.mode !== 'switch'),
+        others: vmcalls.filter(
+          call => call.target === reset.target && call.targetAction !== 'reset' && call.mode !== 'switch',
+        ),
       })),
   );
 }
@@ -57,7 +59,13 @@ function resettersOf({ vocabularies }: Workbench): readonly Resetter[] {
 const call = ({ number }: Notification): Operation => ({ kind: 'vmcall', low: number, high: 0, cpl: 0 });
 
 /** A run in which the target lives its former life, then is told something perhaps, and reset. */
-function runOf(context: CheckContext, found: Workbench, resetter: Resetter, life: readonly Operation[], told: readonly Operation[]): RunSpec {
+function runOf(
+  context: CheckContext,
+  found: Workbench,
+  resetter: Resetter,
+  life: readonly Operation[],
+  told: readonly Operation[],
+): RunSpec {
   const { from, reset } = resetter;
   const { time, kernel } = found.bench.system;
   const own: Preludes = new Map([
@@ -81,7 +89,8 @@ function runOf(context: CheckContext, found: Workbench, resetter: Resetter, life
 export const everyReset: Property = runProperty({
   id: ID,
   area: 'events',
-  claim: 'After a reset by an event registers, XCR0, pending events, interrupts and the timed event of a subject are what the policy says, whatever it did and was told before.',
+  claim:
+    'After a reset by an event registers, XCR0, pending events, interrupts and the timed event of a subject are what the policy says, whatever it did and was told before.',
   method: 'step refinement over every case',
   passes: 'exhausted',
   witnesses: [{ id: 'reset', description: 'a subject was reset' }],

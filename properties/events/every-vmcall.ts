@@ -19,8 +19,18 @@ const CALLS: readonly Operation[] = [
 export const everyVmcall = exhaustiveProperty({
   id: 'events/every-vmcall',
   area: 'events',
-  claim: 'Every VMCALL of every subject, from the first time it runs, has exactly the effect that the policy gives its number; others only advance RIP.',
-  killedBy: [],
+  claim:
+    'Every VMCALL of every subject, from the first time it runs, has exactly the effect that the policy gives its number; others only advance RIP.',
+  killedBy: [
+    'event-to-wrong-subject',
+    'rip-not-advanced',
+    'double-rip-increment',
+    'hypercall-from-ring-3',
+    'hypercall-number-truncated',
+    'vmcs-not-switched',
+    'no-activity-indication',
+    'wrong-target-event',
+  ],
   witness: { id: 'vmcall-handled', description: 'the call was made by the subject' },
   operations: CALLS,
   exitOf: () => 18,

@@ -190,7 +190,14 @@ function pageTableProperty(kind: HolderKind, claim: string, killedBy: readonly s
 export const subjectPageTables = pageTableProperty(
   'subject',
   'Every page that a subject can reach through its EPT or page tables is granted by the policy with exactly these rights and this memory type, and every granted page is mapped',
-  ['paging-ept-leaf-writable', 'paging-ept-leaf-executable', 'paging-index-alias', 'paging-neighbour-mapping'],
+  [
+    'paging-ept-leaf-writable',
+    'paging-ept-leaf-executable',
+    'paging-ia32e-leaf-writable',
+    'paging-ia32e-leaf-executable',
+    'paging-index-alias',
+    'paging-neighbour-mapping',
+  ],
 );
 
 /** Every kernel CPU's tables against the policy's declarations, leaf by leaf. */

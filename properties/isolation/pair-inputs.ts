@@ -11,7 +11,10 @@ const MAX_INPUTS = 6;
  * They arrive in the first major frame, whose plan no subject can change, and keep clear of the ends of minor frames, so
  * that handling them delays no other partition.
  */
-export function inputsArbitrary({ bench, model }: Workbench, subject: string): fc.Arbitrary<readonly ExternalInterrupt[]> {
+export function inputsArbitrary(
+  { bench, model }: Workbench,
+  subject: string,
+): fc.Arbitrary<readonly ExternalInterrupt[]> {
   const { config } = model;
   const id = config.subjectNames.indexOf(subject);
   const cpu = config.subjectCpu[id]!;
@@ -25,7 +28,13 @@ export function inputsArbitrary({ bench, model }: Workbench, subject: string): f
   });
   if (vectors.length === 0 || windows.length === 0) return fc.constant([]);
   const arrival = fc.tuple(fc.constantFrom(...vectors), fc.constantFrom(...windows), fc.nat(1_000_000));
-  return fc.array(arrival, { maxLength: MAX_INPUTS, size: 'max' }).map(rows =>
-    rows.map(([vector, [first, last], place]) => ({ tsc: Math.floor(first + (place / 1_000_000) * (last - first)), cpu, vector })),
-  );
+  return fc
+    .array(arrival, { maxLength: MAX_INPUTS, size: 'max' })
+    .map(rows =>
+      rows.map(([vector, [first, last], place]) => ({
+        tsc: Math.floor(first + (place / 1_000_000) * (last - first)),
+        cpu,
+        vector,
+      })),
+    );
 }

@@ -1,4 +1,4 @@
-import { operationDecoder, type Mix, type OperationDecoder } from '../../src/arbitraries/decode-operation.ts';
+import { type Mix, type OperationDecoder, operationDecoder } from '../../src/arbitraries/decode-operation.ts';
 import type { Notification, Vocabulary } from '../../src/arbitraries/vocabulary.ts';
 import type { CheckContext } from '../../src/engine/property.ts';
 import type { Operation } from '../../src/units/operation.ts';
@@ -18,13 +18,36 @@ export type PairPlan =
     };
 
 const ACTIVE: Mix = {
-  read: 6, write: 6, probe: 0, vmcall: 6, undeclared: 2, userVmcall: 0, trap: 2, xsetbv: 1, unknownExit: 0, timedEvent: 1, hlt: 1, rdtsc: 1, load: 3, sti: 2, cli: 1, nop: 1, stop: 0,
+  read: 6,
+  write: 6,
+  probe: 0,
+  vmcall: 6,
+  undeclared: 2,
+  userVmcall: 0,
+  trap: 2,
+  xsetbv: 1,
+  unknownExit: 0,
+  timedEvent: 1,
+  hlt: 1,
+  rdtsc: 1,
+  load: 3,
+  sti: 2,
+  cli: 1,
+  nop: 1,
+  stop: 0,
 };
 /** Third parties never sleep and keep no clock, so that what they do does not depend on who notifies them. */
 const STEADY: Mix = { ...ACTIVE, timedEvent: 0, hlt: 0, xsetbv: 0, undeclared: 0 };
 
 /** Decides how subject `high` is kept apart from subject `low`, from what the policy permits. */
-export function pairPlan(context: CheckContext, found: Workbench, high: string, low: string, startTsc: number, endTsc: number): PairPlan {
+export function pairPlan(
+  context: CheckContext,
+  found: Workbench,
+  high: string,
+  low: string,
+  startTsc: number,
+  endTsc: number,
+): PairPlan {
   const excluded = exclusion(context, found, high, low);
   if (excluded !== '') return { excluded };
   const vocabulary = (name: string): Vocabulary => found.vocabularies.find(row => row.subject === name)!;
@@ -35,7 +58,8 @@ export function pairPlan(context: CheckContext, found: Workbench, high: string, 
   // What the policy permits `high` to do to time or control of `low` is held fixed: it does not do it in either run.
   const mayNotify = (target: string, mode: string): boolean =>
     target === '' || (!shareTime(target, low) && !(mode === 'ipi' && seats.get(target)!.cpu === lowSeat.cpu));
-  const usable = (rows: readonly Notification[]): readonly Notification[] => rows.filter(row => mayNotify(row.target, row.mode));
+  const usable = (rows: readonly Notification[]): readonly Notification[] =>
+    rows.filter(row => mayNotify(row.target, row.mode));
   const restricted: Vocabulary = { ...mine, vmcalls: usable(mine.vmcalls), traps: usable(mine.traps) };
   const notified = new Set([...restricted.vmcalls, ...restricted.traps].map(row => row.target));
   const others = found.vocabularies.flatMap(row => {
@@ -52,7 +76,11 @@ export function pairPlan(context: CheckContext, found: Workbench, high: string, 
     high: operationDecoder(restricted, ACTIVE, startTsc, endTsc),
     low: operationDecoder(vocabulary(low), { ...ACTIVE, read: 12 }, startTsc, endTsc),
     others,
-    preludes: joinPreludes([handbacks(context, found, high), prelude(context, found, low), prelude(context, found, high)]),
+    preludes: joinPreludes([
+      handbacks(context, found, high),
+      prelude(context, found, low),
+      prelude(context, found, high),
+    ]),
   };
 }
 
@@ -60,10 +88,15 @@ function exclusion(context: CheckContext, found: Workbench, high: string, low: s
   const direct = found.flows.allowsDirect(high, low);
   const first = direct[0];
   if (first !== undefined) return `permitted flow: ${first.mechanism} ${first.via} (line ${first.lines[0] ?? 0})`;
-  if (found.flows.samePartition(high, low)) return 'shares a scheduling partition: sleep, yield and round robin are visible by design';
+  if (found.flows.samePartition(high, low))
+    return 'shares a scheduling partition: sleep, yield and round robin are visible by design';
   const writesInterface = context.document.subjects
     .find(row => row.name === high)
-    ?.memory.some(mapping => mapping.writable && context.document.memory.some(region => region.name === mapping.physical && region.type === 'kernel_interface'));
+    ?.memory.some(
+      mapping =>
+        mapping.writable &&
+        context.document.memory.some(region => region.name === mapping.physical && region.type === 'kernel_interface'),
+    );
   return writesInterface === true ? 'chooses the major frame for the whole system (kernel interface page)' : '';
 }
 

@@ -5,8 +5,20 @@ import { minimise } from '../../src/engine/minimise.ts';
 import type { CheckContext, Failure, Property, Task, TaskResult } from '../../src/engine/property.ts';
 import type { PairCount } from '../../src/engine/verdict.ts';
 import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
-import { firstViewDifference, PairObserver, ReadableFrames, readableMemory } from '../../src/refinement/noninterference.ts';
-import type { ExternalInterrupt, RunSpec, SubjectProgram, Trace, TraceBody, TraceOutcome } from '../../src/trace/trace.ts';
+import {
+  firstViewDifference,
+  PairObserver,
+  ReadableFrames,
+  readableMemory,
+} from '../../src/refinement/noninterference.ts';
+import type {
+  ExternalInterrupt,
+  RunSpec,
+  SubjectProgram,
+  Trace,
+  TraceBody,
+  TraceOutcome,
+} from '../../src/trace/trace.ts';
 import { defined } from '../../src/units/invariant.ts';
 import type { Operation } from '../../src/units/operation.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
@@ -60,10 +72,19 @@ export function pairProperty(options: PairOptions): Property {
     claim: options.claim,
     method: 'pair runs',
     passes: 'tested',
-    witnesses: [{ id: 'effective-run', description: 'a pair of runs in which the high subject behaved differently and the low subject ran' }],
+    witnesses: [
+      {
+        id: 'effective-run',
+        description: 'a pair of runs in which the high subject behaved differently and the low subject ran',
+      },
+    ],
     killedBy: options.killedBy,
-    notApplicable: context => cannotRun(context) || (someTestable(context) ? '' : 'no ordered pair of subjects is without a permitted flow'),
-    tasks: context => context.document.subjects.map((subject, index): Task => ({ property: options.id, index, slice: { high: subject.name } })),
+    notApplicable: context =>
+      cannotRun(context) || (someTestable(context) ? '' : 'no ordered pair of subjects is without a permitted flow'),
+    tasks: context =>
+      context.document.subjects.map(
+        (subject, index): Task => ({ property: options.id, index, slice: { high: subject.name } }),
+      ),
     runTask: (context, task) => runTask(options, context, task),
     replay(context, trace: Trace) {
       const found = workbench(context);
@@ -77,7 +98,9 @@ function someTestable(context: CheckContext): boolean {
   const found = workbench(context);
   if (!isWorkbench(found)) return false;
   const names = context.document.subjects.map(subject => subject.name);
-  return names.some(high => names.some(low => high !== low && !('excluded' in pairPlan(context, found, high, low, 0, 1))));
+  return names.some(high =>
+    names.some(low => high !== low && !('excluded' in pairPlan(context, found, high, low, 0, 1))),
+  );
 }
 
 function runTask(options: PairOptions, context: CheckContext, task: Task): TaskResult {
@@ -113,7 +136,8 @@ function testPair(options: PairOptions, context: CheckContext, found: Workbench,
   const { time, kernel } = found.bench.system;
   const endTsc = time.startTsc + kernel.tables.majorFrames[0]!.periodCycles * MAJOR_FRAMES;
   const plan = pairPlan(context, found, high, low, time.startTsc, endTsc);
-  if ('excluded' in plan) return { count: { high, low, effectiveRuns: 0, totalRuns: 0, excluded: plan.excluded }, steps: 0 };
+  if ('excluded' in plan)
+    return { count: { high, low, effectiveRuns: 0, totalRuns: 0, excluded: plan.excluded }, steps: 0 };
   const inputs = inputsArbitrary(found, high);
   const arbitrary = pairArbitrary(plan, inputs, high, low, endTsc, cyclesPerInstruction(time, OPERATIONS_PER_FRAME));
   const seed = deriveSeed(context.seed, `${options.id} ${high} ${low}`);
@@ -139,7 +163,8 @@ function testPair(options: PairOptions, context: CheckContext, found: Workbench,
   return { count: { high, low, effectiveRuns, totalRuns }, steps };
 }
 
-const words = (maxLength: number): fc.Arbitrary<readonly number[]> => fc.array(fc.nat(0x7fff_ffff), { maxLength, size: 'max' });
+const words = (maxLength: number): fc.Arbitrary<readonly number[]> =>
+  fc.array(fc.nat(0x7fff_ffff), { maxLength, size: 'max' });
 
 function pairArbitrary(
   plan: Exclude<PairPlan, { readonly excluded: string }>,
@@ -151,7 +176,10 @@ function pairArbitrary(
 ): fc.Arbitrary<PairBody> {
   const commonDecoders = [{ subject: low, decoder: plan.low }, ...plan.others];
   // Half of the common operations are the low subject's own, so that it looks around while others act.
-  const common = fc.array(fc.tuple(fc.nat(2 * commonDecoders.length - 1), fc.nat(0x7fff_ffff)), { maxLength: OTHER_OPERATIONS, size: 'max' });
+  const common = fc.array(fc.tuple(fc.nat(2 * commonDecoders.length - 1), fc.nat(0x7fff_ffff)), {
+    maxLength: OTHER_OPERATIONS,
+    size: 'max',
+  });
   const own = fc.record({ operations: words(HIGH_OPERATIONS), interrupts: inputs });
   return fc.record({ common, left: own, right: own }).map(({ common: steps, left, right }): PairBody => {
     const programs = new Map<string, Operation[]>();
@@ -167,7 +195,10 @@ function pairArbitrary(
       cyclesPerInstruction: cycles,
       endTsc,
       maxKernelSteps: MAX_KERNEL_STEPS,
-      programs: [{ subject: high, operations: highProgram(plan.high, plan.preludes.get(high) ?? [], operations) }, ...commonPrograms],
+      programs: [
+        { subject: high, operations: highProgram(plan.high, plan.preludes.get(high) ?? [], operations) },
+        ...commonPrograms,
+      ],
       interrupts,
       interleavings: [],
     });
@@ -175,10 +206,11 @@ function pairArbitrary(
   });
 }
 
-const highProgram = (decoder: OperationDecoder, prelude: readonly Operation[], list: readonly number[]): readonly Operation[] => [
-  ...prelude,
-  ...list.map(word => decoder.decode(word)),
-];
+const highProgram = (
+  decoder: OperationDecoder,
+  prelude: readonly Operation[],
+  list: readonly number[],
+): readonly Operation[] => [...prelude, ...list.map(word => decoder.decode(word))];
 
 /** One of the two runs. */
 export interface Side {
@@ -203,25 +235,43 @@ function runSide(found: Workbench, pair: PairBody, spec: RunSpec, frames: Readab
 }
 
 /** Runs both sides and compares what the low subject saw. */
-function comparePair(options: PairOptions, found: Workbench, pair: PairBody, frames: ReadableFrames, withDetails: boolean): PairOutcome {
+function comparePair(
+  options: PairOptions,
+  found: Workbench,
+  pair: PairBody,
+  frames: ReadableFrames,
+  withDetails: boolean,
+): PairOutcome {
   const left = runSide(found, pair, pair.left, frames, withDetails);
   const right = runSide(found, pair, pair.right, frames, withDetails);
   const steps = left.steps + right.steps;
-  const isHighDifferent = firstViewDifference(left.observer.high, right.observer.high) >= 0 || left.observer.high.hashes.length !== right.observer.high.hashes.length;
+  const isHighDifferent =
+    firstViewDifference(left.observer.high, right.observer.high) >= 0 ||
+    left.observer.high.hashes.length !== right.observer.high.hashes.length;
   const effective = isHighDifferent && left.observer.low.hashes.length > 0 && right.observer.low.hashes.length > 0;
   return { effective, difference: options.difference(pair.low, left, right), steps };
 }
 
 function explain(options: PairOptions, context: CheckContext, found: Workbench, pair: PairBody): Failure {
-  const fails = (body: TraceBody): TraceOutcome | undefined => (body.kind === 'pair' ? outcomeOf(options, context, found, body, false) : undefined);
+  const fails = (body: TraceBody): TraceOutcome | undefined =>
+    body.kind === 'pair' ? outcomeOf(options, context, found, body, false) : undefined;
   const body: TraceBody = { kind: 'pair', ...pair };
   const first = defined(fails(body), 'outcome of a pair that just failed');
   const small = minimise({ body, outcome: first }, fails);
   const smallest = small.body.kind === 'pair' ? small.body : { ...pair, kind: 'pair' as const };
-  return { body: smallest, outcome: defined(outcomeOf(options, context, found, smallest, true), 'outcome of the minimised pair') };
+  return {
+    body: smallest,
+    outcome: defined(outcomeOf(options, context, found, smallest, true), 'outcome of the minimised pair'),
+  };
 }
 
-function outcomeOf(options: PairOptions, context: CheckContext, found: Workbench, pair: PairBody, isFull: boolean): TraceOutcome | undefined {
+function outcomeOf(
+  options: PairOptions,
+  context: CheckContext,
+  found: Workbench,
+  pair: PairBody,
+  isFull: boolean,
+): TraceOutcome | undefined {
   const { difference } = comparePair(options, found, pair, new ReadableFrames(context.document, pair.low), isFull);
   if (difference === '') return undefined;
   const { bench } = found;

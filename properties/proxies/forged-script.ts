@@ -31,7 +31,9 @@ const mostly = <T>(usual: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> =>
 function forgeryArbitrary(sessions: number): fc.Arbitrary<Forgery> {
   const short = fc.array(fc.integer({ min: 0x20, max: 0x7e }), { maxLength: 12 });
   const control = fc.array(fc.integer({ min: 1, max: 0xff }), { minLength: 1, maxLength: 12 });
-  const long = fc.constantFrom(LOG_STRING_BYTES - 1, LOG_STRING_BYTES).map(size => Array.from({ length: size }, () => 0x78));
+  const long = fc
+    .constantFrom(LOG_STRING_BYTES - 1, LOG_STRING_BYTES)
+    .map(size => Array.from({ length: size }, () => 0x78));
   const withNul = fc.constant([0x61, 0, 0x62]);
   return fc.record({
     kind: mostly(

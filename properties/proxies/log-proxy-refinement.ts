@@ -4,7 +4,7 @@ import { observeAll } from '../../src/refinement/channel-access.ts';
 import { followedProxies, LogProxyLockstep } from '../../src/refinement/log-proxy-lockstep.ts';
 import type { RunSpec } from '../../src/trace/trace.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
-import { addCounts, divergenceFinding, sliceRuns } from '../follow-runs.ts';
+import { addCounts, divergenceFinding, runWatched, sliceRuns } from '../follow-runs.ts';
 import { runProperty } from '../run-property.ts';
 import { isWorkbench, type Workbench, workbench } from '../workbench.ts';
 import { type ProxyChoice, proxyChoices } from './proxy-choice.ts';
@@ -34,9 +34,7 @@ export function followProxies(
   const system = loaded.value;
   const followed = followedProxies(system, document, spec).map(pair => new LogProxyLockstep(system, pair));
   if (followed.length === 0) return [];
-  system.observer = observeAll(followed);
-  while (followed.every(lockstep => lockstep.divergence === undefined) && system.step());
-  system.observer = {};
+  runWatched(system, observeAll(followed), () => followed.some(lockstep => lockstep.divergence !== undefined));
   return followed;
 }
 

@@ -11,8 +11,29 @@ const TASKS = 4;
 const RUNS_PER_TASK = 24;
 
 /** Programs of every kind except tau0's choice of another major frame, which would need the model to follow. */
-const OPTIONS: Pick<RefinementOptions, 'mix' | 'maxOperations' | 'maxInterrupts' | 'maxInterleavings' | 'operationsPerFrame' | 'majorFrames'> = {
-  mix: { read: 2, write: 0, probe: 1, vmcall: 10, undeclared: 2, userVmcall: 1, trap: 4, xsetbv: 1, unknownExit: 0, timedEvent: 3, hlt: 2, rdtsc: 1, load: 1, sti: 4, cli: 1, nop: 2, stop: 0 },
+const OPTIONS: Pick<
+  RefinementOptions,
+  'mix' | 'maxOperations' | 'maxInterrupts' | 'maxInterleavings' | 'operationsPerFrame' | 'majorFrames'
+> = {
+  mix: {
+    read: 2,
+    write: 0,
+    probe: 1,
+    vmcall: 10,
+    undeclared: 2,
+    userVmcall: 1,
+    trap: 4,
+    xsetbv: 1,
+    unknownExit: 0,
+    timedEvent: 3,
+    hlt: 2,
+    rdtsc: 1,
+    load: 1,
+    sti: 4,
+    cli: 1,
+    nop: 2,
+    stop: 0,
+  },
   maxOperations: 500,
   maxInterrupts: 20,
   maxInterleavings: 0,
@@ -36,7 +57,12 @@ function slotsOf(document: PolicyDocument, cpu: number): readonly Slot[] {
 }
 
 /** Partitions that may run on a CPU at a time: the planned one, and the one before while a late exit is still being handled. */
-function plannedAt(slots: readonly Slot[], elapsedCycles: number, latenessCycles: number, unitCycles: number): readonly string[] {
+function plannedAt(
+  slots: readonly Slot[],
+  elapsedCycles: number,
+  latenessCycles: number,
+  unitCycles: number,
+): readonly string[] {
   const period = slots[slots.length - 1]?.endCycles ?? 1;
   const at = (cycles: number): string => {
     const position = ((cycles % period) + period) % period;
@@ -47,10 +73,16 @@ function plannedAt(slots: readonly Slot[], elapsedCycles: number, latenessCycles
 }
 
 /** First entry that the plan does not allow at its time, and how late frames were entered. */
-function follow(context: CheckContext, { bench }: Workbench, spec: RunSpec): { readonly finding: RunFinding; readonly dispatches: number } {
+function follow(
+  context: CheckContext,
+  { bench }: Workbench,
+  spec: RunSpec,
+): { readonly finding: RunFinding; readonly dispatches: number } {
   const { time, kernel } = bench.system;
   const partitionOf = new Map(
-    context.document.scheduling.partitions.flatMap(partition => partition.groups.flatMap(group => group.subjects.map(subject => [subject.name, partition.name]))),
+    context.document.scheduling.partitions.flatMap(partition =>
+      partition.groups.flatMap(group => group.subjects.map(subject => [subject.name, partition.name])),
+    ),
   );
   const slots = kernel.cpus.map(cpu => slotsOf(context.document, cpu.id));
   let dispatches = 0;
@@ -79,7 +111,10 @@ function follow(context: CheckContext, { bench }: Workbench, spec: RunSpec): { r
     dispatches,
     finding: {
       what,
-      explanation: [`Let the plan of the first major frame repeat from TSC ${time.startTsc}.`, `Then ${what}: a contradiction.`],
+      explanation: [
+        `Let the plan of the first major frame repeat from TSC ${time.startTsc}.`,
+        `Then ${what}: a contradiction.`,
+      ],
       policyLines: [context.document.scheduling.at.line, ...(line === 0 ? [] : [line])],
       step,
     },
@@ -90,16 +125,24 @@ function follow(context: CheckContext, { bench }: Workbench, spec: RunSpec): { r
 export const planFollowed: Property = runProperty({
   id: 'scheduling/plan-followed',
   area: 'scheduling',
-  claim: 'At any time each CPU runs a subject of the partition that the plan gives it, late by no more than the declared cost of exits at the end of a frame.',
+  claim:
+    'At any time each CPU runs a subject of the partition that the plan gives it, late by no more than the declared cost of exits at the end of a frame.',
   method: 'run invariant against the clock',
   passes: 'tested',
   witnesses: [{ id: 'dispatch', description: 'an entry was compared with the plan' }],
-  killedBy: ['deadline-relative'],
-  tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: 'scheduling/plan-followed', index, slice: { part: index } })),
+  killedBy: ['deadline-relative', 'deadline-of-frame'],
+  tasks: () =>
+    Array.from(
+      { length: TASKS },
+      (_, index): Task => ({ property: 'scheduling/plan-followed', index, slice: { part: index } }),
+    ),
   runSlice(context, found, task, explain) {
     const arbitrary = runSpecArbitrary(shapeOf(OPTIONS, context, found));
     const seed = deriveSeed(context.seed, `scheduling/plan-followed#${task.index}`);
-    const wanted = context.budget.runs === undefined ? RUNS_PER_TASK * BUDGET_FACTOR[context.budget.name] : Math.ceil(context.budget.runs / TASKS);
+    const wanted =
+      context.budget.runs === undefined
+        ? RUNS_PER_TASK * BUDGET_FACTOR[context.budget.name]
+        : Math.ceil(context.budget.runs / TASKS);
     let steps = 0;
     let dispatches = 0;
     for (let run = 0; run < wanted; run++) {
@@ -108,7 +151,14 @@ export const planFollowed: Property = runProperty({
       steps += found.bench.system.kernelSteps;
       dispatches += followed.dispatches;
       if (followed.finding.what !== '') {
-        return { runs: run + 1, steps, states: 0, witnesses: { dispatch: dispatches }, unspecified: {}, failure: explain(spec) };
+        return {
+          runs: run + 1,
+          steps,
+          states: 0,
+          witnesses: { dispatch: dispatches },
+          unspecified: {},
+          failure: explain(spec),
+        };
       }
     }
     return { runs: wanted, steps, states: 0, witnesses: { dispatch: dispatches }, unspecified: {} };

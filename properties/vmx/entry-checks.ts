@@ -1,6 +1,6 @@
 import type { Cpu } from '../../src/impl/cpu.ts';
 import { ENTRY_FAILURE, ExitReasonCode } from '../../src/impl/vmx/exit-reasons.ts';
-import { type FixedBits, entryViolation, fixedBits } from '../../src/refinement/entry-rules.ts';
+import { entryViolation, type FixedBits, fixedBits } from '../../src/refinement/entry-rules.ts';
 import { invariantProperty, type Watch } from '../invariant-property.ts';
 import type { Workbench } from '../workbench.ts';
 
@@ -40,8 +40,10 @@ class EntryWatch implements Watch {
   onExit(cpu: Cpu, subject: number, reason: number): void {
     const expected = this.#reasons[cpu.id]!;
     const isRefused = reason === ENTRY_FAILED;
-    if (isRefused && expected === '') this.#note(cpu, subject, 'is refused by the processor, although its state is valid');
-    if (!isRefused && expected !== '') this.#note(cpu, subject, `leaves the CPU by exit ${reason & 0xffff}, although ${expected}`);
+    if (isRefused && expected === '')
+      this.#note(cpu, subject, 'is refused by the processor, although its state is valid');
+    if (!isRefused && expected !== '')
+      this.#note(cpu, subject, `leaves the CPU by exit ${reason & 0xffff}, although ${expected}`);
   }
 
   #note(cpu: Cpu, subject: number, what: string): void {
@@ -55,16 +57,40 @@ class EntryWatch implements Watch {
 export const entryChecks = invariantProperty({
   id: 'vmx/entry-checks',
   area: 'vmx',
-  claim: 'A subject is entered if and only if the guest state in its state page passes the VM-entry checks; otherwise it exits with reason 33.',
+  claim:
+    'A subject is entered if and only if the guest state in its state page passes the VM-entry checks; otherwise it exits with reason 33.',
   killedBy: ['entry-check-skipped', 'state-field-not-restored'],
-  witness: { id: 'refused-entry', description: 'a subject was to be entered in a state that the processor must refuse' },
+  witness: {
+    id: 'refused-entry',
+    description: 'a subject was to be entered in a state that the processor must refuse',
+  },
   premise: 'Let a monitor change the state of its subject.',
   mix: {
-    read: 0, write: 40, probe: 0, vmcall: 40, undeclared: 0, userVmcall: 0, trap: 20, xsetbv: 0, unknownExit: 0, timedEvent: 2, hlt: 2, rdtsc: 0, load: 0, sti: 6, cli: 2, nop: 4, stop: 0,
+    read: 0,
+    write: 40,
+    probe: 0,
+    vmcall: 40,
+    undeclared: 0,
+    userVmcall: 0,
+    trap: 20,
+    xsetbv: 0,
+    unknownExit: 0,
+    timedEvent: 2,
+    hlt: 2,
+    rdtsc: 0,
+    load: 0,
+    sti: 6,
+    cli: 2,
+    nop: 4,
+    stop: 0,
   },
   alsoNotApplicable: ({ document }) => {
-    const states = new Set(document.memory.filter(region => region.type === 'subject_state').map(region => region.name));
-    const isMonitored = document.subjects.some(subject => subject.memory.some(mapping => mapping.writable && states.has(mapping.physical)));
+    const states = new Set(
+      document.memory.filter(region => region.type === 'subject_state').map(region => region.name),
+    );
+    const isMonitored = document.subjects.some(subject =>
+      subject.memory.some(mapping => mapping.writable && states.has(mapping.physical)),
+    );
     return isMonitored ? '' : 'no subject can change the state of another one';
   },
   watch: (context, found) => new EntryWatch(found, fixedBits(context.document)),

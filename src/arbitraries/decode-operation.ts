@@ -73,7 +73,14 @@ export function operationDecoder(vocabulary: Vocabulary, mix: Mix, startTsc: num
 
 const pick = <T>(list: readonly T[], word: number): T | undefined => list[word % list.length];
 
-function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, startTsc: number, endTsc: number): Operation {
+function operationOf(
+  vocabulary: Vocabulary,
+  kind: Kind,
+  a: number,
+  b: number,
+  startTsc: number,
+  endTsc: number,
+): Operation {
   switch (kind) {
     case 'read':
       return access(pick(vocabulary.windows, a), b, address => ({ kind: 'read', address, sizeBytes: 8 }));
@@ -93,7 +100,14 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
       return undeclaredCall(vocabulary, a, b);
     case 'trap': {
       const trap = pick(vocabulary.traps, a);
-      return trap === undefined ? NOP : { kind: 'exit', reason: trap.number, qualification: b & 0xff, interruptInfo: trap.number === 0 ? OTHER_EXCEPTION : 0 };
+      return trap === undefined
+        ? NOP
+        : {
+            kind: 'exit',
+            reason: trap.number,
+            qualification: b & 0xff,
+            interruptInfo: trap.number === 0 ? OTHER_EXCEPTION : 0,
+          };
     }
     case 'xsetbv':
       return { kind: 'exit', reason: 55, qualification: 0, interruptInfo: 0 };
@@ -103,14 +117,23 @@ function operationOf(vocabulary: Vocabulary, kind: Kind, a: number, b: number, s
       return timedEvent(vocabulary, a, b, startTsc, endTsc);
     case 'load':
       // XSETBV takes RAX, RCX, RDX: half of the loads prepare it.
-      if (a % 2 === 0) return b % 4 === 0 ? { kind: 'load', register: 3 + ((b >>> 2) % 2), low: 0, high: 0 } : { kind: 'load', register: 1, low: pick(XCR0_VALUES, a >>> 1)!, high: 0 };
+      if (a % 2 === 0)
+        return b % 4 === 0
+          ? { kind: 'load', register: 3 + ((b >>> 2) % 2), low: 0, high: 0 }
+          : { kind: 'load', register: 1, low: pick(XCR0_VALUES, a >>> 1)!, high: 0 };
       return { kind: 'load', register: b % 16, low: a, high: mix32(b) };
     case 'stop': {
-      if (b % 2 === 0 && vocabulary.stoppingReasons.has(vocabulary.faultReason)) return forbidden(vocabulary, a, b >>> 1);
+      if (b % 2 === 0 && vocabulary.stoppingReasons.has(vocabulary.faultReason))
+        return forbidden(vocabulary, a, b >>> 1);
       const stop = pick(vocabulary.stops, a);
       if (stop === undefined) return NOP;
       if (stop.kind === 'vmcall') return { kind: 'vmcall', low: stop.number, high: 0, cpl: 0 };
-      return { kind: 'exit', reason: stop.number, qualification: 0, interruptInfo: stop.number === 0 ? OTHER_EXCEPTION : 0 };
+      return {
+        kind: 'exit',
+        reason: stop.number,
+        qualification: 0,
+        interruptInfo: stop.number === 0 ? OTHER_EXCEPTION : 0,
+      };
     }
     case 'hlt':
       return vocabulary.haltExits && vocabulary.stoppingReasons.has(12) ? NOP : { kind };
@@ -145,10 +168,17 @@ function writableWindow({ writableWindows }: Vocabulary, a: number): Window | un
 
 function store(window: Window | undefined, a: number, b: number): Operation {
   if (window === undefined) return NOP;
-  if (window.purpose === 'interface') return { kind: 'write', address: window.address, sizeBytes: 4, low: b % 4, high: 0 };
+  if (window.purpose === 'interface')
+    return { kind: 'write', address: window.address, sizeBytes: 4, low: b % 4, high: 0 };
   if (window.purpose === 'state' && b % 2 === 0) {
     const field = pick(STATE_VALUES, a >>> 4)!;
-    return { kind: 'write', address: window.address + field.offset, sizeBytes: 4, low: pick(field.values, b >>> 1)!, high: 0 };
+    return {
+      kind: 'write',
+      address: window.address + field.offset,
+      sizeBytes: 4,
+      low: pick(field.values, b >>> 1)!,
+      high: 0,
+    };
   }
   return access(window, b, address => ({ kind: 'write', address, sizeBytes: 8, low: mix32(a + b), high: b & 0xff }));
 }
@@ -163,5 +193,10 @@ function timedEvent(vocabulary: Vocabulary, a: number, b: number, startTsc: numb
   const trigger = startTsc + (a / 2 ** 32) * (endTsc - startTsc);
   const event = pick(vocabulary.vmcalls, b >>> 8)?.number ?? 63;
   const low = Math.floor(trigger) % 2 ** 32;
-  return { kind: 'timedEvent', low, high: Math.floor(trigger / 2 ** 32), event: b % 4 === 0 ? (pick(vocabulary.undeclared, b >>> 8) ?? 63) : event };
+  return {
+    kind: 'timedEvent',
+    low,
+    high: Math.floor(trigger / 2 ** 32),
+    event: b % 4 === 0 ? (pick(vocabulary.undeclared, b >>> 8) ?? 63) : event,
+  };
 }

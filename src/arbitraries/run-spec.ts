@@ -31,7 +31,9 @@ export function programsArbitrary(shape: RunShape): fc.Arbitrary<readonly Subjec
   return fc.array(step, { maxLength: shape.maxOperations, size: 'max' }).map(steps => {
     const programs: Operation[][] = shape.decoders.map(() => []);
     for (const [index, value] of steps) programs[index]!.push(shape.decoders[index]!.decoder.decode(value));
-    return shape.decoders.flatMap(({ subject }, index) => (programs[index]!.length === 0 ? [] : [{ subject, operations: programs[index]! }]));
+    return shape.decoders.flatMap(({ subject }, index) =>
+      programs[index]!.length === 0 ? [] : [{ subject, operations: programs[index]! }],
+    );
   });
 }
 
@@ -60,16 +62,22 @@ function interleavingsArbitrary(shape: RunShape): fc.Arbitrary<readonly Interlea
 
 /** Whole runs: programs, interrupts, interleavings. */
 export function runSpecArbitrary(shape: RunShape): fc.Arbitrary<RunSpec> {
-  return fc.record({ programs: programsArbitrary(shape), interrupts: interruptsArbitrary(shape), interleavings: interleavingsArbitrary(shape) }).map(
-    ({ programs, interrupts, interleavings }): RunSpec => ({
-      cyclesPerInstruction: shape.cyclesPerInstruction,
-      endTsc: shape.endTsc,
-      maxKernelSteps: shape.maxKernelSteps,
-      programs,
-      interrupts,
-      interleavings,
-    }),
-  );
+  return fc
+    .record({
+      programs: programsArbitrary(shape),
+      interrupts: interruptsArbitrary(shape),
+      interleavings: interleavingsArbitrary(shape),
+    })
+    .map(
+      ({ programs, interrupts, interleavings }): RunSpec => ({
+        cyclesPerInstruction: shape.cyclesPerInstruction,
+        endTsc: shape.endTsc,
+        maxKernelSteps: shape.maxKernelSteps,
+        programs,
+        interrupts,
+        interleavings,
+      }),
+    );
 }
 
 /** The one value of `arbitrary` that belongs to `seed`. */

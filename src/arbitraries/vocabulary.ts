@@ -1,10 +1,10 @@
-import type { PolicyDocument, Subject } from '../policy/document.ts';
 import { subjectGrants } from '../model/grants.ts';
+import type { PolicyDocument, Subject } from '../policy/document.ts';
 
 /** Exit reasons that a subject or the platform under it can cause and that Muen leaves to the subject's trap table. */
 const TRAP_REASONS: readonly number[] = [
-  0, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34, 36, 37, 39, 40, 43, 44, 45,
-  46, 47, 48, 49, 50, 51, 53, 54, 56, 57, 58, 59,
+  0, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 34,
+  36, 37, 39, 40, 43, 44, 45, 46, 47, 48, 49, 50, 51, 53, 54, 56, 57, 58, 59,
 ];
 const SYSTEM_ACTIONS: readonly string[] = ['system_panic', 'system_reboot', 'system_poweroff'];
 const ALL_EVENTS = 64;
@@ -57,13 +57,22 @@ const PURPOSES: Readonly<Record<string, Window['purpose']>> = { subject_state: '
 
 /** Derives the vocabulary of every subject, in policy order. */
 export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
-  const foreign = document.memory.filter(region => region.type.startsWith('subject')).map(region => region.physicalAddress);
+  const foreign = document.memory
+    .filter(region => region.type.startsWith('subject'))
+    .map(region => region.physicalAddress);
   const purposes = new Map(document.memory.map(region => [region.name, PURPOSES[region.type] ?? 'memory']));
   return document.subjects.map(subject => {
     const windows = subjectGrants(document, subject).map(
-      (grant): Window => ({ address: grant.va, sizeBytes: grant.sizeBytes, writable: grant.writable, purpose: purposes.get(grant.name) ?? 'memory' }),
+      (grant): Window => ({
+        address: grant.va,
+        sizeBytes: grant.sizeBytes,
+        writable: grant.writable,
+        purpose: purposes.get(grant.name) ?? 'memory',
+      }),
     );
-    const notifications = subject.sourceGroups.flatMap(group => group.events.map(event => notification(document, group.name, event)));
+    const notifications = subject.sourceGroups.flatMap(group =>
+      group.events.map(event => notification(document, group.name, event)),
+    );
     const goes = notifications.filter(row => !stopsSystem(row));
     const declared = new Set(notifications.filter(row => row.kind === 'vmcall').map(row => row.number));
     const handled = new Set(goes.filter(row => row.kind === 'exit').map(row => row.number));
@@ -76,7 +85,9 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
       vmcalls: goes.filter(row => row.kind === 'vmcall'),
       traps: goes.filter(row => row.kind === 'exit' && TRAP_REASONS.includes(row.number)),
       undeclared: Array.from({ length: ALL_EVENTS }, (_, number) => number).filter(number => !declared.has(number)),
-      stops: notifications.filter(row => stopsSystem(row) && (row.kind === 'vmcall' || TRAP_REASONS.includes(row.number))),
+      stops: notifications.filter(
+        row => stopsSystem(row) && (row.kind === 'vmcall' || TRAP_REASONS.includes(row.number)),
+      ),
       stoppingReasons: new Set(TRAP_REASONS.concat(18).filter(reason => !handled.has(reason))),
       faultReason: subject.vcpu.controls.proc2['EnableEPT'] === 1 ? 48 : 0,
       haltExits: subject.vcpu.controls.proc['HLTExiting'] === 1,
@@ -88,8 +99,14 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
 /** True if the notification stops the whole system, which every other subject notices. */
 export const stopsSystem = (row: Notification): boolean => SYSTEM_ACTIONS.includes(row.action);
 
-function notification(document: PolicyDocument, group: 'vmx_exit' | 'vmcall', event: Subject['sourceGroups'][number]['events'][number]): Notification {
-  const target = document.subjects.find(subject => subject.targetEvents.some(candidate => candidate.physical === event.physical));
+function notification(
+  document: PolicyDocument,
+  group: 'vmx_exit' | 'vmcall',
+  event: Subject['sourceGroups'][number]['events'][number],
+): Notification {
+  const target = document.subjects.find(subject =>
+    subject.targetEvents.some(candidate => candidate.physical === event.physical),
+  );
   return {
     kind: group === 'vmcall' ? 'vmcall' : 'exit',
     number: event.id,
@@ -102,6 +119,8 @@ function notification(document: PolicyDocument, group: 'vmx_exit' | 'vmcall', ev
 }
 
 function probes(windows: readonly Window[], foreign: readonly number[]): number[] {
-  const borders = windows.flatMap(window => [window.address - 8, window.address + window.sizeBytes]).filter(address => address >= 0);
+  const borders = windows
+    .flatMap(window => [window.address - 8, window.address + window.sizeBytes])
+    .filter(address => address >= 0);
   return [...new Set([...borders, ...foreign])];
 }

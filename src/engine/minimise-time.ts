@@ -1,4 +1,5 @@
 import { countOperations, type RunSpec, type TraceBody } from '../trace/trace.ts';
+import type { Operation } from '../units/operation.ts';
 import { shrinkList } from './shrink-list.ts';
 import { mapSides, operationsOf, sidesOf, subjectsOf, withOperations } from './trace-sides.ts';
 
@@ -17,6 +18,13 @@ interface Place {
   readonly index: number;
 }
 
+/** Shortest wait that is worth an interleaving. */
+const LONG_WAIT = 6;
+/** Kernel points and CPUs that are tried for one. */
+const MAX_POINT = 200;
+const CPUS = [1, 0] as const;
+/** A call without an event: the kernel is entered and does nothing. */
+const EMPTY_CALL: Operation = { kind: 'vmcall', low: 0xffff_ffff, high: 0, cpl: 0 };
 /** Largest number of operations of a subject whose stretches are all tried: at most 1128 executions. */
 const MAX_WINDOWED = 48;
 /** Largest number of operations whose pairs are all tried: at most 276 executions. */
@@ -136,6 +144,32 @@ export function stretchTime(body: TraceBody, accept: Accept): TraceBody {
       return subjectsOf(body).reduce((rest, subject) => thinned(rest, subject, factor), slow);
     });
     if (countOperations(candidate) < countOperations(body) && accept(candidate)) return candidate;
+  }
+  return body;
+}
+
+/** The run with a stretch of a subject's operations replaced by one call, during which another CPU proceeds. */
+function waitInKernel(run: RunSpec, stretch: readonly Place[], point: number, cpu: number): RunSpec {
+  const { subject, index } = stretch[0]!;
+  const operations = operationsOf(run, subject);
+  const shorter = [...operations.slice(0, index), EMPTY_CALL, ...operations.slice(index + stretch.length)];
+  const interleavings = [...run.interleavings, { point, cpu }].sort((a, b) => a.point - b.point);
+  return { ...withOperations(run, subject, shorter), interleavings };
+}
+
+/** Lets one CPU stand inside the kernel, by an interleaving, instead of waiting for another one with many no-operations. */
+export function replaceWaits(body: TraceBody, accept: Accept): TraceBody {
+  if (body.kind !== 'run') return body;
+  const { run } = body;
+  const waits = idleStretches(body).filter(stretch => stretch.length >= LONG_WAIT);
+  for (const stretch of waits) {
+    for (let point = 0; point < MAX_POINT; point++) {
+      if (run.interleavings.some(known => known.point === point)) continue;
+      for (const cpu of CPUS) {
+        const candidate: TraceBody = { ...body, run: waitInKernel(run, stretch, point, cpu) };
+        if (accept(candidate)) return candidate;
+      }
+    }
   }
   return body;
 }

@@ -1,6 +1,6 @@
 import { countEvents, countOperations, type RunSpec, type TraceBody, type TraceOutcome } from '../trace/trace.ts';
 import type { Operation } from '../units/operation.ts';
-import { removeIdle, removePairs, removeWindows, stretchTime } from './minimise-time.ts';
+import { removeIdle, removePairs, removeWindows, replaceWaits, stretchTime } from './minimise-time.ts';
 import type { Failure } from './property.ts';
 import { shrinkList } from './shrink-list.ts';
 import { simplerOperations, simplerPrograms } from './shrink-values.ts';
@@ -194,6 +194,7 @@ function onePass(search: Search): void {
   shortenRun(search);
   for (const subject of subjectsOf(search.failure.body)) simplifyOperations(search, subject);
   simplifyParameters(search);
+  replaceWaits(search.failure.body, body => search.accept(body));
 }
 
 const shape = (body: TraceBody): string =>

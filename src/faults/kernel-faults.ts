@@ -1,6 +1,6 @@
 import { AtomicAccess } from '../impl/muen/kernel-context.ts';
-import { frameBase, frameOf, hpa, PAGE_SIZE_BYTES } from '../units/address.ts';
 import { vmcsWord } from '../impl/vmx/vmcs.ts';
+import { frameBase, frameOf, hpa, PAGE_SIZE_BYTES } from '../units/address.ts';
 import type { Fault } from './fault.ts';
 import { nothing, seamFaults, withOps } from './fault-parts.ts';
 

@@ -1,5 +1,5 @@
-import type { SubjectId } from '../units/ids.ts';
 import { AtomicAccess } from '../impl/muen/kernel-context.ts';
+import type { KernelOps } from '../impl/muen/ops.ts';
 import {
   currentMajorFrame,
   currentMinorFrame,
@@ -7,8 +7,8 @@ import {
   timeoutHigh,
   timeoutLow,
 } from '../impl/muen/scheduling-state.ts';
-import type { KernelOps } from '../impl/muen/ops.ts';
 import { Vmcs } from '../impl/vmx/vmcs.ts';
+import type { SubjectId } from '../units/ids.ts';
 import { highWord, lessOrEqual64, lowWord } from '../units/word.ts';
 import type { Fault } from './fault.ts';
 import { nothing, seamFaults, withOps } from './fault-parts.ts';

@@ -71,12 +71,13 @@ export const PAGING_FAULTS: readonly Fault[] = seamFaults('paging', [
     precedent: 'Muen 2ab34317f (2014-08): the table index calculation mapped different addresses to one entry',
     killedBy: [SUBJECTS],
     replace: ops => ({
-      tableIndex: (address, level) => (level === 2 ? ops.tableIndex(address, level) & ~1 : ops.tableIndex(address, level)),
+      tableIndex: (address, level) =>
+        level === 2 ? ops.tableIndex(address, level) & ~1 : ops.tableIndex(address, level),
     }),
   },
   {
     id: 'paging-neighbour-mapping',
-    title: "a subject also gets the first page of the subject after it",
+    title: 'a subject also gets the first page of the subject after it',
     precedent: 'XSA-36 (CVE-2013-0153): one table used for the devices of all guests',
     killedBy: [SUBJECTS],
     replace: ops => ({

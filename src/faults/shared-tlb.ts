@@ -1,5 +1,5 @@
 import type { PhysicalMemory } from '../impl/memory.ts';
-import { type Access } from '../impl/x86/paging-walk.ts';
+import type { Access } from '../impl/x86/paging-walk.ts';
 import { frameNumber, PAGE_SIZE_BYTES, PHYSICAL_LIMIT } from '../units/address.ts';
 import { highWord, joinWords, lowWord } from '../units/word.ts';
 

@@ -1,6 +1,6 @@
-import type { Finding } from '../policy/finding.ts';
 import type { PolicyDocument } from '../policy/document.ts';
-import { hpa, PAGE_SIZE_BYTES, frameOf } from '../units/address.ts';
+import type { Finding } from '../policy/finding.ts';
+import { frameOf, hpa, PAGE_SIZE_BYTES } from '../units/address.ts';
 import { type Digest, digestWords, formatDigest } from '../units/digest.ts';
 import { InvariantError } from '../units/invariant.ts';
 import { err, ok, type Result } from '../units/result.ts';
@@ -45,8 +45,19 @@ export function createSystem(document: PolicyDocument, seams: Seams): Result<Sys
   const failure = bootFailure(kernel);
   if (failure !== '') return err([bootFinding(document, failure)]);
   const idle = scriptSoftware([]);
-  system = new System(kernel, time, tables.subjects.map(() => hostSoftware(idle)), seams.machine);
-  system.begin({ cyclesPerInstruction: time.unitCycles, endTsc: time.startTsc, maxKernelSteps: 0, interrupts: [], interleavings: [] });
+  system = new System(
+    kernel,
+    time,
+    tables.subjects.map(() => hostSoftware(idle)),
+    seams.machine,
+  );
+  system.begin({
+    cyclesPerInstruction: time.unitCycles,
+    endTsc: time.startTsc,
+    maxKernelSteps: 0,
+    interrupts: [],
+    interleavings: [],
+  });
   system.enterInitial();
   return ok(system);
 }
@@ -66,7 +77,14 @@ function bootFailure(kernel: Kernel): string {
 function bootFinding(document: PolicyDocument, message: string): Finding {
   const { line, column } = document.kernel.at;
   const hint = 'a kernel without seeded faults boots with any policy that compiles: report this, or correct your fault';
-  return { code: 'KERNEL-BOOT', severity: 'error', message: `the kernel fails at boot: ${message}`, line, column, hint };
+  return {
+    code: 'KERNEL-BOOT',
+    severity: 'error',
+    message: `the kernel fails at boot: ${message}`,
+    line,
+    column,
+    hint,
+  };
 }
 
 /** Installs a program per subject id; subjects without one spin. */
@@ -86,7 +104,8 @@ export function systemDigest(system: System): string {
 /** Writes the fill patterns of regions; a zero pattern is what untouched memory reads as anyway. */
 function fillRegions(memory: PhysicalMemory, document: PolicyDocument): void {
   for (const region of document.memory) {
-    if (region.content?.kind !== 'fill' || region.content.pattern === 0 || region.sizeBytes > FILL_LIMIT_BYTES) continue;
+    if (region.content?.kind !== 'fill' || region.content.pattern === 0 || region.sizeBytes > FILL_LIMIT_BYTES)
+      continue;
     const word = Math.imul(region.content.pattern, 0x01010101) >>> 0;
     for (let offset = 0; offset < region.sizeBytes; offset += PAGE_SIZE_BYTES) {
       memory.fillWords(memory.slotOf(frameOf(hpa(region.physicalAddress + offset))), 0, FRAME_WORDS, word);

@@ -71,7 +71,11 @@ export function executeOperation(
       return VMCALL_EXIT;
     }
     case 'exit':
-      return { ...plainExit(operation.reason), qualification: operation.qualification, interruptInfo: operation.interruptInfo };
+      return {
+        ...plainExit(operation.reason),
+        qualification: operation.qualification,
+        interruptInfo: operation.interruptInfo,
+      };
     case 'hlt':
       if ((cpu.vmread(Vmcs.procControls) & ProcControl.hltExiting) !== 0) return HLT_EXIT;
       cpu.vmwrite(Vmcs.activity, Activity.hlt);
@@ -96,7 +100,14 @@ export function executeOperation(
   return undefined;
 }
 
-function readGuest(memory: PhysicalMemory, cpu: Cpu, subject: HostedSubject, address: number, sizeBytes: number, ops: MachineOps): ExitCause | undefined {
+function readGuest(
+  memory: PhysicalMemory,
+  cpu: Cpu,
+  subject: HostedSubject,
+  address: number,
+  sizeBytes: number,
+  ops: MachineOps,
+): ExitCause | undefined {
   let low = 0;
   let high = 0;
   for (let offset = 0; offset < sizeBytes; offset++) {
@@ -122,7 +133,15 @@ function readGuest(memory: PhysicalMemory, cpu: Cpu, subject: HostedSubject, add
 }
 
 /** Writes all bytes or none: a fault on the second page leaves the first untouched (SDM Vol. 3A, "Page-Fault Exceptions"). */
-function writeGuest(memory: PhysicalMemory, cpu: Cpu, address: number, sizeBytes: number, low: number, high: number, ops: MachineOps): ExitCause | undefined {
+function writeGuest(
+  memory: PhysicalMemory,
+  cpu: Cpu,
+  address: number,
+  sizeBytes: number,
+  low: number,
+  high: number,
+  ops: MachineOps,
+): ExitCause | undefined {
   const first = ops.translate(memory, cpu, subjectAddress(address), 'write');
   if (first < 0) return accessFault(cpu, address, 'write', first);
   const inFirst = Math.min(sizeBytes, 0x1000 - pageOffset(first));

@@ -30,7 +30,16 @@ export interface HostedSubject {
 const NO_VECTORS: readonly number[] = [];
 
 export function hostSoftware(software: HostedSoftware): HostedSubject {
-  return { software, state: software.initial, operation: undefined, operationRip: -1, low: 0, high: 0, vectors: NO_VECTORS, retiredCount: 0 };
+  return {
+    software,
+    state: software.initial,
+    operation: undefined,
+    operationRip: -1,
+    low: 0,
+    high: 0,
+    vectors: NO_VECTORS,
+    retiredCount: 0,
+  };
 }
 
 const SPIN: Operation = { kind: 'nop' };

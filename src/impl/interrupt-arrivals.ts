@@ -21,7 +21,9 @@ export class InterruptArrivals {
   #heldLines = 0;
 
   constructor(interrupts: readonly ExternalInterrupt[], cpuCount: number, unitCycles: number, ops: MachineOps) {
-    this.#byCpu = Array.from({ length: cpuCount }, (_, cpu) => interrupts.filter(row => row.cpu === cpu).sort((a, b) => a.tsc - b.tsc));
+    this.#byCpu = Array.from({ length: cpuCount }, (_, cpu) =>
+      interrupts.filter(row => row.cpu === cpu).sort((a, b) => a.tsc - b.tsc),
+    );
     this.#cursor = Array.from({ length: cpuCount }, () => 0);
     this.#requestTsc = Array.from({ length: cpuCount }, () => 0);
     this.#unitCycles = unitCycles;

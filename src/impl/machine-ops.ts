@@ -1,12 +1,11 @@
-import { joinWords } from "../units/word.ts";
 import { type Gpa, hpa, type SubjectAddress } from '../units/address.ts';
+import { joinWords } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
 import type { PhysicalMemory } from './memory.ts';
-import { translateEpt } from './vmx/ept-walk.ts';
 import { failingEntryCheck } from './vmx/entry-checks.ts';
+import { translateEpt } from './vmx/ept-walk.ts';
 import { ENABLE_EPT, Vmcs } from './vmx/vmcs.ts';
 import { type Access, translateIa32e } from './x86/paging-walk.ts';
-
 
 /** Processor behaviour that a seeded fault can replace. */
 export interface MachineOps {

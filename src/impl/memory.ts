@@ -159,7 +159,10 @@ export class PhysicalMemory {
 
   /** Rolls back to `snapshot`, which stays valid; newer snapshots do not. Costs the frames written since. */
   restore(snapshot: MemorySnapshot): void {
-    invariant(snapshot.depth >= 1 && snapshot.depth <= this.#undoLogs.length, 'snapshot is older than the memory keeps');
+    invariant(
+      snapshot.depth >= 1 && snapshot.depth <= this.#undoLogs.length,
+      'snapshot is older than the memory keeps',
+    );
     for (let depth = this.#undoLogs.length; depth >= snapshot.depth; depth--) {
       const log = this.#undoLogs[depth - 1]!;
       for (let index = log.slots.length - 1; index >= 0; index--) {
@@ -211,7 +214,9 @@ export class PhysicalMemory {
       }
     }
     const frame = this.#frameOfSlot[slot]!;
-    const hash = isZero ? { high: 0, low: 0 } : digestWords(this.words, start, FRAME_WORDS, (frame % 0xffff_fffb) >>> 0);
+    const hash = isZero
+      ? { high: 0, low: 0 }
+      : digestWords(this.words, start, FRAME_WORDS, (frame % 0xffff_fffb) >>> 0);
     this.#contribution[slot * 2] = hash.high;
     this.#contribution[slot * 2 + 1] = hash.low;
     this.#digestHigh = (this.#digestHigh + hash.high) >>> 0;

@@ -18,7 +18,11 @@ export interface SystemSnapshot {
   readonly platform: { readonly power: Platform['power']; readonly stopReason: string; readonly ioApicMask: number };
 }
 
-export function takeSnapshot(cpus: readonly Cpu[], hosted: readonly HostedSubject[], platform: Platform): SystemSnapshot {
+export function takeSnapshot(
+  cpus: readonly Cpu[],
+  hosted: readonly HostedSubject[],
+  platform: Platform,
+): SystemSnapshot {
   const { power, stopReason, ioApicMask } = platform;
   return {
     cpus: cpus.map(cpu => ({

@@ -1,10 +1,10 @@
 import type { CpuId, SubjectId } from '../units/ids.ts';
 import { InvariantError } from '../units/invariant.ts';
 import { highWord, lowWord } from '../units/word.ts';
-import { Cpu, CpuMode } from './cpu.ts';
+import { type Cpu, CpuMode } from './cpu.ts';
 import { type ExitCause, executeOperation } from './hosted-cpu.ts';
-import { InterruptArrivals } from './interrupt-arrivals.ts';
 import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.ts';
+import { InterruptArrivals } from './interrupt-arrivals.ts';
 import type { MachineOps } from './machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { handleVmExit } from './muen/kernel.ts';
@@ -165,7 +165,12 @@ export class System {
     const interrupt = this.#interruptTsc(cpu);
     if (interrupt < next) next = interrupt;
     const done = cpu.tsc + this.#inputs.cyclesPerInstruction;
-    if (done < next && done + this.time.guardCycles <= cpu.timerDeadlineTsc && cpu.vmread(Vmcs.activity) === Activity.active) next = done;
+    if (
+      done < next &&
+      done + this.time.guardCycles <= cpu.timerDeadlineTsc &&
+      cpu.vmread(Vmcs.activity) === Activity.active
+    )
+      next = done;
     return next;
   }
 
@@ -187,7 +192,9 @@ export class System {
 
   /** TSC at which an interrupt makes the CPU leave guest mode. */
   #interruptTsc(cpu: Cpu): number {
-    return (cpu.vmread(Vmcs.pinControls) & PIN_EXTERNAL_INTERRUPT) === 0 ? Number.POSITIVE_INFINITY : this.#arrivals.nextTsc(cpu);
+    return (cpu.vmread(Vmcs.pinControls) & PIN_EXTERNAL_INTERRUPT) === 0
+      ? Number.POSITIVE_INFINITY
+      : this.#arrivals.nextTsc(cpu);
   }
 
   #act(cpu: Cpu, tsc: number): void {
@@ -209,7 +216,11 @@ export class System {
     const vector = this.#arrivals.take(cpu, this.kernel.platform.ioApicMask);
     if (vector < 0) return;
     cpu.acknowledgeInterrupt(vector);
-    this.#exitGuest(cpu, { ...NO_CAUSE, reason: ExitReasonCode.externalInterrupt, interruptInfo: (INJECT_EXTERNAL_INTERRUPT | vector) >>> 0 });
+    this.#exitGuest(cpu, {
+      ...NO_CAUSE,
+      reason: ExitReasonCode.externalInterrupt,
+      interruptInfo: (INJECT_EXTERNAL_INTERRUPT | vector) >>> 0,
+    });
   }
 
   /** An interrupt message reaches the local APIC of `target` at `tsc`. */
@@ -267,7 +278,8 @@ export class System {
       const { done, value } = this.#nextSegment(cpu, handler);
       this.segments += 1;
       const access = done === true ? 0 : (value as number);
-      if (access === AtomicAccess.barrierSpin && this.#standing[cpu.id] !== AtomicAccess.barrierSpin) this.#noteSpin(cpu);
+      if (access === AtomicAccess.barrierSpin && this.#standing[cpu.id] !== AtomicAccess.barrierSpin)
+        this.#noteSpin(cpu);
       this.#standing[cpu.id] = access;
       this.observer.onSegment?.(cpu, access);
       if (done === true) break;
@@ -348,12 +360,23 @@ export class System {
       words.push(...cpu.irr, lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, this.subjectOn(cpu) >>> 0);
     }
     words.push(this.kernel.platform.ioApicMask);
-    for (const subject of this.hosted) words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
+    for (const subject of this.hosted)
+      words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
     return Uint32Array.from(words);
   }
 }
 
-const NO_CAUSE: ExitCause = { reason: 0, qualification: 0, interruptInfo: 0, interruptErrorCode: 0, guestPhysicalAddress: 0, instructionLength: 0 };
-const ENTRY_FAILURE_CAUSE: ExitCause = { ...NO_CAUSE, reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0 };
+const NO_CAUSE: ExitCause = {
+  reason: 0,
+  qualification: 0,
+  interruptInfo: 0,
+  interruptErrorCode: 0,
+  guestPhysicalAddress: 0,
+  instructionLength: 0,
+};
+const ENTRY_FAILURE_CAUSE: ExitCause = {
+  ...NO_CAUSE,
+  reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0,
+};
 const TIMER_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.preemptionTimer };
 const WINDOW_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.interruptWindow };

@@ -1,4 +1,4 @@
-import { lessOrEqual64, highWord, lowWord } from '../units/word.ts';
+import { highWord, lessOrEqual64, lowWord } from '../units/word.ts';
 import type { KernelConfig } from './kernel-config.ts';
 import type { Continue, KernelEvent, KernelState, Proceed } from './kernel-state.ts';
 import { currentGroup, currentPartition, currentSubject, publishFrame } from './scheduler.ts';
@@ -123,7 +123,9 @@ export function advanceRip(state: KernelState, subject: number): void {
 /** Position of the group under examination: round robin from behind the active one, which comes last. */
 export function candidateIndex(state: Readonly<KernelState>, cpu: number, config: KernelConfig): number {
   const partition = currentPartition(state, cpu, config);
-  return (state.partitions[partition]!.activeIndex + state.cpus[cpu]!.examined) % config.partitionGroups[partition]!.length;
+  return (
+    (state.partitions[partition]!.activeIndex + state.cpus[cpu]!.examined) % config.partitionGroups[partition]!.length
+  );
 }
 
 export function candidateGroup(state: Readonly<KernelState>, cpu: number, config: KernelConfig): number {
@@ -212,7 +214,12 @@ export function sourceHasWork(state: Readonly<KernelState>, event: Proceed): boo
 }
 
 export function parkCurrent(state: KernelState, event: Proceed, config: KernelConfig): void {
-  startWaiting(state, currentPartition(state, event.cpu, config), currentGroup(state, event.cpu, config), state.cpus[event.cpu]!.source);
+  startWaiting(
+    state,
+    currentPartition(state, event.cpu, config),
+    currentGroup(state, event.cpu, config),
+    state.cpus[event.cpu]!.source,
+  );
 }
 
 export function unmarkCurrent(state: KernelState, event: Proceed, config: KernelConfig): void {

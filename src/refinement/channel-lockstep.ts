@@ -81,12 +81,7 @@ function followedChannel(
   return kind === undefined ? [] : [{ layout, header, writer, reader, writerKind: kind, seed, sleepEvent }];
 }
 
-function writerKind(
-  spec: RunSpec,
-  writer: string,
-  layout: ChannelLayout,
-  end: ChannelEnd,
-): WriterKind | undefined {
+function writerKind(spec: RunSpec, writer: string, layout: ChannelLayout, end: ChannelEnd): WriterKind | undefined {
   const program = programOf(spec, writer);
   if (program !== undefined && 'operations' in program) return { kind: 'script', operations: program.operations };
   const software = installed(spec, 'channel-writer').find(row => row.subject === writer);
@@ -190,8 +185,7 @@ export class ChannelLockstep implements SystemObserver {
     const offset = offsetOf(reader, operation);
     if (offset < 0 || offset + operation.sizeBytes > channelBytes(layout) || operation.sizeBytes !== 8)
       this.#world.differ(`the reader loads ${operation.sizeBytes} bytes outside of the channel`);
-    else if (exit !== undefined)
-      this.#world.differ(`the reader's load of ${wordName(layout, offset)} faults`);
+    else if (exit !== undefined) this.#world.differ(`the reader's load of ${wordName(layout, offset)} faults`);
     else {
       this.accesses += 1;
       this.#reader.compareValue(hosted, wordAt(this.#system, header + offset), offset);

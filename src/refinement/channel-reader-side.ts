@@ -150,8 +150,7 @@ export class ChannelReaderSide {
       return;
     }
     const sleeps = operation.kind === 'vmcall' && operation.low === this.#sleepEvent && operation.high === 0;
-    if (sleeps && this.#pendingSaw)
-      world.differ('the reader sleeps although its last look showed an unread element');
+    if (sleeps && this.#pendingSaw) world.differ('the reader sleeps although its last look showed an unread element');
     this.#pendingSaw = false;
   }
 

@@ -194,9 +194,7 @@ export class ChannelWriterSide {
   /** What belongs into a word of the element being stored; undefined where the writer may choose. */
   #content(isZeroing: boolean, word: number): Word64 | undefined {
     if (isZeroing) return ZERO64;
-    return this.#kind.kind === 'software'
-      ? elementWord(this.#kind.seed, this.#world.state.header.wc, word)
-      : undefined;
+    return this.#kind.kind === 'software' ? elementWord(this.#kind.seed, this.#world.state.header.wc, word) : undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import { ENTRY_FAILURE, ExitReasonCode } from '../impl/vmx/exit-reasons.ts';
 import { RFLAGS_IF, Vmcs } from '../impl/vmx/vmcs.ts';
 
 /** Mutable form of an exit event: one object serves all exits of a run. */
-export type ExitEvent = { -readonly [Key in keyof (typeof EXIT_TEMPLATE)]: (typeof EXIT_TEMPLATE)[Key] };
+export type ExitEvent = { -readonly [Key in keyof typeof EXIT_TEMPLATE]: (typeof EXIT_TEMPLATE)[Key] };
 
 /** An exit event with all fields of all kinds. */
 export const EXIT_TEMPLATE = {
@@ -28,7 +28,17 @@ export const EXIT_TEMPLATE = {
 };
 
 /** Words of the subject state that an exit event carries. */
-const WORD = { rax: 2, rcx: 6, rdx: 8, interruptibility: 33, activity: 34, instructionLength: 36, rip: 41, rflags: 55, csSelector: 63 } as const;
+const WORD = {
+  rax: 2,
+  rcx: 6,
+  rdx: 8,
+  interruptibility: 33,
+  activity: 34,
+  instructionLength: 36,
+  rip: 41,
+  rflags: 55,
+  csSelector: 63,
+} as const;
 
 /** Describes an exit to the model: `saved` is what the state page must hold, `exitReason` the full field. */
 export function fillExitEvent(event: ExitEvent, cpu: Cpu, saved: Uint32Array, exitReason: number): ExitEvent {

@@ -1,6 +1,6 @@
 import type { Cpu } from '../impl/cpu.ts';
-import type { HostedSubject } from '../impl/hosted-subject.ts';
 import type { ExitCause } from '../impl/hosted-cpu.ts';
+import type { HostedSubject } from '../impl/hosted-subject.ts';
 import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
 import { ExitReasonCode } from '../impl/vmx/exit-reasons.ts';
@@ -39,10 +39,12 @@ export class IpiWatch implements SystemObserver {
   onExit(cpu: Cpu, subject: number, reason: number): void {
     this.#lockstep.onExit(cpu, subject, reason);
     const isIpi =
-      (reason & 0xffff) === ExitReasonCode.externalInterrupt && (cpu.vmread(Vmcs.exitInterruptInfo) & VECTOR_MASK) === IPI_VECTOR;
+      (reason & 0xffff) === ExitReasonCode.externalInterrupt &&
+      (cpu.vmread(Vmcs.exitInterruptInfo) & VECTOR_MASK) === IPI_VECTOR;
     if (!isIpi) return;
     this.seen += 1;
-    if (this.#dueTsc[cpu.id] === Number.POSITIVE_INFINITY) this.#note(cpu, subject, `CPU ${cpu.id} takes an inter-processor interrupt that no event asked for`);
+    if (this.#dueTsc[cpu.id] === Number.POSITIVE_INFINITY)
+      this.#note(cpu, subject, `CPU ${cpu.id} takes an inter-processor interrupt that no event asked for`);
     this.#dueTsc[cpu.id] = Number.POSITIVE_INFINITY;
   }
 
@@ -58,7 +60,11 @@ export class IpiWatch implements SystemObserver {
     this.#lockstep.onOperation(cpu, subject, hosted, exit);
     const due = this.#dueTsc[cpu.id]!;
     if (cpu.tsc < due) return;
-    this.#note(cpu, subject, `CPU ${cpu.id} goes on with ${this.#name(subject)}, although an event asked for an inter-processor interrupt at TSC ${due}`);
+    this.#note(
+      cpu,
+      subject,
+      `CPU ${cpu.id} goes on with ${this.#name(subject)}, although an event asked for an inter-processor interrupt at TSC ${due}`,
+    );
   }
 
   #name(subject: number): string {

@@ -6,17 +6,33 @@ import type { KernelState } from '../model/kernel-state.ts';
 type Subject = KernelState['subjects'][number];
 type Partition = KernelState['partitions'][number];
 
-const show = (value: number | boolean): string => (typeof value === 'boolean' ? String(value) : value > 9 ? `0x${value.toString(16)}` : String(value));
+const show = (value: number | boolean): string =>
+  typeof value === 'boolean' ? String(value) : value > 9 ? `0x${value.toString(16)}` : String(value);
 
 const difference = (what: string, implementation: number | boolean, model: number | boolean): string =>
   `${what}: implementation ${show(implementation)}, model ${show(model)}`;
 
 const SUBJECT_FIELDS = [
-  'running', 'activity', 'interruptibility', 'interruptFlag', 'ripLow', 'ripHigh', 'instructionLength', 'triggerLow', 'triggerHigh', 'timedEvent',
+  'running',
+  'activity',
+  'interruptibility',
+  'interruptFlag',
+  'ripLow',
+  'ripHigh',
+  'instructionLength',
+  'triggerLow',
+  'triggerHigh',
+  'timedEvent',
 ] as const satisfies readonly (keyof Subject)[];
 
 /** Fields of a subject that its own CPU's kernel keeps. `atEntry` adds those that settle only when the step is complete. */
-export function compareSubject(a: KernelState, m: KernelState, subject: number, atEntry: boolean, config: KernelConfig): string {
+export function compareSubject(
+  a: KernelState,
+  m: KernelState,
+  subject: number,
+  atEntry: boolean,
+  config: KernelConfig,
+): string {
   const left = a.subjects[subject]!;
   const right = m.subjects[subject]!;
   const { irqs } = left;
@@ -41,15 +57,18 @@ function explainSubject(left: Subject, right: Subject, name: string): string {
     if (left[field] !== right[field]) return difference(`${field} of ${name}`, left[field], right[field]);
   }
   for (let word = 0; word < left.irqs.length; word++) {
-    if (left.irqs[word] !== right.irqs[word]) return difference(`pending vectors ${32 * word}.. of ${name}`, left.irqs[word]!, right.irqs[word]!);
+    if (left.irqs[word] !== right.irqs[word])
+      return difference(`pending vectors ${32 * word}.. of ${name}`, left.irqs[word]!, right.irqs[word]!);
   }
-  if (left.windowOpen !== right.windowOpen) return difference(`interrupt window of ${name}`, left.windowOpen, right.windowOpen);
+  if (left.windowOpen !== right.windowOpen)
+    return difference(`interrupt window of ${name}`, left.windowOpen, right.windowOpen);
   return difference(`XCR0 of ${name}`, left.xcr0, right.xcr0);
 }
 
 export function compareGlobal(a: KernelState, m: KernelState, config: KernelConfig): string {
   if (a.major !== m.major) return difference('major frame', a.major, m.major);
-  if (a.majorStartTsc !== m.majorStartTsc) return difference('start of the major frame', a.majorStartTsc, m.majorStartTsc);
+  if (a.majorStartTsc !== m.majorStartTsc)
+    return difference('start of the major frame', a.majorStartTsc, m.majorStartTsc);
   for (let barrier = 0; barrier < m.barriers.length; barrier++) {
     const left = a.barriers[barrier]!;
     const right = m.barriers[barrier]!;
@@ -61,38 +80,58 @@ export function compareGlobal(a: KernelState, m: KernelState, config: KernelConf
     const left = a.subjects[subject]!;
     const right = m.subjects[subject]!;
     const name = config.subjectNames[subject]!;
-    if (left.pendingLow !== right.pendingLow) return difference(`pending events 0..31 of ${name}`, left.pendingLow, right.pendingLow);
-    if (left.pendingHigh !== right.pendingHigh) return difference(`pending events 32..63 of ${name}`, left.pendingHigh, right.pendingHigh);
+    if (left.pendingLow !== right.pendingLow)
+      return difference(`pending events 0..31 of ${name}`, left.pendingLow, right.pendingLow);
+    if (left.pendingHigh !== right.pendingHigh)
+      return difference(`pending events 32..63 of ${name}`, left.pendingHigh, right.pendingHigh);
   }
   for (let partition = 1; partition < m.partitions.length; partition++) {
     const left = a.partitions[partition]!;
     const right = m.partitions[partition]!;
     const name = config.partitionNames[partition]!;
-    if (left.activityLow !== right.activityLow) return difference(`active groups of partition ${name}`, left.activityLow, right.activityLow);
-    if (left.activityHigh !== right.activityHigh) return difference(`active groups 32.. of partition ${name}`, left.activityHigh, right.activityHigh);
+    if (left.activityLow !== right.activityLow)
+      return difference(`active groups of partition ${name}`, left.activityLow, right.activityLow);
+    if (left.activityHigh !== right.activityHigh)
+      return difference(`active groups 32.. of partition ${name}`, left.activityHigh, right.activityHigh);
   }
   return '';
 }
 
 function comparePartition(left: Partition, right: Partition, name: string): string {
-  if (left.activeIndex !== right.activeIndex) return difference(`active group of partition ${name}`, left.activeIndex, right.activeIndex);
-  if (left.sleeping !== right.sleeping) return difference(`sleeping of partition ${name}`, left.sleeping, right.sleeping);
-  if (left.timerCount !== right.timerCount) return difference(`length of the timer list of partition ${name}`, left.timerCount, right.timerCount);
+  if (left.activeIndex !== right.activeIndex)
+    return difference(`active group of partition ${name}`, left.activeIndex, right.activeIndex);
+  if (left.sleeping !== right.sleeping)
+    return difference(`sleeping of partition ${name}`, left.sleeping, right.sleeping);
+  if (left.timerCount !== right.timerCount)
+    return difference(`length of the timer list of partition ${name}`, left.timerCount, right.timerCount);
   for (let slot = 0; slot < right.timerCount; slot++) {
-    if (left.timers[slot] !== right.timers[slot]) return difference(`timer list of partition ${name}, place ${slot}`, left.timers[slot]!, right.timers[slot]!);
+    if (left.timers[slot] !== right.timers[slot])
+      return difference(`timer list of partition ${name}, place ${slot}`, left.timers[slot]!, right.timers[slot]!);
   }
   return '';
 }
 
-export function compareLocal(a: KernelState, m: KernelState, cpu: number, partitions: readonly number[], config: KernelConfig): string {
-  if (a.cpus[cpu]!.minor !== m.cpus[cpu]!.minor) return difference(`minor frame of CPU ${cpu}`, a.cpus[cpu]!.minor, m.cpus[cpu]!.minor);
+export function compareLocal(
+  a: KernelState,
+  m: KernelState,
+  cpu: number,
+  partitions: readonly number[],
+  config: KernelConfig,
+): string {
+  if (a.cpus[cpu]!.minor !== m.cpus[cpu]!.minor)
+    return difference(`minor frame of CPU ${cpu}`, a.cpus[cpu]!.minor, m.cpus[cpu]!.minor);
   for (const partition of partitions) {
-    const found = comparePartition(a.partitions[partition]!, m.partitions[partition]!, config.partitionNames[partition]!);
+    const found = comparePartition(
+      a.partitions[partition]!,
+      m.partitions[partition]!,
+      config.partitionNames[partition]!,
+    );
     if (found !== '') return found;
     for (const group of config.partitionGroups[partition]!) {
       const left = a.groups[group]!;
       const right = m.groups[group]!;
-      if (left.activeSubject !== right.activeSubject) return difference(`active subject of group ${group}`, left.activeSubject, right.activeSubject);
+      if (left.activeSubject !== right.activeSubject)
+        return difference(`active subject of group ${group}`, left.activeSubject, right.activeSubject);
       if (left.timeoutLow !== right.timeoutLow || left.timeoutHigh !== right.timeoutHigh) {
         return difference(`timeout of group ${group}`, left.timeoutLow, right.timeoutLow);
       }
@@ -105,8 +144,10 @@ export function compareSchedulingInfo(a: KernelState, m: KernelState, partition:
   const left = a.partitions[partition]!;
   const right = m.partitions[partition]!;
   const name = config.partitionNames[partition]!;
-  if (left.startTsc !== right.startTsc) return difference(`published frame start of partition ${name}`, left.startTsc, right.startTsc);
-  if (left.endTsc !== right.endTsc) return difference(`published frame end of partition ${name}`, left.endTsc, right.endTsc);
+  if (left.startTsc !== right.startTsc)
+    return difference(`published frame start of partition ${name}`, left.startTsc, right.startTsc);
+  if (left.endTsc !== right.endTsc)
+    return difference(`published frame end of partition ${name}`, left.endTsc, right.endTsc);
   return '';
 }
 

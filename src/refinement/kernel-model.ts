@@ -2,7 +2,7 @@ import { AtomicAccess } from '../impl/muen/kernel-context.ts';
 import { type CompiledMachine, compileMachine } from '../model/compile.ts';
 import { createKernelMachine } from '../model/kernel.machine.ts';
 import { type KernelConfig, kernelConfig } from '../model/kernel-config.ts';
-import { type KernelEvent, type KernelSchema, kernelSchema, type KernelState } from '../model/kernel-state.ts';
+import { type KernelEvent, type KernelSchema, type KernelState, kernelSchema } from '../model/kernel-state.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 
 /** Parts of the model that a policy alone determines; built once, used for many runs. */

@@ -74,6 +74,8 @@ export class Lockstep implements SystemObserver {
   readonly #owners: readonly (SlotOwner | undefined)[];
   /** Shared page as last decoded. */
   readonly #shared: Uint32Array;
+  /** A word of the shared page that just changed may not be what the model says. */
+  #sharedDiffers = false;
   readonly #pages: Uint32Array[];
   readonly #mode: number[];
   readonly #atExit: number[];
@@ -101,7 +103,9 @@ export class Lockstep implements SystemObserver {
     this.#target = system.cpus.map(() => -1);
     this.#exitReason = system.cpus.map(() => 0);
     this.#pages = tables.subjects.map(() => new Uint32Array(page.STATE_PAGE_WORDS));
-    this.#partitionsOf = system.cpus.map(cpu => tables.partitions.filter(row => row.id !== 0 && row.cpu === cpu.id).map(row => row.id));
+    this.#partitionsOf = system.cpus.map(cpu =>
+      tables.partitions.filter(row => row.id !== 0 && row.cpu === cpu.id).map(row => row.id),
+    );
     this.#subjectsOf = system.cpus.map(cpu => tables.subjects.filter(row => row.cpu === cpu.id).map(row => row.id));
     this.#owners = pageOwners(system);
     this.#shared = new Uint32Array(alpha.globalWords(system));
@@ -115,7 +119,8 @@ export class Lockstep implements SystemObserver {
     const shared = this.#system.kernel.at.globalSlot * FRAME_WORDS;
     this.#shared.set(this.#system.memory.words.subarray(shared, shared + this.#shared.length));
     alpha.abstractGlobal(this.#system, this.#alpha);
-    for (const subject of this.#system.kernel.tables.subjects) alpha.abstractSubject(this.#system, subject.id, this.#alpha);
+    for (const subject of this.#system.kernel.tables.subjects)
+      alpha.abstractSubject(this.#system, subject.id, this.#alpha);
     for (const cpu of this.#system.cpus) {
       alpha.abstractLocal(this.#system, cpu.id, this.#alpha);
       this.#compareAll(cpu);
@@ -151,7 +156,10 @@ export class Lockstep implements SystemObserver {
     if (isStopped) return;
     if (this.#model.accessOfMode[mode] !== access) {
       const name = access === 0 ? 'entry' : ATOMIC_ACCESS_NAMES[access]!;
-      this.#note(cpu, `kernel control: implementation stands before ${name}, model in mode ${this.#model.compiled.modes[mode]}`);
+      this.#note(
+        cpu,
+        `kernel control: implementation stands before ${name}, model in mode ${this.#model.compiled.modes[mode]}`,
+      );
       return;
     }
     this.#checkFrame(cpu, before, access === 0);
@@ -164,9 +172,13 @@ export class Lockstep implements SystemObserver {
     if (this.divergence !== undefined) return;
     const expected = this.#pages[subject]!;
     const word = page.firstEntryDifference(this.#system.memory, cpu, expected);
-    if (word >= 0) this.#note(cpu, `${page.stateWordName(word)} of ${this.#name(subject)} is not loaded as its state page says`);
+    if (word >= 0)
+      this.#note(cpu, `${page.stateWordName(word)} of ${this.#name(subject)} is not loaded as its state page says`);
     if (this.#currentSubject(cpu) !== subject) {
-      this.#note(cpu, `entered subject: implementation ${this.#name(subject)}, model ${this.#name(this.#currentSubject(cpu))}`);
+      this.#note(
+        cpu,
+        `entered subject: implementation ${this.#name(subject)}, model ${this.#name(this.#currentSubject(cpu))}`,
+      );
     }
   }
 
@@ -199,7 +211,15 @@ export class Lockstep implements SystemObserver {
     let mode = this.#mode[cpu.id]!;
     if (this.#atExit[cpu.id] === 1) {
       this.#atExit[cpu.id] = 0;
-      mode = this.#stepModel(mode, fillExitEvent(this.#event, cpu, this.#pages[this.#subjectAtExit[cpu.id]!]!, this.#exitReason[cpu.id]!) as unknown as KernelEvent);
+      mode = this.#stepModel(
+        mode,
+        fillExitEvent(
+          this.#event,
+          cpu,
+          this.#pages[this.#subjectAtExit[cpu.id]!]!,
+          this.#exitReason[cpu.id]!,
+        ) as unknown as KernelEvent,
+      );
     } else {
       this.#proceed.cpu = cpu.id;
       this.#proceed.nowTsc = cpu.tsc;
@@ -271,7 +291,8 @@ export class Lockstep implements SystemObserver {
         return "kernel wrote tau0's interface page";
       default: {
         const name = this.#name(owner.id);
-        if (this.#model.config.subjectCpu[owner.id] !== cpu.id) return `CPU ${cpu.id} wrote the ${owner.kind} page of ${name}, which runs elsewhere`;
+        if (this.#model.config.subjectCpu[owner.id] !== cpu.id)
+          return `CPU ${cpu.id} wrote the ${owner.kind} page of ${name}, which runs elsewhere`;
         if (owner.kind !== 'vmcs') return '';
         const isOwn = owner.id === this.#subjectAtExit[cpu.id] || owner.id === this.#currentSubject(cpu);
         return isOwn ? '' : `kernel wrote the VMCS of ${name}, which is not involved`;
@@ -296,17 +317,19 @@ export class Lockstep implements SystemObserver {
   #abstractShared(): void {
     const { words } = this.#system.memory;
     const base = this.#system.kernel.at.globalSlot * FRAME_WORDS;
+    this.#sharedDiffers = false;
     for (let word = 0; word < this.#shared.length; word++) {
       if (words[base + word] === this.#shared[word]) continue;
       this.#shared[word] = words[base + word]!;
       alpha.abstractGlobalWord(this.#system, word, this.#alpha);
+      if (!alpha.agreesInGlobalWord(this.#system, word, this.#alpha, this.#state)) this.#sharedDiffers = true;
     }
   }
 
   /** First difference between the model and what a dirty page means. */
   #compareOwner(cpu: Cpu, { kind, id }: SlotOwner, isEntry: boolean): string {
     const { config } = this.#model;
-    if (kind === 'global') return compareGlobal(this.#alpha, this.#state, config);
+    if (kind === 'global') return this.#sharedDiffers ? compareGlobal(this.#alpha, this.#state, config) : '';
     if (kind === 'local') return compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config);
     if (kind === 'schedulingInfo') return compareSchedulingInfo(this.#alpha, this.#state, id, config);
     if (kind === 'state') return this.#checkStatePage(cpu, id, isEntry);
@@ -318,8 +341,14 @@ export class Lockstep implements SystemObserver {
     this.#expectStatePage(subject, isEntry && subject === this.#currentSubject(cpu));
     const found = compareSubject(this.#alpha, this.#state, subject, false, this.#model.config);
     if (found !== '') return found;
-    const word = page.firstPageDifference(this.#system.memory, this.#system.kernel.at.stateSlots[subject]!, this.#pages[subject]!);
-    return word < 0 ? '' : `${page.stateWordName(word)} in the state page of ${this.#name(subject)} is not what was saved`;
+    const word = page.firstPageDifference(
+      this.#system.memory,
+      this.#system.kernel.at.stateSlots[subject]!,
+      this.#pages[subject]!,
+    );
+    return word < 0
+      ? ''
+      : `${page.stateWordName(word)} in the state page of ${this.#name(subject)} is not what was saved`;
   }
 
   /** A reset puts the whole state page to the policy's values. */
@@ -354,7 +383,8 @@ export class Lockstep implements SystemObserver {
     this.#note(cpu, compareGlobal(this.#alpha, this.#state, config));
     this.#note(cpu, compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config));
     // A step changes the subject it comes from, the one it leads to and its target; the others are looked at now and then.
-    if (this.steps % FULL_COMPARISON === 0) for (const subject of this.#subjectsOf[cpu.id]!) this.#compareSubject(cpu, subject);
+    if (this.steps % FULL_COMPARISON === 0)
+      for (const subject of this.#subjectsOf[cpu.id]!) this.#compareSubject(cpu, subject);
     else {
       this.#compareSubject(cpu, this.#subjectAtExit[cpu.id]!);
       this.#compareSubject(cpu, this.#system.subjectOn(cpu));
@@ -364,14 +394,16 @@ export class Lockstep implements SystemObserver {
     this.#note(cpu, compareEntry(this.#alpha, this.#state, cpu.id, this.#system.subjectOn(cpu)));
     // Another CPU that stands inside the kernel may have masked a line in the model and not yet in the I/O APIC.
     const isQuiet = this.#mode.every(mode => mode === this.#model.guestMode);
-    if (isQuiet && this.#system.kernel.platform.ioApicMask !== this.#state.maskedIrqs) this.#note(cpu, 'masked lines of the I/O APIC differ');
+    if (isQuiet && this.#system.kernel.platform.ioApicMask !== this.#state.maskedIrqs)
+      this.#note(cpu, 'masked lines of the I/O APIC differ');
   }
 
   #currentSubject(cpu: Cpu): number {
     const { config } = this.#model;
     const local = this.#state.cpus[cpu.id]!;
     const partition = config.plans[cpu.id]![this.#state.major]![local.minor - 1]!.partition;
-    return this.#state.groups[config.partitionGroups[partition]![this.#state.partitions[partition]!.activeIndex]!]!.activeSubject;
+    return this.#state.groups[config.partitionGroups[partition]![this.#state.partitions[partition]!.activeIndex]!]!
+      .activeSubject;
   }
 
   #name(subject: number): string {

@@ -1,8 +1,8 @@
 import type { DeliveredMessage } from '../impl/genode/log-server.ts';
 import type { Word64 } from '../impl/native/muchannel.ts';
+import { isEqual64 } from '../impl/native/muchannel.ts';
 import { TWO32 } from '../units/word.ts';
 import type { LogProxyWorld } from './log-proxy-world.ts';
-import { isEqual64 } from '../impl/native/muchannel.ts';
 import { wordText } from './relation/channel.ts';
 
 /** Private log memory of a LOG server. */
@@ -92,7 +92,9 @@ export class LogDelivery {
     if (due === undefined) return;
     const isSame = latest?.session === due.session && latest.sequence === due.sequence && latest.text === due.text;
     if (!isSame)
-      this.#world.differ(`the server did not deliver message ${due.sequence} of session ${due.session} as it stood in the channel`);
+      this.#world.differ(
+        `the server did not deliver message ${due.sequence} of session ${due.session} as it stood in the channel`,
+      );
   }
 
   #append(line: string): void {
@@ -124,7 +126,9 @@ export class LogDelivery {
   /** The server goes on to something else: all lines that are due must be in the log. */
   compareDone(): void {
     if (this.#expected.length > 0)
-      this.#world.differ(`the server goes on, but ${this.#expected.length} words of a delivered line are not in its log`);
+      this.#world.differ(
+        `the server goes on, but ${this.#expected.length} words of a delivered line are not in its log`,
+      );
   }
 }
 

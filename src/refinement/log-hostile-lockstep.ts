@@ -89,7 +89,9 @@ export class HostileLogLockstep implements SystemObserver {
     if (counters.delivered !== forwarded)
       world.differ(`the server delivered ${counters.delivered} messages, the model ${forwarded}`);
     if (!isEqual64(state.epoch, this.#epoch))
-      world.differ(`the server's sessions are of epoch ${wordText(state.epoch)}, its reader is in ${wordText(this.#epoch)}`);
+      world.differ(
+        `the server's sessions are of epoch ${wordText(state.epoch)}, its reader is in ${wordText(this.#epoch)}`,
+      );
     this.#delivery.compareLatest(state.delivered.at(-1));
     const sessions = sessionsDifference(state, world.state);
     if (sessions !== '') world.differ(sessions);

@@ -1,6 +1,13 @@
 import type { LogServerState } from '../impl/genode/log-server.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
-import { type ChannelLayout, elementOffset, HEADER, isEqual64, isZero64, type Word64 } from '../impl/native/muchannel.ts';
+import {
+  type ChannelLayout,
+  elementOffset,
+  HEADER,
+  isEqual64,
+  isZero64,
+  type Word64,
+} from '../impl/native/muchannel.ts';
 import type { ReaderState } from '../impl/native/muchannel-reader.ts';
 import type { Operation } from '../units/operation.ts';
 import type { LogDelivery } from './log-delivery.ts';
@@ -211,9 +218,7 @@ export class LogServerSide {
     if (this.#isSuspended) return;
     this.#step();
     if (this.#world.mode('server') !== 'acknowledging')
-      this.#world.differ(
-        `the server sees an empty channel, in the model it goes on to ${this.#world.mode('server')}`,
-      );
+      this.#world.differ(`the server sees an empty channel, in the model it goes on to ${this.#world.mode('server')}`);
     else this.#step();
   }
 

@@ -13,8 +13,23 @@ import { mix32 } from '../units/rng.ts';
 
 /** Registers of a guest, besides the general-purpose ones, that it can read or that decide how it executes. */
 const VISIBLE_FIELDS = [
-  'GUEST_RIP', 'GUEST_RSP', 'GUEST_RFLAGS', 'GUEST_CR0', 'CR0_SHADOW', 'GUEST_CR3', 'GUEST_CR4', 'CR4_SHADOW', 'GUEST_EFER', 'GUEST_SYSENTER_CS',
-  'GUEST_SYSENTER_ESP', 'GUEST_SYSENTER_EIP', 'GUEST_CS_SELECTOR', 'GUEST_SS_SELECTOR', 'GUEST_FS_BASE', 'GUEST_GS_BASE', 'GUEST_GDTR_BASE',
+  'GUEST_RIP',
+  'GUEST_RSP',
+  'GUEST_RFLAGS',
+  'GUEST_CR0',
+  'CR0_SHADOW',
+  'GUEST_CR3',
+  'GUEST_CR4',
+  'CR4_SHADOW',
+  'GUEST_EFER',
+  'GUEST_SYSENTER_CS',
+  'GUEST_SYSENTER_ESP',
+  'GUEST_SYSENTER_EIP',
+  'GUEST_CS_SELECTOR',
+  'GUEST_SS_SELECTOR',
+  'GUEST_FS_BASE',
+  'GUEST_GS_BASE',
+  'GUEST_GDTR_BASE',
   'GUEST_IDTR_BASE',
 ] as const;
 const VISIBLE_WORDS = VISIBLE_FIELDS.flatMap(name => [vmcsWord(name), vmcsWord(name) + 1]);
@@ -58,7 +73,13 @@ export class SubjectView implements SystemObserver {
     hash = mix32(hash ^ (exit === undefined ? 0 : exit.reason + 1));
     this.hashes.push(hash);
     this.times.push(cpu.tsc);
-    this.details?.push({ hash, low: hosted.low, high: hosted.high, vectors: hosted.vectors.join(' '), exit: exit?.reason ?? -1 });
+    this.details?.push({
+      hash,
+      low: hosted.low,
+      high: hosted.high,
+      vectors: hosted.vectors.join(' '),
+      exit: exit?.reason ?? -1,
+    });
   }
 }
 
@@ -109,7 +130,8 @@ export function readableMemory(system: System, frames: ReadableFrames): Readonly
   const contents = new Map<number, string>();
   for (const slot of system.memory.changedSlots()) {
     const frame = system.memory.frameOfSlot(slot);
-    if (frames.has(frame)) contents.set(frame, formatDigest(digestWords(system.memory.words, slot * FRAME_WORDS, FRAME_WORDS, 0)));
+    if (frames.has(frame))
+      contents.set(frame, formatDigest(digestWords(system.memory.words, slot * FRAME_WORDS, FRAME_WORDS, 0)));
   }
   return contents;
 }

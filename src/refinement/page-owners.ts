@@ -1,7 +1,16 @@
 import type { System } from '../impl/system.ts';
 
 /** What a page is to the kernel. */
-export type SlotKind = 'global' | 'local' | 'state' | 'timedEvent' | 'interrupts' | 'vmcs' | 'fpu' | 'schedulingInfo' | 'interface';
+export type SlotKind =
+  | 'global'
+  | 'local'
+  | 'state'
+  | 'timedEvent'
+  | 'interrupts'
+  | 'vmcs'
+  | 'fpu'
+  | 'schedulingInfo'
+  | 'interface';
 
 /** A page of the kernel, and whose it is. */
 export interface SlotOwner {

@@ -1,4 +1,3 @@
-import type { PolicyDocument } from '../policy/document.ts';
 import { createSystem, installSoftware, systemDigest } from '../impl/create-system.ts';
 import { type HostedSoftware, scriptSoftware } from '../impl/hosted.ts';
 import type { MemorySnapshot } from '../impl/memory.ts';
@@ -7,6 +6,7 @@ import { createSoftware } from '../impl/software.ts';
 import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
 import type { SystemSnapshot } from '../impl/system-snapshot.ts';
+import type { PolicyDocument } from '../policy/document.ts';
 import type { Finding } from '../policy/finding.ts';
 import type { RunSpec } from '../trace/trace.ts';
 import { err, ok, type Result } from '../units/result.ts';

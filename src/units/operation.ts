@@ -5,7 +5,13 @@
  */
 export type Operation =
   | { readonly kind: 'read'; readonly address: number; readonly sizeBytes: 1 | 2 | 4 | 8 }
-  | { readonly kind: 'write'; readonly address: number; readonly sizeBytes: 1 | 2 | 4 | 8; readonly low: number; readonly high: number }
+  | {
+      readonly kind: 'write';
+      readonly address: number;
+      readonly sizeBytes: 1 | 2 | 4 | 8;
+      readonly low: number;
+      readonly high: number;
+    }
   /** VMCALL with RAX = high:low; `cpl` 3 calls from user mode. */
   | { readonly kind: 'vmcall'; readonly low: number; readonly high: number; readonly cpl: 0 | 3 }
   /** Any VM exit an instruction or the environment of the subject could cause, by basic exit reason (SDM Vol. 3D, "VMX Basic Exit Reasons"). */

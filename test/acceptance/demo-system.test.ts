@@ -8,11 +8,17 @@ const DEMO = fileURLToPath(sharedPath('golden/systems/demo_system_vtd--qemu-kvm/
 const REFINEMENT = ['scheduling/step-refinement', 'events/interleaved-refinement', 'interrupts/step-refinement'];
 
 describe.skipIf(!existsSync(DEMO))(`the real 15-subject demo system (${SKIP_REASON})`, () => {
-  test('holds every property, with the promised numbers, the same for any number of jobs', { timeout: 400_000 }, async () => {
+  test('holds every property, with the promised numbers, the same for any number of jobs', {
+    timeout: 400_000,
+  }, async () => {
     const two = await checkPolicyFile(DEMO, ['--jobs', '2']);
     expect(two.code).toBe(0);
     const row = (id: string) => two.report.properties.find(property => property.id === id);
-    for (const id of ['isolation/subject-page-tables', 'isolation/kernel-page-tables', 'isolation/sharing-is-explained']) {
+    for (const id of [
+      'isolation/subject-page-tables',
+      'isolation/kernel-page-tables',
+      'isolation/sharing-is-explained',
+    ]) {
       expect(row(id)?.verdict, id).toBe('proved');
     }
     for (const id of [...REFINEMENT, 'isolation/noninterference']) expect(row(id)?.verdict, id).toBe('tested');
@@ -21,11 +27,13 @@ describe.skipIf(!existsSync(DEMO))(`the real 15-subject demo system (${SKIP_REAS
     const pairs = row('isolation/noninterference')?.pairs ?? [];
     expect(pairs).toHaveLength(15 * 14);
     for (const pair of pairs) {
-      if (pair.excluded === undefined) expect(pair.effectiveRuns, `${pair.high} -> ${pair.low}`).toBeGreaterThanOrEqual(20);
+      if (pair.excluded === undefined)
+        expect(pair.effectiveRuns, `${pair.high} -> ${pair.low}`).toBeGreaterThanOrEqual(20);
       else expect(pair.excluded).not.toContain('no effective run');
     }
     for (const property of two.report.properties) {
-      for (const [witness, count] of Object.entries(property.witnesses)) expect(count, `${property.id} ${witness}`).toBeGreaterThan(0);
+      for (const [witness, count] of Object.entries(property.witnesses))
+        expect(count, `${property.id} ${witness}`).toBeGreaterThan(0);
     }
     const one = await checkPolicyFile(DEMO, ['--jobs', '1']);
     expect(one.stable).toBe(two.stable);
@@ -33,14 +41,18 @@ describe.skipIf(!existsSync(DEMO))(`the real 15-subject demo system (${SKIP_REAS
 
   const anchor = /( *<memory [^>]*physical="vt\|stack"[^>]*\/>\n)/;
   const mapInVt = (physical: string, writable: boolean) => (text: string) =>
-    text.replace(anchor, `$1    <memory executable="false" logical="stolen" physical="${physical}" virtualAddress="16#0000_6000#" writable="${writable}"/>\n`);
+    text.replace(
+      anchor,
+      `$1    <memory executable="false" logical="stolen" physical="${physical}" virtualAddress="16#0000_6000#" writable="${writable}"/>\n`,
+    );
   const edits: readonly (readonly [string, (text: string) => string, string])[] = [
     ["maps another's private memory writable", mapInVt('time|data', true), 'logical="stolen"'],
     ["maps another's private memory read-only", mapInVt('time|data', false), 'logical="stolen"'],
     ['is a second writer of a channel', mapInVt('testchannel_1', true), 'logical="stolen"'],
     [
       'reads a channel through a mapping that became writable',
-      text => text.replace(/(physical="virtual_input_1" virtualAddress="16#0001_0000_0000#" writable=)"false"/, '$1"true"'),
+      text =>
+        text.replace(/(physical="virtual_input_1" virtualAddress="16#0001_0000_0000#" writable=)"false"/, '$1"true"'),
       'physical="virtual_input_1" virtualAddress="16#0001_0000_0000#" writable="true"',
     ],
   ];

@@ -9,8 +9,19 @@ export interface PropertyRow {
   readonly steps: number;
   readonly witnesses: Readonly<Record<string, number>>;
   readonly unspecified: Readonly<Record<string, number>>;
-  readonly pairs?: readonly { readonly high: string; readonly low: string; readonly effectiveRuns: number; readonly excluded?: string }[];
-  readonly counterexample?: { readonly outcome: { readonly summary: string; readonly policyLines: readonly number[]; readonly explanation: readonly string[] } };
+  readonly pairs?: readonly {
+    readonly high: string;
+    readonly low: string;
+    readonly effectiveRuns: number;
+    readonly excluded?: string;
+  }[];
+  readonly counterexample?: {
+    readonly outcome: {
+      readonly summary: string;
+      readonly policyLines: readonly number[];
+      readonly explanation: readonly string[];
+    };
+  };
 }
 
 export interface Report {
@@ -30,11 +41,20 @@ export interface Checked {
 export async function checkPolicyFile(path: string, options: readonly string[]): Promise<Checked> {
   const result = await runCli(['check', path, '--json', '--quiet', '--out', freshFolder(), ...options], { real: true });
   const report = JSON.parse(result.stdout) as Report;
-  return { code: result.code, report, stable: JSON.stringify(report, (key, value: unknown) => (key === 'timing' || key === 'durationMs' ? undefined : value)) };
+  return {
+    code: result.code,
+    report,
+    stable: JSON.stringify(report, (key, value: unknown) =>
+      key === 'timing' || key === 'durationMs' ? undefined : value,
+    ),
+  };
 }
 
 /** Writes an edited policy into a folder of its own; `edit` must change the text. */
-export function editedPolicy(path: string, edit: (text: string) => string): { readonly path: string; readonly text: string } {
+export function editedPolicy(
+  path: string,
+  edit: (text: string) => string,
+): { readonly path: string; readonly text: string } {
   const text = readFileSync(path, 'utf8');
   const edited = edit(text);
   if (edited === text) throw new Error('the edit changes nothing');

@@ -1,6 +1,6 @@
 import type { HostedSoftware } from '../../src/impl/hosted.ts';
-import { accessBytes } from './native/muchannel-memory.ts';
 import type { Operation } from '../../src/units/operation.ts';
+import { accessBytes } from './native/muchannel-memory.ts';
 
 /** Memory of the bench: address of the first byte, content, and whether software may store there. */
 export interface BenchRegion {

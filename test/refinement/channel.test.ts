@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { followChannels } from '../../properties/channels/muchannel-refinement.ts';
 import { scriptOf } from '../../properties/channels/writer-script.ts';
-import { description as logChannel } from '../../scenarios/log-channel/description.ts';
 import { isWorkbench, type Workbench, workbench } from '../../properties/workbench.ts';
+import { description as logChannel } from '../../scenarios/log-channel/description.ts';
 import type { CheckContext } from '../../src/engine/property.ts';
 import type { ChannelLayout, ChannelOps } from '../../src/impl/native/muchannel.ts';
 import { big64, channelOps, word64 } from '../../src/impl/native/muchannel.ts';

@@ -77,7 +77,11 @@ describe('implementation and model agree', () => {
 describe('a seeded defect of one decision diverges', () => {
   const faults: readonly (readonly [string, Partial<ProxyOps>, RegExp])[] = [
     ['length not validated', { validateLength: () => true }, /refused 0 requests, the model 1/],
-    ['sequence number used again', { nextSequence: sequence => Math.max(1, sequence) }, /issued of the client's session/],
+    [
+      'sequence number used again',
+      { nextSequence: sequence => Math.max(1, sequence) },
+      /issued of the client's session/,
+    ],
     ['buffer without bound', { admits: () => true }, /client's session|client buffers/],
     ['event before the message', { hintsAfterPublish: () => false }, /raises its event, but nothing was published/],
     ['all messages in one session', { chooseSession: () => 0 }, /server's session|rejected|delivered/],

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { isWorkbench, workbench } from '../../properties/workbench.ts';
-import type { ExitCause } from '../../src/impl/hosted-cpu.ts';
 import { scriptSoftware } from '../../src/impl/hosted.ts';
+import type { ExitCause } from '../../src/impl/hosted-cpu.ts';
 import { type HostedSubject, hostSoftware } from '../../src/impl/hosted-subject.ts';
 import { initialReader } from '../../src/impl/native/muchannel-reader.ts';
+import { type OwnMemory, ReceiverGuard } from '../../src/refinement/receiver-guard.ts';
 import { hpa } from '../../src/units/address.ts';
 import type { Operation } from '../../src/units/operation.ts';
-import { type OwnMemory, ReceiverGuard } from '../../src/refinement/receiver-guard.ts';
 import { scenarioContext } from '../properties/scenario-context.ts';
 
 const READER = 1;

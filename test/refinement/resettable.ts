@@ -1,7 +1,7 @@
-import type { PolicyDescription } from '../../scenarios/policy-description.ts';
-import { nativeSubject } from '../../scenarios/native-subject.ts';
-import { writePolicy } from '../../scenarios/policy-writer.ts';
 import { isWorkbench, type Workbench, workbench } from '../../properties/workbench.ts';
+import { nativeSubject } from '../../scenarios/native-subject.ts';
+import type { PolicyDescription } from '../../scenarios/policy-description.ts';
+import { writePolicy } from '../../scenarios/policy-writer.ts';
 import type { CheckContext } from '../../src/engine/property.ts';
 import { defaultSeams, type Seams } from '../../src/impl/seams.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
@@ -34,7 +34,9 @@ export function resettable(
     majorFrames: description.majorFrames.map(frames =>
       frames.map((minor, id) => {
         const [first, ...rest] = minor;
-        return id === cpu ? [{ ...first!, ticks: first!.ticks }, ...rest, { partition: 'resetter', ticks: 1 }] : lengthened(minor);
+        return id === cpu
+          ? [{ ...first!, ticks: first!.ticks }, ...rest, { partition: 'resetter', ticks: 1 }]
+          : lengthened(minor);
       }),
     ),
   };

@@ -82,7 +82,9 @@ describe('what the scenarios are for', () => {
     const actions = subjects.flatMap(({ sourceGroups }) =>
       sourceGroups.flatMap(group => group.events.map(event => event.action?.kind)),
     );
-    expect(new Set(actions)).toEqual(new Set([undefined, 'system_panic', 'subject_sleep', 'subject_yield', 'unmask_irq']));
+    expect(new Set(actions)).toEqual(
+      new Set([undefined, 'system_panic', 'subject_sleep', 'subject_yield', 'unmask_irq']),
+    );
     expect(scheduling.partitions.map(({ groups }) => groups.length)).toContain(2);
     expect(scheduling.majorFrames).toHaveLength(2);
     expect(scheduling.majorFrames.every(({ barriers }) => barriers.length > 0)).toBe(true);

@@ -19,7 +19,11 @@ export function compileInterrupts(document: PolicyDocument): readonly (VectorRou
       for (const irq of logical.irqs) {
         const number = device.irqs.find(row => row.name === irq.physical)?.number;
         if (number === undefined || irq.vector === undefined) continue;
-        routing[number + IRQ_REMAP_OFFSET] = { subject: subject.globalId, vector: irq.vector, level: isLevelTriggered(device) };
+        routing[number + IRQ_REMAP_OFFSET] = {
+          subject: subject.globalId,
+          vector: irq.vector,
+          level: isLevelTriggered(device),
+        };
       }
     }
   }

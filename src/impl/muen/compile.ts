@@ -1,10 +1,20 @@
-import type { Finding } from '../../policy/finding.ts';
 import type { GprName, PolicyDocument, SourceAction, Subject, TargetEvent } from '../../policy/document.ts';
-import { type Result, err, ok } from '../../units/result.ts';
+import type { Finding } from '../../policy/finding.ts';
+import { err, ok, type Result } from '../../units/result.ts';
 import { highOfBig, highWord, lowOfBig, lowWord } from '../../units/word.ts';
-import { CR0_BITS, CR4_BITS, ENTRY_BITS, EXCEPTION_BITS, EXIT_BITS, packBits, PIN_BITS, PROC2_BITS, PROC_BITS } from '../vmx/controls.ts';
-import { ENABLE_EPT } from '../vmx/vmcs.ts';
+import {
+  CR0_BITS,
+  CR4_BITS,
+  ENTRY_BITS,
+  EXCEPTION_BITS,
+  EXIT_BITS,
+  PIN_BITS,
+  PROC_BITS,
+  PROC2_BITS,
+  packBits,
+} from '../vmx/controls.ts';
 import { MAX_TRAP } from '../vmx/exit-reasons.ts';
+import { ENABLE_EPT } from '../vmx/vmcs.ts';
 import { compileInterrupts } from './compile-interrupts.ts';
 import { compileScheduling } from './compile-scheduling.ts';
 import { RegionIndex } from './region-index.ts';
@@ -64,7 +74,8 @@ export function compilePolicy(document: PolicyDocument, ops: CompileOps): Result
 
 function compilePages(document: PolicyDocument, regions: RegionIndex): KernelPages {
   const mapped = (cpu: number, logical: string): string =>
-    document.kernel.cpus.find(entry => entry.id === cpu)?.memory.find(mapping => mapping.logical === logical)?.physical ?? `(kernel ${cpu} ${logical})`;
+    document.kernel.cpus.find(entry => entry.id === cpu)?.memory.find(mapping => mapping.logical === logical)
+      ?.physical ?? `(kernel ${cpu} ${logical})`;
   const cpus = document.kernel.cpus.map(entry => entry.id);
   const globalData = mapped(0, 'global_data');
   const hasInterface = document.memory.some(region => region.name === 'sys_interface');
@@ -74,7 +85,12 @@ function compilePages(document: PolicyDocument, regions: RegionIndex): KernelPag
     data: cpus.map(cpu => regions.address(mapped(cpu, 'data'), document.kernel.at)),
     bss: cpus.map(cpu => regions.address(mapped(cpu, 'bss'), document.kernel.at)),
     bssBytes: Math.min(...cpus.map(cpu => regions.size(mapped(cpu, 'bss')))),
-    schedulingInfo: [0, ...document.scheduling.partitions.map(partition => regions.address(`scheduling_info_${partition.id}`, partition.at))],
+    schedulingInfo: [
+      0,
+      ...document.scheduling.partitions.map(partition =>
+        regions.address(`scheduling_info_${partition.id}`, partition.at),
+      ),
+    ],
     interface: hasInterface ? regions.address('sys_interface', document.kernel.at) : NONE,
   };
 }
@@ -123,7 +139,11 @@ function compileSubject(
   };
 }
 
-function compileEvents(document: PolicyDocument, subject: Subject, ops: CompileOps): Pick<SubjectSpec, 'traps' | 'vmcalls' | 'targets'> {
+function compileEvents(
+  document: PolicyDocument,
+  subject: Subject,
+  ops: CompileOps,
+): Pick<SubjectSpec, 'traps' | 'vmcalls' | 'targets'> {
   const traps = Array.from({ length: MAX_TRAP + 1 }, () => PANIC_SOURCE_EVENT);
   const vmcalls = Array.from({ length: 64 }, () => NULL_SOURCE_EVENT);
   for (const group of subject.sourceGroups) {
@@ -136,7 +156,11 @@ function compileEvents(document: PolicyDocument, subject: Subject, ops: CompileO
 }
 
 /** Resolves a physical event to its target subject and event number (Muen `Source_Event_Type`). */
-export function compileSourceEvent(document: PolicyDocument, physical: string, action: SourceAction | undefined): SourceEventSpec {
+export function compileSourceEvent(
+  document: PolicyDocument,
+  physical: string,
+  action: SourceAction | undefined,
+): SourceEventSpec {
   const mode = document.events.find(event => event.name === physical)?.mode;
   const target = document.subjects.find(subject => subject.targetEvents.some(event => event.physical === physical));
   const targetEvent = target?.targetEvents.find(event => event.physical === physical);
@@ -157,9 +181,23 @@ export function compileTargetEvent(event: TargetEvent): TargetEventSpec {
 }
 
 const STATE_GPRS: readonly (readonly [GprName, number])[] = [
-  ['rax', 2], ['rbx', 4], ['rcx', 6], ['rdx', 8], ['rdi', 10], ['rsi', 12], ['rbp', 14],
-  ['r08', 16], ['r09', 18], ['r10', 20], ['r11', 22], ['r12', 24], ['r13', 26], ['r14', 28], ['r15', 30],
-  ['rip', StateWord.rip], ['rsp', 43],
+  ['rax', 2],
+  ['rbx', 4],
+  ['rcx', 6],
+  ['rdx', 8],
+  ['rdi', 10],
+  ['rsi', 12],
+  ['rbp', 14],
+  ['r08', 16],
+  ['r09', 18],
+  ['r10', 20],
+  ['r11', 22],
+  ['r12', 24],
+  ['r13', 26],
+  ['r14', 28],
+  ['r15', 30],
+  ['rip', StateWord.rip],
+  ['rsp', 43],
 ];
 
 /** State page of a subject after reset: registers of the policy, RFLAGS = 2, running, everything else 0. */
@@ -189,4 +227,10 @@ export function compileInitialState(subject: Subject): Uint32Array {
   return words;
 }
 
-export const compileOps: CompileOps = { compileScheduling, compileInterrupts, compileSourceEvent, compileTargetEvent, compileInitialState };
+export const compileOps: CompileOps = {
+  compileScheduling,
+  compileInterrupts,
+  compileSourceEvent,
+  compileTargetEvent,
+  compileInitialState,
+};

@@ -48,7 +48,11 @@ export const PARTITION_WORDS = 4;
 export const GROUP_WORDS = 8;
 
 /** Resolves the kernel's variables to slots; fails if a page is too small for this policy. */
-export function locateKernelMemory(memory: PhysicalMemory, tables: KernelTables, pages: KernelPages): Result<KernelMemory, string> {
+export function locateKernelMemory(
+  memory: PhysicalMemory,
+  tables: KernelTables,
+  pages: KernelPages,
+): Result<KernelMemory, string> {
   const slot = (address: number): number => memory.slotOf(frameOf(hpa(address)));
   const barrierBase = GLOBAL_BARRIERS;
   const pendingBase = barrierBase + BARRIER_WORDS * (tables.barrierCount + 1);

@@ -4,7 +4,13 @@ import { ExitReasonCode, MAX_TRAP } from '../vmx/exit-reasons.ts';
 import { Vmcs } from '../vmx/vmcs.ts';
 import { IRQ_REMAP_OFFSET, VTD_FAULT_VECTOR } from './compile-interrupts.ts';
 import type { Kernel, Segments } from './kernel-context.ts';
-import { currentPartition, currentSubject, setActiveSubject, setMajorFrame, setMinorFrame } from './scheduling-state.ts';
+import {
+  currentPartition,
+  currentSubject,
+  setActiveSubject,
+  setMajorFrame,
+  setMinorFrame,
+} from './scheduling-state.ts';
 import { stopSystem } from './source-events.ts';
 import { RAX_WORD, RCX_WORD, RDX_WORD } from './state-layout.ts';
 
@@ -72,7 +78,13 @@ export function* handleHypercall(kernel: Kernel, cpu: Cpu, subject: SubjectId): 
   const low = kernel.memory.readWord(slot, RAX_WORD);
   const high = kernel.memory.readWord(slot, RAX_WORD + 1);
   if (kernel.ops.isValidHypercall(low, high)) {
-    yield* kernel.ops.handleSourceEvent(kernel, cpu, subject, kernel.tables.subjects[subject]!.vmcalls[low & 63]!, false);
+    yield* kernel.ops.handleSourceEvent(
+      kernel,
+      cpu,
+      subject,
+      kernel.tables.subjects[subject]!.vmcalls[low & 63]!,
+      false,
+    );
   }
   if (kernel.platform.power === 'running') kernel.ops.incrementRip(kernel, subject);
 }

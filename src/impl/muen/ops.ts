@@ -45,7 +45,13 @@ import {
   setRunning,
 } from './subjects.ts';
 import { clearEvents, consumeEvent, hasPendingEvents, setEventPending } from './subjects-events.ts';
-import { clearInterrupts, consumeInterrupt, hasPendingInterrupt, injectInterrupt, insertInterrupt } from './subjects-interrupts.ts';
+import {
+  clearInterrupts,
+  consumeInterrupt,
+  hasPendingInterrupt,
+  injectInterrupt,
+  insertInterrupt,
+} from './subjects-interrupts.ts';
 import { clearTimedEvent, initTimedEvent, isTimedEventDue, timedEventNumber } from './timed-events.ts';
 import { insertTimer, isListed, removeTimer } from './timer-list.ts';
 import { resetFpu, resetVmcs } from './vmcs-init.ts';

@@ -1,5 +1,5 @@
-import type { Finding } from '../../policy/finding.ts';
 import type { MemoryRegion, PolicyDocument, SourcePosition } from '../../policy/document.ts';
+import type { Finding } from '../../policy/finding.ts';
 
 /** Memory regions by name; a missing one becomes a finding, so that compilation can go on and report all of them. */
 export class RegionIndex {

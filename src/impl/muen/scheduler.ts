@@ -32,26 +32,37 @@ export function* isActive(kernel: Kernel, cpu: Cpu, subject: SubjectId): Segment
   return kernel.ops.hasPendingInterrupt(kernel, subject) || kernel.ops.isTimedEventDue(kernel, subject, cpu.tsc);
 }
 
-const activityWord = (kernel: Kernel, partition: PartitionId, index: number): number => kernel.at.activityBase + 2 * partition + (index >>> 5);
+const activityWord = (kernel: Kernel, partition: PartitionId, index: number): number =>
+  kernel.at.activityBase + 2 * partition + (index >>> 5);
 
 /** Atomically sets the activity bit of a group. */
 export function* setActivityBit(kernel: Kernel, partition: PartitionId, index: number): Segments {
   yield AtomicAccess.activitySet;
   const word = activityWord(kernel, partition, index);
-  kernel.memory.writeWord(kernel.at.globalSlot, word, (kernel.memory.readWord(kernel.at.globalSlot, word) | (1 << (index & 31))) >>> 0);
+  kernel.memory.writeWord(
+    kernel.at.globalSlot,
+    word,
+    (kernel.memory.readWord(kernel.at.globalSlot, word) | (1 << (index & 31))) >>> 0,
+  );
 }
 
 /** Atomically clears the activity bit of a group. */
 export function* clearActivityBit(kernel: Kernel, partition: PartitionId, index: number): Segments {
   yield AtomicAccess.activityClear;
   const word = activityWord(kernel, partition, index);
-  kernel.memory.writeWord(kernel.at.globalSlot, word, (kernel.memory.readWord(kernel.at.globalSlot, word) & ~(1 << (index & 31))) >>> 0);
+  kernel.memory.writeWord(
+    kernel.at.globalSlot,
+    word,
+    (kernel.memory.readWord(kernel.at.globalSlot, word) & ~(1 << (index & 31))) >>> 0,
+  );
 }
 
 /** Reads the activity bit of a group. */
 export function* readActivityBit(kernel: Kernel, partition: PartitionId, index: number): Segments<boolean> {
   yield AtomicAccess.activityRead;
-  return (kernel.memory.readWord(kernel.at.globalSlot, activityWord(kernel, partition, index)) & (1 << (index & 31))) !== 0;
+  return (
+    (kernel.memory.readWord(kernel.at.globalSlot, activityWord(kernel, partition, index)) & (1 << (index & 31))) !== 0
+  );
 }
 
 /**
@@ -71,10 +82,23 @@ export function* activateGroup(kernel: Kernel, cpu: Cpu, partition: PartitionId,
 }
 
 /** Puts a group on the timer list (once; a stored timeout is not refreshed) and clears its activity bit last. */
-export function* deactivateGroup(kernel: Kernel, cpu: Cpu, partition: PartitionId, group: GroupId, subject: SubjectId): Segments {
+export function* deactivateGroup(
+  kernel: Kernel,
+  cpu: Cpu,
+  partition: PartitionId,
+  group: GroupId,
+  subject: SubjectId,
+): Segments {
   if (!kernel.ops.isListed(kernel, cpu, partition, group)) {
     const slot = kernel.at.timedEventSlots[subject]!;
-    kernel.ops.insertTimer(kernel, cpu, partition, group, kernel.memory.readWord(slot, 0), kernel.memory.readWord(slot, 1));
+    kernel.ops.insertTimer(
+      kernel,
+      cpu,
+      partition,
+      group,
+      kernel.memory.readWord(slot, 0),
+      kernel.memory.readWord(slot, 1),
+    );
   }
   yield* kernel.ops.clearActivityBit(kernel, partition, kernel.tables.groups[group]!.index);
 }
@@ -83,7 +107,15 @@ export function* deactivateGroup(kernel: Kernel, cpu: Cpu, partition: PartitionI
 export function* updateTimerList(kernel: Kernel, cpu: Cpu, partition: PartitionId): Segments {
   let group = earliestTimer(kernel, cpu.id, partition);
   for (let walked = 0; group !== 0 && walked < kernel.tables.groups.length; walked++) {
-    if (!lessOrEqual64(timeoutLow(kernel, cpu.id, group), timeoutHigh(kernel, cpu.id, group), lowWord(cpu.tsc), highWord(cpu.tsc))) return;
+    if (
+      !lessOrEqual64(
+        timeoutLow(kernel, cpu.id, group),
+        timeoutHigh(kernel, cpu.id, group),
+        lowWord(cpu.tsc),
+        highWord(cpu.tsc),
+      )
+    )
+      return;
     const next = nextTimer(kernel, cpu.id, group);
     yield* kernel.ops.activateGroup(kernel, cpu, partition, group);
     group = next;
@@ -128,13 +160,20 @@ export function* updateSchedulingPartition(kernel: Kernel, cpu: Cpu): Segments {
 }
 
 /** Sleep or yield of the current subject: hands the rest of the frame to the next active group of its partition. */
-export function* reschedulePartition(kernel: Kernel, cpu: Cpu, subject: SubjectId, advanceRip: boolean, sleep: boolean): Segments {
+export function* reschedulePartition(
+  kernel: Kernel,
+  cpu: Cpu,
+  subject: SubjectId,
+  advanceRip: boolean,
+  sleep: boolean,
+): Segments {
   const partition = currentPartition(kernel, cpu);
   if (sleep) kernel.ops.setRunning(kernel, subject, false);
   if (!(yield* kernel.ops.isActive(kernel, cpu, subject))) {
     const group = groupAt(kernel, partition, activeGroupIndex(kernel, cpu.id, partition));
     yield* kernel.ops.deactivateGroup(kernel, cpu, partition, group, subject);
-    if (yield* kernel.ops.isActive(kernel, cpu, subject)) yield* kernel.ops.activateGroup(kernel, cpu, partition, group);
+    if (yield* kernel.ops.isActive(kernel, cpu, subject))
+      yield* kernel.ops.activateGroup(kernel, cpu, partition, group);
   }
   if (advanceRip) kernel.ops.incrementRip(kernel, subject);
   const group = yield* kernel.ops.findNextActiveGroup(kernel, cpu, partition);
@@ -183,7 +222,12 @@ export function* switchFrame(kernel: Kernel, cpu: Cpu): Segments {
   }
   yield* kernel.ops.updateSchedulingPartition(kernel, cpu);
   const next = kernel.tables.plans[cpu.id]![currentMajorFrame(kernel)]![currentMinorFrame(kernel, cpu.id) - 1]!;
-  kernel.ops.publishSchedulingInfo(kernel, currentPartition(kernel, cpu), oldStart + ended.deadlineCycles, majorFrameStart(kernel) + next.deadlineCycles);
+  kernel.ops.publishSchedulingInfo(
+    kernel,
+    currentPartition(kernel, cpu),
+    oldStart + ended.deadlineCycles,
+    majorFrameStart(kernel) + next.deadlineCycles,
+  );
 }
 
 /** Writes start and end of the current frame to the partition's scheduling-info page, TSC values. */

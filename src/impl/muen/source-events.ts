@@ -3,12 +3,17 @@ import { unreachable } from '../../units/invariant.ts';
 import type { Cpu } from '../cpu.ts';
 import { IPI_VECTOR } from './compile-interrupts.ts';
 import type { Kernel, PowerState, Segments } from './kernel-context.ts';
-import { groupAt, setActiveSubject } from './scheduling-state.ts';
-import { activeGroupIndex, currentPartition } from './scheduling-state.ts';
+import { activeGroupIndex, currentPartition, groupAt, setActiveSubject } from './scheduling-state.ts';
 import { NONE, type SourceEventSpec } from './tables.ts';
 
 /** Executes a source event of `subject`: first its action, then its target (Muen Handle_Source_Event). */
-export function* handleSourceEvent(kernel: Kernel, cpu: Cpu, subject: SubjectId, event: SourceEventSpec, advanceRip: boolean): Segments {
+export function* handleSourceEvent(
+  kernel: Kernel,
+  cpu: Cpu,
+  subject: SubjectId,
+  event: SourceEventSpec,
+  advanceRip: boolean,
+): Segments {
   switch (event.action) {
     case 'none':
       break;
@@ -42,7 +47,12 @@ export function* handleSourceEvent(kernel: Kernel, cpu: Cpu, subject: SubjectId,
   }
   if (event.handover) {
     const partition = currentPartition(kernel, cpu);
-    setActiveSubject(kernel, cpu.id, groupAt(kernel, partition, activeGroupIndex(kernel, cpu.id, partition)), target.id);
+    setActiveSubject(
+      kernel,
+      cpu.id,
+      groupAt(kernel, partition, activeGroupIndex(kernel, cpu.id, partition)),
+      target.id,
+    );
   }
 }
 

@@ -14,7 +14,13 @@ export interface StateField {
   readonly restored: boolean;
 }
 
-const field = (name: string, offset: number, sizeBytes: number, vmcs: string, restored = true): StateField => ({ name, offset, sizeBytes, vmcs, restored });
+const field = (name: string, offset: number, sizeBytes: number, vmcs: string, restored = true): StateField => ({
+  name,
+  offset,
+  sizeBytes,
+  vmcs,
+  restored,
+});
 
 const segment = (name: string, index: number): readonly StateField[] => {
   const offset = 252 + 24 * index;
@@ -32,7 +38,24 @@ const descriptorTable = (name: string, offset: number): readonly StateField[] =>
 ];
 
 /** Order of the general-purpose registers in the state page, from offset 0, eight bytes each. */
-export const STATE_REGISTERS = ['CR2', 'RAX', 'RBX', 'RCX', 'RDX', 'RDI', 'RSI', 'RBP', 'R8', 'R9', 'R10', 'R11', 'R12', 'R13', 'R14', 'R15'] as const;
+export const STATE_REGISTERS = [
+  'CR2',
+  'RAX',
+  'RBX',
+  'RCX',
+  'RDX',
+  'RDI',
+  'RSI',
+  'RBP',
+  'R8',
+  'R9',
+  'R10',
+  'R11',
+  'R12',
+  'R13',
+  'R14',
+  'R15',
+] as const;
 
 /** Segment order of the state page. */
 export const STATE_SEGMENTS = ['CS', 'SS', 'DS', 'ES', 'FS', 'GS', 'TR', 'LDTR'] as const;
@@ -104,7 +127,11 @@ const transfers = (fields: readonly StateField[]): Transfers => {
       masks.push(isSelector ? (half === 0 ? 0xffff : 0) : 0xffff_ffff);
     }
   }
-  return { stateWords: Uint16Array.from(stateWords), vmcsWords: Uint16Array.from(vmcsWords), masks: Uint32Array.from(masks) };
+  return {
+    stateWords: Uint16Array.from(stateWords),
+    vmcsWords: Uint16Array.from(vmcsWords),
+    masks: Uint32Array.from(masks),
+  };
 };
 
 /** Word pairs copied VMCS -> state page on exit. */

@@ -9,14 +9,21 @@ const wordOf = (kernel: Kernel, subject: SubjectId): number => kernel.at.pending
 export function* setEventPending(kernel: Kernel, subject: SubjectId, event: EventNr): Segments {
   yield AtomicAccess.pendingSet;
   const word = wordOf(kernel, subject) + (event >>> 5);
-  kernel.memory.writeWord(kernel.at.globalSlot, word, (kernel.memory.readWord(kernel.at.globalSlot, word) | (1 << (event & 31))) >>> 0);
+  kernel.memory.writeWord(
+    kernel.at.globalSlot,
+    word,
+    (kernel.memory.readWord(kernel.at.globalSlot, word) | (1 << (event & 31))) >>> 0,
+  );
 }
 
 /** True if any event of `subject` is pending. */
 export function* hasPendingEvents(kernel: Kernel, subject: SubjectId): Segments<boolean> {
   yield AtomicAccess.pendingRead;
   const word = wordOf(kernel, subject);
-  return kernel.memory.readWord(kernel.at.globalSlot, word) !== 0 || kernel.memory.readWord(kernel.at.globalSlot, word + 1) !== 0;
+  return (
+    kernel.memory.readWord(kernel.at.globalSlot, word) !== 0 ||
+    kernel.memory.readWord(kernel.at.globalSlot, word + 1) !== 0
+  );
 }
 
 /** Atomically takes the highest pending event of `subject`; -1 if there is none. */

@@ -17,7 +17,8 @@ export function saveState(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
   const { words } = memory;
   for (let word = 0; word < REGISTER_WORDS; word++) words[target + word] = cpu.registers[word]!;
   cpu.registers.fill(0);
-  for (let index = 0; index < stateWords.length; index++) words[target + stateWords[index]!] = words[source + vmcsWords[index]!]!;
+  for (let index = 0; index < stateWords.length; index++)
+    words[target + stateWords[index]!] = words[source + vmcsWords[index]!]!;
 }
 
 /** Writes the state page of the subject to its VMCS and the CPU's registers (Muen SK.Subjects Restore_State). */
@@ -76,7 +77,10 @@ export function setActivity(kernel: Kernel, subject: SubjectId, activity: number
 /** True if the subject can take an external interrupt at the next entry: RFLAGS.IF set and nothing blocks (Muen Accepts_Interrupts). */
 export function acceptsInterrupts(kernel: Kernel, subject: SubjectId): boolean {
   const slot = kernel.at.stateSlots[subject]!;
-  return kernel.memory.readWord(slot, StateWord.interruptibility) === 0 && (kernel.memory.readWord(slot, StateWord.rflags) & (1 << 9)) !== 0;
+  return (
+    kernel.memory.readWord(slot, StateWord.interruptibility) === 0 &&
+    (kernel.memory.readWord(slot, StateWord.rflags) & (1 << 9)) !== 0
+  );
 }
 
 /** Puts the state page to the policy's reset values (Muen SK.Subjects Reset_State). */

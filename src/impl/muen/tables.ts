@@ -57,7 +57,15 @@ export interface GroupSpec {
   readonly initialSubject: SubjectId;
 }
 
-export const SOURCE_ACTIONS = ['none', 'subject_sleep', 'subject_yield', 'system_reboot', 'system_poweroff', 'system_panic', 'unmask_irq'] as const;
+export const SOURCE_ACTIONS = [
+  'none',
+  'subject_sleep',
+  'subject_yield',
+  'system_reboot',
+  'system_poweroff',
+  'system_panic',
+  'unmask_irq',
+] as const;
 export type SourceActionName = (typeof SOURCE_ACTIONS)[number];
 
 /** Subject id or event number that means "none". */
@@ -137,7 +145,14 @@ export interface KernelPages {
 }
 
 /** Entry without effect: an unspecified vmcall. */
-export const NULL_SOURCE_EVENT: SourceEventSpec = { action: 'none', targetSubject: NONE, targetEvent: NONE, handover: false, sendIpi: false, irq: 0 };
+export const NULL_SOURCE_EVENT: SourceEventSpec = {
+  action: 'none',
+  targetSubject: NONE,
+  targetEvent: NONE,
+  handover: false,
+  sendIpi: false,
+  irq: 0,
+};
 /** Entry of a reserved or unspecified trap. */
 export const PANIC_SOURCE_EVENT: SourceEventSpec = { ...NULL_SOURCE_EVENT, action: 'system_panic' };
 /** Entry of an unspecified target event. */

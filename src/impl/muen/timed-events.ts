@@ -9,7 +9,12 @@ const NEVER = 0xffff_ffff;
 /** True if the trigger is at or before `nowTsc`; 0 is always expired. */
 export function isTimedEventDue(kernel: Kernel, subject: SubjectId, nowTsc: number): boolean {
   const slot = kernel.at.timedEventSlots[subject]!;
-  return lessOrEqual64(kernel.memory.readWord(slot, 0), kernel.memory.readWord(slot, 1), lowWord(nowTsc), highWord(nowTsc));
+  return lessOrEqual64(
+    kernel.memory.readWord(slot, 0),
+    kernel.memory.readWord(slot, 1),
+    lowWord(nowTsc),
+    highWord(nowTsc),
+  );
 }
 
 /** Event number of the subject's timed event, 0 .. 63. */

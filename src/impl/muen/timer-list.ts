@@ -22,7 +22,14 @@ export function isListed(kernel: Kernel, cpu: Cpu, partition: PartitionId, group
 }
 
 /** Inserts an unlisted group after all entries whose timeout is not later. */
-export function insertTimer(kernel: Kernel, cpu: Cpu, partition: PartitionId, group: GroupId, low: number, high: number): void {
+export function insertTimer(
+  kernel: Kernel,
+  cpu: Cpu,
+  partition: PartitionId,
+  group: GroupId,
+  low: number,
+  high: number,
+): void {
   setTimeout64(kernel, cpu.id, group, low, high);
   let before = 0;
   let after = earliestTimer(kernel, cpu.id, partition);

@@ -3,14 +3,33 @@ export interface ExitReason {
   readonly reason: number;
   readonly name: string;
   /** Muen's action: its own handler, or the subject's trap table ('trap'), or a panic. */
-  readonly action: 'interrupt' | 'trap-or-fatal' | 'interrupt-window' | 'trap' | 'hypercall' | 'fatal' | 'timer' | 'xsetbv' | 'undefined';
+  readonly action:
+    | 'interrupt'
+    | 'trap-or-fatal'
+    | 'interrupt-window'
+    | 'trap'
+    | 'hypercall'
+    | 'fatal'
+    | 'timer'
+    | 'xsetbv'
+    | 'undefined';
   /** Who can cause it: an instruction or access of the subject itself, or the platform. */
   readonly causedBy: 'subject' | 'platform' | 'nobody';
 }
 
 const trap = (reason: number, name: string): ExitReason => ({ reason, name, action: 'trap', causedBy: 'subject' });
-const platformTrap = (reason: number, name: string): ExitReason => ({ reason, name, action: 'trap', causedBy: 'platform' });
-const undefinedReason = (reason: number): ExitReason => ({ reason, name: `reserved ${reason}`, action: 'undefined', causedBy: 'nobody' });
+const platformTrap = (reason: number, name: string): ExitReason => ({
+  reason,
+  name,
+  action: 'trap',
+  causedBy: 'platform',
+});
+const undefinedReason = (reason: number): ExitReason => ({
+  reason,
+  name: `reserved ${reason}`,
+  action: 'undefined',
+  causedBy: 'nobody',
+});
 
 export const EXIT_REASONS: readonly ExitReason[] = [
   { reason: 0, name: 'exception or NMI', action: 'trap-or-fatal', causedBy: 'subject' },

@@ -23,7 +23,9 @@ const SEGMENTS = ['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'LDTR', 'TR'];
 export const VMCS_FIELDS: readonly VmcsField[] = [
   rw16('VPID', 0x0000),
   ...SEGMENTS.map((segment, index) => rw16(`GUEST_${segment}_SELECTOR`, 0x0800 + 2 * index)),
-  ...['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'TR'].map((segment, index) => rw16(`HOST_${segment}_SELECTOR`, 0x0c00 + 2 * index)),
+  ...['ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'TR'].map((segment, index) =>
+    rw16(`HOST_${segment}_SELECTOR`, 0x0c00 + 2 * index),
+  ),
   rw64('IO_BITMAP_A', 0x2000),
   rw64('IO_BITMAP_B', 0x2002),
   rw64('MSR_BITMAP', 0x2004),

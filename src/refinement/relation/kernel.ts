@@ -35,7 +35,8 @@ export function abstractState(system: System, subject: number, state: KernelStat
 /** Interrupt-window exiting in the VMCS. */
 export function abstractControls(system: System, subject: number, state: KernelState): void {
   const base = system.kernel.at.vmcsSlots[subject]! * FRAME_WORDS;
-  state.subjects[subject]!.windowOpen = (system.memory.words[base + Vmcs.procControls]! & ProcControl.interruptWindowExiting) !== 0;
+  state.subjects[subject]!.windowOpen =
+    (system.memory.words[base + Vmcs.procControls]! & ProcControl.interruptWindowExiting) !== 0;
 }
 
 /** XCR0 in the FPU page. */
@@ -60,7 +61,8 @@ export function abstractTimedEvent(system: System, subject: number, state: Kerne
 /** Shared state: major frame, barriers, pending events, activity marks. */
 export function abstractGlobal(system: System, state: KernelState): void {
   abstractFrames(system, state);
-  for (let word = system.kernel.at.pendingBase; word < globalWords(system); word++) abstractGlobalWord(system, word, state);
+  for (let word = system.kernel.at.pendingBase; word < globalWords(system); word++)
+    abstractGlobalWord(system, word, state);
 }
 
 /** Major frame and barriers. */
@@ -80,7 +82,8 @@ function abstractFrames(system: System, state: KernelState): void {
 }
 
 /** Words of the shared page that the relation speaks about. */
-export const globalWords = (system: System): number => system.kernel.at.activityBase + 2 * system.kernel.tables.partitions.length;
+export const globalWords = (system: System): number =>
+  system.kernel.at.activityBase + 2 * system.kernel.tables.partitions.length;
 
 /** Brings the part of the abstraction up to date that one changed word of the shared page stands for. */
 export function abstractGlobalWord(system: System, word: number, state: KernelState): void {
@@ -95,6 +98,24 @@ export function abstractGlobalWord(system: System, word: number, state: KernelSt
     if ((word - at.pendingBase) % 2 === 0) target.pendingLow = value;
     else target.pendingHigh = value;
   } else abstractFrames(system, state);
+}
+
+/** True if two states agree in what one word of the shared page stands for; frames and barriers are left to a full comparison. */
+export function agreesInGlobalWord(system: System, word: number, a: KernelState, b: KernelState): boolean {
+  const { at } = system.kernel;
+  if (word >= at.activityBase) {
+    const id = (word - at.activityBase) >>> 1;
+    return (
+      a.partitions[id]!.activityLow === b.partitions[id]!.activityLow &&
+      a.partitions[id]!.activityHigh === b.partitions[id]!.activityHigh
+    );
+  }
+  if (word < at.pendingBase) return false;
+  const id = (word - at.pendingBase) >>> 1;
+  return (
+    a.subjects[id]!.pendingLow === b.subjects[id]!.pendingLow &&
+    a.subjects[id]!.pendingHigh === b.subjects[id]!.pendingHigh
+  );
 }
 
 /** CPU-local state: minor frame, partitions with their timer sequences, groups. */

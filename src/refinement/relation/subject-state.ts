@@ -61,7 +61,24 @@ const ROWS: readonly StateRow[] = [
   ...tableRows(468, 'IDTR'),
 ];
 
-const REGISTER_NAMES = ['CR2', 'RAX', 'RBX', 'RCX', 'RDX', 'RDI', 'RSI', 'RBP', 'R8', 'R9', 'R10', 'R11', 'R12', 'R13', 'R14', 'R15'];
+const REGISTER_NAMES = [
+  'CR2',
+  'RAX',
+  'RBX',
+  'RCX',
+  'RDX',
+  'RDI',
+  'RSI',
+  'RBP',
+  'R8',
+  'R9',
+  'R10',
+  'R11',
+  'R12',
+  'R13',
+  'R14',
+  'R15',
+];
 const REGISTER_WORDS = 32;
 /** Words of the page that the relation speaks about: 493 bytes, rounded up. */
 export const STATE_PAGE_WORDS = 124;
@@ -106,7 +123,8 @@ export function firstEntryDifference(memory: PhysicalMemory, cpu: Cpu, expected:
     if (cpu.registers[word] !== expected[word]) return word;
   }
   for (let row = 0; row < restoredPage.length; row++) {
-    if (words[base + restoredVmcs[row]!] !== (expected[restoredPage[row]!]! & restoredMask[row]!) >>> 0) return restoredPage[row]!;
+    if (words[base + restoredVmcs[row]!] !== (expected[restoredPage[row]!]! & restoredMask[row]!) >>> 0)
+      return restoredPage[row]!;
   }
   return -1;
 }

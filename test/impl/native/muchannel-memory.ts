@@ -1,6 +1,6 @@
-import type { Operation } from '../../../src/units/operation.ts';
 import type { Word64 } from '../../../src/impl/native/muchannel.ts';
 import { ZERO64 } from '../../../src/impl/native/muchannel.ts';
+import type { Operation } from '../../../src/units/operation.ts';
 
 /** Outcome of an access to a byte array. */
 export interface MemoryAccess {

@@ -5,7 +5,6 @@ import {
   type Word64,
   ZERO64,
 } from '../../../src/impl/native/muchannel.ts';
-import { accessBytes } from './muchannel-memory.ts';
 import { beginRead, initialReader, type ReadResult, readerStep } from '../../../src/impl/native/muchannel-reader.ts';
 import {
   beginDeactivate,
@@ -15,6 +14,7 @@ import {
   writerStep,
 } from '../../../src/impl/native/muchannel-writer.ts';
 import type { Operation } from '../../../src/units/operation.ts';
+import { accessBytes } from './muchannel-memory.ts';
 
 export const LAYOUT: ChannelLayout = { address: 0x1000, protocol: 7, elementBytes: 16, elements: 3 };
 

@@ -10,7 +10,6 @@ import {
   type Word64,
   ZERO64,
 } from '../../../src/impl/native/muchannel.ts';
-import { accessBytes } from './muchannel-memory.ts';
 import {
   beginDrain,
   beginPending,
@@ -29,6 +28,7 @@ import {
   type WriterState,
   writerStep,
 } from '../../../src/impl/native/muchannel-writer.ts';
+import { accessBytes } from './muchannel-memory.ts';
 import { brokenRule, LAYOUT, runChannel, silentLoss, stamped, type WriterAction } from './muchannel-run.ts';
 
 /** Channel memory with a writer and readers that run to the end of each call. */
