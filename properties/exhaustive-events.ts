@@ -40,7 +40,7 @@ export function exhaustiveProperty(options: ExhaustiveOptions): Property {
         (subject, index): Task => ({ property: options.id, index, slice: { subject: subject.name } }),
       ),
     runSlice(context, found, task, explain) {
-      const subject = String(task.slice['subject']);
+      const subject = String(task.slice.subject);
       const { time, kernel } = found.bench.system;
       const before = prelude(context, found, subject);
       let steps = 0;

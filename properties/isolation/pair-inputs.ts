@@ -28,13 +28,11 @@ export function inputsArbitrary(
   });
   if (vectors.length === 0 || windows.length === 0) return fc.constant([]);
   const arrival = fc.tuple(fc.constantFrom(...vectors), fc.constantFrom(...windows), fc.nat(1_000_000));
-  return fc
-    .array(arrival, { maxLength: MAX_INPUTS, size: 'max' })
-    .map(rows =>
-      rows.map(([vector, [first, last], place]) => ({
-        tsc: Math.floor(first + (place / 1_000_000) * (last - first)),
-        cpu,
-        vector,
-      })),
-    );
+  return fc.array(arrival, { maxLength: MAX_INPUTS, size: 'max' }).map(rows =>
+    rows.map(([vector, [first, last], place]) => ({
+      tsc: Math.floor(first + (place / 1_000_000) * (last - first)),
+      cpu,
+      vector,
+    })),
+  );
 }

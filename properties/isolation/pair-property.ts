@@ -107,7 +107,7 @@ function runTask(options: PairOptions, context: CheckContext, task: Task): TaskR
   const found = workbench(context);
   const empty = { runs: 0, steps: 0, states: 0, witnesses: {}, unspecified: {} };
   if (!isWorkbench(found)) return empty;
-  const high = String(task.slice['high']);
+  const high = String(task.slice.high);
   const pairs: PairCount[] = [];
   let runs = 0;
   let steps = 0;

@@ -36,7 +36,7 @@ function runArbitrary(context: CheckContext, found: Workbench, choices: readonly
     .chain(({ choice, elements, timing }) => {
       const { client, server, address, sizeBytes, labels, clientParameters } = choice;
       const layout = { address, protocol: LOG_PROXY_PROTOCOL, elementBytes: MESSAGE_BYTES, elements };
-      const event = Number(clientParameters['event'] ?? 0);
+      const event = Number(clientParameters.event ?? 0);
       return fc
         .record({
           operations: forgedScriptArbitrary(layout, sizeBytes, event, labels.length, MAX_ACTIONS),

@@ -27,9 +27,9 @@ export function proxyChoices(context: CheckContext, found: Workbench): readonly 
   const rows = (software: string) => context.software.filter(row => row.software === software);
   return rows('log-proxy-client').flatMap(client =>
     rows('log-proxy-server').flatMap(server => {
-      const address = addressOf(client.parameters['address']);
+      const address = addressOf(client.parameters.address);
       const from = placeOf(context.document, client.subject, address);
-      const to = placeOf(context.document, server.subject, addressOf(server.parameters['address']));
+      const to = placeOf(context.document, server.subject, addressOf(server.parameters.address));
       if (from === undefined || to === undefined || from.physicalAddress !== to.physicalAddress) return [];
       const sizeBytes = from.region.sizeBytes - (from.physicalAddress - from.region.physicalAddress);
       if (sizeBytes < SMALLEST_BYTES) return [];
@@ -41,7 +41,7 @@ export function proxyChoices(context: CheckContext, found: Workbench): readonly 
           serverParameters: server.parameters,
           address,
           sizeBytes,
-          labels: String(client.parameters['labels'] ?? 'app0,app1').split(','),
+          labels: String(client.parameters.labels ?? 'app0,app1').split(','),
           sleepEvent: actionOf(found, server.subject, 'subject_sleep'),
           yieldEvent: actionOf(found, server.subject, 'subject_yield'),
         },

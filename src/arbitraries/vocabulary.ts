@@ -89,9 +89,9 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
         row => stopsSystem(row) && (row.kind === 'vmcall' || TRAP_REASONS.includes(row.number)),
       ),
       stoppingReasons: new Set(TRAP_REASONS.concat(18).filter(reason => !handled.has(reason))),
-      faultReason: subject.vcpu.controls.proc2['EnableEPT'] === 1 ? 48 : 0,
-      haltExits: subject.vcpu.controls.proc['HLTExiting'] === 1,
-      rdtscExits: subject.vcpu.controls.proc['RDTSCExiting'] === 1,
+      faultReason: subject.vcpu.controls.proc2.EnableEPT === 1 ? 48 : 0,
+      haltExits: subject.vcpu.controls.proc.HLTExiting === 1,
+      rdtscExits: subject.vcpu.controls.proc.RDTSCExiting === 1,
     };
   });
 }

@@ -1,10 +1,11 @@
 import { relative } from 'node:path';
 import type { ScenarioSoftware } from '../engine/property.ts';
-import { fileExists, readFileLimited } from '../host/files.ts';
+import { fileExists, readFileLimited, readFileStart } from '../host/files.ts';
 import { checkPolicy } from '../policy/check.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Finding } from '../policy/finding.ts';
 import { parsePolicy } from '../policy/parse.ts';
+import { XML_LIMITS } from '../policy/xml.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Catalogue, ScenarioInfo } from './catalogue.ts';
 import { policyDigest } from './context.ts';
@@ -61,7 +62,8 @@ export function examinePolicy(path: string, bytes: Uint8Array, software: readonl
  */
 export function readPolicyInput(target: string, catalogue: Catalogue): Result<PolicyInput, string> {
   if (looksLikePath(target) || fileExists(target)) {
-    const bytes = readFileLimited(target);
+    // A file beyond the parser's limit is read just far enough for the parser to say so.
+    const bytes = readFileStart(target, XML_LIMITS.maxBytes);
     return bytes.ok ? ok(examinePolicy(target, bytes.value, [])) : err(bytes.error);
   }
   const scenario = findScenario(target, catalogue);

@@ -42,6 +42,15 @@ function problem(action: string, path: string, cause: unknown): string {
  * @returns the bytes, or one sentence that says why not.
  */
 export function readFileLimited(path: string, maxBytes: number = MAX_FILE_BYTES): Result<Uint8Array, string> {
+  return readChunks(path, totalBytes => (totalBytes > maxBytes ? 'refuse' : 'go on'), maxBytes);
+}
+
+/** Reads chunk by chunk; `judge` looks at the number of bytes so far. */
+function readChunks(
+  path: string,
+  judge: (totalBytes: number) => 'go on' | 'stop' | 'refuse',
+  maxBytes: number = MAX_FILE_BYTES,
+): Result<Uint8Array, string> {
   let descriptor: number;
   try {
     descriptor = openSync(path, 'r');
@@ -57,8 +66,10 @@ export function readFileLimited(path: string, maxBytes: number = MAX_FILE_BYTES)
       const count = readSync(descriptor, chunk, 0, CHUNK_BYTES, null);
       if (count === 0) break;
       totalBytes += count;
-      if (totalBytes > maxBytes) return err(`cannot read ${path}: it is larger than ${maxBytes} bytes`);
+      const decision = judge(totalBytes);
+      if (decision === 'refuse') return err(`cannot read ${path}: it is larger than ${maxBytes} bytes`);
       chunks.push(chunk.subarray(0, count));
+      if (decision === 'stop') break;
     }
     return ok(new Uint8Array(Buffer.concat(chunks)));
   } catch (cause) {
@@ -66,6 +77,15 @@ export function readFileLimited(path: string, maxBytes: number = MAX_FILE_BYTES)
   } finally {
     closeSync(descriptor);
   }
+}
+
+/**
+ * Reads a file up to `maxBytes` bytes and one more: enough for the caller to see that it is too large.
+ *
+ * @returns the bytes, or one sentence that says why not.
+ */
+export function readFileStart(path: string, maxBytes: number): Result<Uint8Array, string> {
+  return readChunks(path, totalBytes => (totalBytes > maxBytes ? 'stop' : 'go on'));
 }
 
 /** Writes a file by rename, so that a reader sees the old or the new content and never a part; makes its folder. */

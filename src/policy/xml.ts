@@ -226,7 +226,7 @@ function tooLarge(size: number, limit: number): Finding {
   return {
     code: 'XML-TOO-LARGE',
     severity: 'error',
-    message: `the file has ${size} bytes, more than the limit of ${limit}`,
+    message: `the file has at least ${size} bytes, more than the limit of ${limit}`,
     line: 0,
     column: 0,
     hint: 'A policy of a real system has less than 1 MiB; was an image or a log given instead?',

@@ -1,4 +1,4 @@
-import { AtomicAccess } from '../impl/muen/kernel-context.ts';
+import { ATOMIC_ACCESS_NAMES, AtomicAccess } from '../impl/muen/kernel-context.ts';
 import { type CompiledMachine, compileMachine } from '../model/compile.ts';
 import { createKernelMachine } from '../model/kernel.machine.ts';
 import { type KernelConfig, kernelConfig } from '../model/kernel-config.ts';
@@ -62,4 +62,20 @@ export function kernelModel(document: PolicyDocument): KernelModel {
     resetMode: compiled.modeIndex('access.clearEvents'),
     accessOfMode,
   };
+}
+
+/** By access: 1 if it changes the shared page. */
+export const WRITES_SHARED = new Uint8Array(ATOMIC_ACCESS_NAMES.length);
+for (const access of [
+  AtomicAccess.pendingSet,
+  AtomicAccess.pendingConsume,
+  AtomicAccess.pendingClear,
+  AtomicAccess.activitySet,
+  AtomicAccess.activityClear,
+  AtomicAccess.barrierAdd,
+  AtomicAccess.barrierReset,
+  AtomicAccess.barrierRelease,
+  AtomicAccess.majorAdvance,
+]) {
+  WRITES_SHARED[access] = 1;
 }

@@ -2,47 +2,20 @@ import type { Cpu } from '../impl/cpu.ts';
 import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { FRAME_WORDS } from '../impl/memory.ts';
-import { ATOMIC_ACCESS_NAMES, AtomicAccess } from '../impl/muen/kernel-context.ts';
+import { ATOMIC_ACCESS_NAMES } from '../impl/muen/kernel-context.ts';
 import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
 import { initialKernelState, type KernelEvent, type KernelState } from '../model/kernel-state.ts';
+import type { Divergence } from './divergence.ts';
 import { EXIT_TEMPLATE, type ExitEvent, fillExitEvent } from './exit-event.ts';
 import { compareEntry, compareGlobal, compareLocal, compareSchedulingInfo, compareSubject } from './kernel-compare.ts';
-import type { KernelModel } from './kernel-model.ts';
+import { type KernelModel, WRITES_SHARED } from './kernel-model.ts';
 import { pageOwners, type SlotOwner } from './page-owners.ts';
 import * as alpha from './relation/kernel.ts';
 import * as page from './relation/subject-state.ts';
 
-/** Where implementation and model part. */
-export interface Divergence {
-  /** Kernel step (0-based) and atomic segment within the run. */
-  readonly step: number;
-  readonly segment: number;
-  readonly cpu: number;
-  readonly subject: string;
-  readonly exitReason: number;
-  readonly nowTsc: number;
-  readonly what: string;
-}
-
 /** Kernel steps between two comparisons of every subject of a CPU. */
 const FULL_COMPARISON = 8;
-
-/** By access: 1 if it changes the shared page. */
-const WRITES_SHARED = new Uint8Array(ATOMIC_ACCESS_NAMES.length);
-for (const access of [
-  AtomicAccess.pendingSet,
-  AtomicAccess.pendingConsume,
-  AtomicAccess.pendingClear,
-  AtomicAccess.activitySet,
-  AtomicAccess.activityClear,
-  AtomicAccess.barrierAdd,
-  AtomicAccess.barrierReset,
-  AtomicAccess.barrierRelease,
-  AtomicAccess.majorAdvance,
-]) {
-  WRITES_SHARED[access] = 1;
-}
 
 /** A step that the model is about to take; `state` and `event` are reused, so keep copies. */
 export interface ModelStep {

@@ -10,7 +10,7 @@ import { type ChannelEnd, isMemoryAccess, isStart, type SoftwareDivergence } fro
 import { LogDelivery, type LogMemory } from './log-delivery.ts';
 import { LogProxyWorld } from './log-proxy-world.ts';
 import { wordText } from './relation/channel.ts';
-import { readMessage, sessionsDifference } from './relation/log-proxy.ts';
+import { readMessage, rejections, sessionsDifference } from './relation/log-proxy.ts';
 
 /** Elements and buffer of a model in which a message comes from anywhere: neither is used. */
 const UNUSED = 1;
@@ -81,8 +81,7 @@ export class HostileLogLockstep implements SystemObserver {
     this.#adopt(reader.epoch);
     const world = this.#world;
     const { counters } = state;
-    const refused =
-      counters.replayed + counters.badKind + counters.badLength + counters.badSession + counters.badGeneration;
+    const refused = rejections(state);
     const expected = this.refused - this.#refusedBefore;
     if (refused !== expected) world.differ(`the server refused ${refused} messages, the model ${expected}`);
     const forwarded = this.#delivery.delivered - this.#deliveredBefore;

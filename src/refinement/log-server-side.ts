@@ -13,7 +13,7 @@ import type { Operation } from '../units/operation.ts';
 import type { LogDelivery } from './log-delivery.ts';
 import type { LogProxyWorld } from './log-proxy-world.ts';
 import { wordName, wordText } from './relation/channel.ts';
-import { isSameMessage, messageText, readMessage, sessionsDifference } from './relation/log-proxy.ts';
+import { isSameMessage, messageText, readMessage, serverDifference } from './relation/log-proxy.ts';
 
 /** What the server of a pair was given. */
 export interface ServerSetup {
@@ -35,12 +35,6 @@ const LOAD_OF_PHASE: Readonly<Record<string, number>> = {
   final: HEADER.epoch,
 };
 
-/** Events of the whole server that its model counts as well. */
-interface Totals {
-  rejected: number;
-  overruns: number;
-}
-
 /** Follows a LOG proxy server through the model's server: looks, messages, acknowledgements. */
 export class LogServerSide {
   /** Looks at the channel because of an event, and those of them that ended a sleep. */
@@ -50,7 +44,7 @@ export class LogServerSide {
   readonly #world: LogProxyWorld;
   readonly #delivery: LogDelivery;
   readonly #setup: ServerSetup;
-  #totals: Totals = { rejected: 0, overruns: 0 };
+  #totals = { rejected: 0, overruns: 0 };
   #deliveredBefore = 0;
   #copied: Word64[] = [];
   #sleeps = false;
@@ -87,32 +81,11 @@ export class LogServerSide {
     const { reader } = state.receiver;
     const isReading = reader.purpose === 'read' && reader.phase !== 'epoch';
     if (isReading || this.#isSuspended) return;
-    const { counters, delivered } = state;
-    const forwarded = this.#delivery.delivered - this.#deliveredBefore;
-    const rejected =
-      counters.replayed + counters.badKind + counters.badLength + counters.badSession + counters.badGeneration;
-    const counted: readonly (readonly [string, number, number])[] = [
-      ['delivered', counters.delivered, forwarded],
-      ['rejected', rejected, this.#totals.rejected],
-      ['overruns', counters.overruns, this.#totals.overruns],
-    ];
-    for (const [what, found, expected] of counted) {
-      if (found !== expected) this.#world.differ(`the server counts ${found} ${what}, the model ${expected}`);
-    }
-    const sessions = sessionsDifference(state, this.#world.state);
-    if (sessions !== '') this.#world.differ(sessions);
-    this.#compareEpochs(state);
-    this.#delivery.compareLatest(delivered.at(-1));
-  }
-
-  #compareEpochs(state: LogServerState): void {
-    const { server } = this.#world.state;
-    const epoch = this.#world.epochs.valueOf(server.epoch) ?? { low: 0, high: 0 };
-    const { reader } = state.receiver;
-    if (!isEqual64(state.epoch, epoch))
-      this.#world.differ(`the server's epoch is ${wordText(state.epoch)}, in the model ${wordText(epoch)}`);
-    if (reader.readCount.low !== server.rc || reader.readCount.high !== 0)
-      this.#world.differ(`the server's RC is ${wordText(reader.readCount)}, in the model ${server.rc}`);
+    const { rejected, overruns } = this.#totals;
+    const delivered = this.#delivery.delivered - this.#deliveredBefore;
+    const found = serverDifference(state, this.#world.state, this.#world.epochs, { delivered, rejected, overruns });
+    if (found !== '') this.#world.differ(found);
+    this.#delivery.compareLatest(state.delivered.at(-1));
   }
 
   /** A load of 8 bytes at `offset` was done. */

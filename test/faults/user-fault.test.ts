@@ -36,7 +36,9 @@ interface Matrix {
 async function findMine(entries: string): Promise<{ readonly module: string; readonly folder: string }> {
   const module = userModule(entries);
   const folder = freshFolder();
-  const result = await runCli(['faults', '--from', module, '--json', '--jobs', '1', '--out', folder], { real: true });
+  const result = await runCli(['faults', '--from', module, '--json', '--runs', '64', '--jobs', '1', '--out', folder], {
+    real: true,
+  });
   expect(result.code, result.stderr).toBe(0);
   const { faults } = JSON.parse(result.stdout) as Matrix;
   expect(faults).toMatchObject([{ id: 'mine', killed: true, by: 'scheduling/step-refinement' }]);
@@ -64,7 +66,9 @@ describe("a fault of the user's own module", () => {
 
   test('with which the kernel does not even boot says so, and is no verdict', async () => {
     const module = userModule("resetState: () => { throw new Error('no state'); }");
-    const result = await runCli(['faults', '--from', module, '--jobs', '1', '--no-color'], { real: true });
+    const result = await runCli(['faults', '--from', module, '--runs', '8', '--jobs', '1', '--no-color'], {
+      real: true,
+    });
     expect(result.code).toBe(4);
     expect(result.stdout).toContain('the kernel fails at boot: no state');
   });

@@ -1,8 +1,9 @@
 import type { LogClientState } from '../../impl/genode/log-client-state.ts';
 import { LOG_STRING_BYTES, MESSAGE_KINDS } from '../../impl/genode/log-message.ts';
 import type { LogServerState } from '../../impl/genode/log-server.ts';
-import type { Word64 } from '../../impl/native/muchannel.ts';
+import { isEqual64, type Word64, ZERO64 } from '../../impl/native/muchannel.ts';
 import type { LogMessage, LogProxyConfig, LogProxyState } from '../../model/log-proxy-state.ts';
+import { type EpochTable, wordText } from './channel.ts';
 
 /*
  * The relation of the LOG proxies and their model.
@@ -124,3 +125,41 @@ export function sessionsDifference(found: LogServerState, model: Readonly<LogPro
   }
   return '';
 }
+
+/** What a server did since it started, as its model counts it. */
+export interface ServerTotals {
+  readonly delivered: number;
+  readonly rejected: number;
+  readonly overruns: number;
+}
+
+/** First part of the server's private state, between two reads, that does not mean what the model says; empty if all do. */
+export function serverDifference(
+  found: LogServerState,
+  model: Readonly<LogProxyState>,
+  epochs: EpochTable,
+  totals: ServerTotals,
+): string {
+  const { counters, receiver } = found;
+  const counted: readonly (readonly [string, number, number])[] = [
+    ['delivered', counters.delivered, totals.delivered],
+    ['rejected', rejections(found), totals.rejected],
+    ['overruns', counters.overruns, totals.overruns],
+  ];
+  for (const [what, count, expected] of counted) {
+    if (count !== expected) return `the server counts ${count} ${what}, the model ${expected}`;
+  }
+  const sessions = sessionsDifference(found, model);
+  if (sessions !== '') return sessions;
+  const epoch = epochs.valueOf(model.server.epoch) ?? ZERO64;
+  if (!isEqual64(found.epoch, epoch))
+    return `the server's epoch is ${wordText(found.epoch)}, in the model ${wordText(epoch)}`;
+  const { readCount } = receiver.reader;
+  return isEqual64(readCount, { low: model.server.rc, high: 0 })
+    ? ''
+    : `the server's RC is ${wordText(readCount)}, in the model ${model.server.rc}`;
+}
+
+/** Messages that a server refused, for whatever reason. */
+export const rejections = ({ counters }: LogServerState): number =>
+  counters.replayed + counters.badKind + counters.badLength + counters.badSession + counters.badGeneration;
