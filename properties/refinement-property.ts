@@ -6,6 +6,7 @@ import { cyclesPerInstruction } from '../src/impl/time-model.ts';
 import type { Lockstep } from '../src/refinement/lockstep.ts';
 import type { RunSpec, SubjectProgram } from '../src/trace/trace.ts';
 import { deriveSeed } from '../src/units/rng.ts';
+import { withDirectedInterleavings } from './directed-interleavings.ts';
 import { judgeByModel, runBesideModel } from './refinement-judge.ts';
 import { runProperty } from './run-property.ts';
 import type { Workbench } from './workbench.ts';
@@ -26,6 +27,8 @@ export interface RefinementOptions {
   readonly maxOperations: number;
   readonly maxInterrupts: number;
   readonly maxInterleavings: number;
+  /** Half of the runs take their interleavings from where wake-ups get lost, instead of anywhere. */
+  readonly directsInterleavings?: boolean;
   /** Operations that the shortest minor frame holds. */
   readonly operationsPerFrame: number;
   /** Major frames per run. */
@@ -121,7 +124,9 @@ function runSlice(
   let runs = 0;
   let steps = 0;
   while (runs < maxRuns && steps < maxSteps) {
-    const spec = withScenario(generate(arbitrary, deriveSeed(seed, String(runs))), context, runs);
+    const generated = withScenario(generate(arbitrary, deriveSeed(seed, String(runs))), context, runs);
+    const isDirected = options.directsInterleavings === true && runs % 4 < 2;
+    const spec = isDirected ? withDirectedInterleavings(found, generated, deriveSeed(seed, `points ${runs}`)) : generated;
     const lockstep = runBesideModel(found, spec);
     runs += 1;
     steps += lockstep.steps;

@@ -40,6 +40,7 @@ export const interleavedRefinement = refinementProperty({
   maxOperations: 600,
   maxInterrupts: 4,
   maxInterleavings: 40,
+  directsInterleavings: true,
   operationsPerFrame: 3,
   majorFrames: 6,
   stepsPerTask: 4_000,

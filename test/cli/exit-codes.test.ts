@@ -41,6 +41,7 @@ describe('exit codes', () => {
     ['missing argument', 2, ['policy']],
     ['too many arguments', 2, ['check', 'a', 'b']],
     ['two reporters on stdout', 2, check('meta/holds', '--reporter', 'text', '--json')],
+    ['tables of a toolchain, which a later version reads', 2, check('meta/holds', '--tables', 'folder')],
     ['format of a later version', 2, ['policy', 'two-subjects', '--format', 'a']],
     ['output of a later version', 2, ['policy', 'two-subjects', '--out', 'x']],
     ['no such trace', 2, ['replay', 'no-such.json']],

@@ -70,8 +70,18 @@ function conclude(policy: PolicyInput, result: CheckResult, args: Arguments, env
   return policy.valid ? exitCodeOf(result.verdict) : EXIT.invalid;
 }
 
+/** Inputs that later versions compare a policy with. */
+const LATER_INPUTS: Readonly<Record<string, string>> = {
+  claims: 'reading intended flows from a file; the intent is inferred from the policy',
+  tables: 'checking tables that your toolchain generated; the tables are built here',
+  files: 'running component binaries; subjects run hosted software',
+};
+
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const startMs = nowMs();
+  for (const [name, what] of Object.entries(LATER_INPUTS)) {
+    if (args.texts.has(name)) return usageError(environment, 'check', `--${name}: not in this version: ${what}`);
+  }
   const targets = reporterTargets(args);
   if (!targets.ok) return usageError(environment, 'check', targets.error);
   const baseline = loadBaseline(args.texts.get('baseline'));
@@ -123,6 +133,12 @@ export const checkCommand: Command = {
       help: `${REPORTERS.map(reporter => reporter.name).join(', ')}; repeatable`,
     },
     { name: 'baseline', kind: 'text', placeholder: 'old.json', help: 'say what changed since an earlier report' },
+    ...Object.keys(LATER_INPUTS).map(name => ({
+      name,
+      kind: 'text' as const,
+      placeholder: name === 'claims' ? 'file' : 'dir',
+      help: 'not in this version',
+    })),
     { ...JSON_OPTION, help: 'print the report as JSON (same as --reporter json)' },
     ...COMMON_OPTIONS,
   ],
