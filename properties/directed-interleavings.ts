@@ -26,7 +26,8 @@ function pointsOf({ bench }: Workbench, spec: RunSpec): readonly Point[] {
 /** A CPU is about to leave a group unmarked, or has done so and is about to look again: where wake-ups get lost. */
 function isDecisive(points: readonly Point[], index: number): boolean {
   const { access } = points[index]!;
-  const isLookingAgain = access === AtomicAccess.pendingRead && points[index - 1]?.access === AtomicAccess.activityClear;
+  const isLookingAgain =
+    access === AtomicAccess.pendingRead && points[index - 1]?.access === AtomicAccess.activityClear;
   return access === AtomicAccess.activityClear || isLookingAgain;
 }
 

@@ -126,7 +126,9 @@ function runSlice(
   while (runs < maxRuns && steps < maxSteps) {
     const generated = withScenario(generate(arbitrary, deriveSeed(seed, String(runs))), context, runs);
     const isDirected = options.directsInterleavings === true && runs % 4 < 2;
-    const spec = isDirected ? withDirectedInterleavings(found, generated, deriveSeed(seed, `points ${runs}`)) : generated;
+    const spec = isDirected
+      ? withDirectedInterleavings(found, generated, deriveSeed(seed, `points ${runs}`))
+      : generated;
     const lockstep = runBesideModel(found, spec);
     runs += 1;
     steps += lockstep.steps;
