@@ -5,8 +5,9 @@ export interface TagPlace {
   readonly offset: number;
 }
 
-/** Index of an attribute's name, of its `<` when the tag has no such attribute; `occurrence` counts from 0. */
+/** Index of an attribute's name, of its `<` when the tag has no such attribute or is not `tag`; `occurrence` counts from 0. */
 export function attributeOffset(source: string, tag: TagPlace, attribute: string, occurrence = 0): number {
+  if (!source.startsWith(tag.name, tag.offset + 1)) return tag.offset;
   const pattern = /\s*([^\s=]+)\s*=\s*(?:"[^"]*"|'[^']*')/y;
   pattern.lastIndex = tag.offset + 1 + tag.name.length;
   let remaining = occurrence;

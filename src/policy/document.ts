@@ -5,10 +5,12 @@
  * Model and implementation both start from this document and derive everything else separately.
  */
 
-/** Place in the policy file; both 1-based. */
+/** Place in a policy file; line and column are 1-based. */
 export interface SourcePosition {
   readonly line: number;
   readonly column: number;
+  /** Path of the file, given when a policy was put together from several. */
+  readonly file?: string;
 }
 
 export interface PolicyNode {

@@ -1,5 +1,5 @@
 import type { SourcePosition } from './document.ts';
-import type { Finding, Severity } from './finding.ts';
+import { type Finding, findingAt, type Severity } from './finding.ts';
 
 /** Most findings that one reading or one rule reports; the rest is counted. */
 export const FINDING_LIMIT = 200;
@@ -20,7 +20,7 @@ export class FindingList {
   add(code: string, severity: Severity, at: SourcePosition, message: string, hint: string): void {
     if (severity === 'error') this.#errors += 1;
     if (this.#findings.length >= this.#limit) this.#omitted += 1;
-    else this.#findings.push({ code, severity, message, line: at.line, column: at.column, hint });
+    else this.#findings.push(findingAt(at, code, severity, message, hint));
   }
 
   /** Number of errors, the omitted ones included. */

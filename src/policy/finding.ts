@@ -1,5 +1,19 @@
+import type { SourcePosition } from './document.ts';
+
 /** How much a finding matters: an error makes the policy invalid, a warning and a notice are shown. */
 export type Severity = 'error' | 'warning' | 'notice';
+
+/** Makes a finding of a place. */
+export function findingAt(
+  { line, column, file }: SourcePosition,
+  code: string,
+  severity: Severity,
+  message: string,
+  hint: string,
+): Finding {
+  const finding = { code, severity, message, line, column, hint };
+  return file === undefined ? finding : { ...finding, file };
+}
 
 /** Something a user should know about a file, with the place and the next thing to do. */
 export interface Finding {
@@ -11,4 +25,6 @@ export interface Finding {
   readonly line: number;
   readonly column: number;
   readonly hint: string;
+  /** Path of the file that `line` counts in, given when the policy was put together from several. */
+  readonly file?: string;
 }

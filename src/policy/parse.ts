@@ -42,10 +42,14 @@ export interface ParsedPolicy {
  */
 export function parsePolicy(bytes: Uint8Array, options: ParseOptions = {}): Result<ParsedPolicy, Finding[]> {
   const xml = parseXml(bytes, { ...XML_LIMITS, ...options.limits });
-  if (!xml.ok) return err([xml.error]);
-  const format = otherFormat(xml.value);
+  return xml.ok ? readPolicy(xml.value) : err([xml.error]);
+}
+
+/** As parsePolicy, for XML that is already read or that the toolchain made; places keep the file that they name. */
+export function readPolicy(xml: XmlDocument): Result<ParsedPolicy, Finding[]> {
+  const format = otherFormat(xml);
   if (format.length > 0) return err(format);
-  const { node, findings, foreign } = readByGrammar(xml.value, SYSTEM);
+  const { node, findings, foreign } = readByGrammar(xml, SYSTEM);
   if (foreign.errorCount > 0) return err(inFileOrder(foreign.all()));
   if (findings.errorCount > 0) return err(inFileOrder(findings.all()));
   return ok({ document: toDocument(node), findings: findings.all() });
@@ -54,7 +58,9 @@ export function parsePolicy(bytes: Uint8Array, options: ParseOptions = {}): Resu
 /** Sorted by place; what concerns the whole file comes last. */
 function inFileOrder(findings: readonly Finding[]): Finding[] {
   const line = (finding: Finding): number => finding.line || Number.POSITIVE_INFINITY;
-  return [...findings].sort((a, b) => line(a) - line(b) || a.column - b.column);
+  const file = ({ file = '' }: Finding): string => file;
+  const byFile = (a: Finding, b: Finding): number => (file(a) < file(b) ? -1 : file(a) > file(b) ? 1 : 0);
+  return [...findings].sort((a, b) => byFile(a, b) || line(a) - line(b) || a.column - b.column);
 }
 
 /** Findings when the file as a whole is something else than format B. */

@@ -4,8 +4,7 @@ import { FindingList } from './finding-list.ts';
 import { FOREIGN_ATTRIBUTES, FOREIGN_ELEMENTS } from './foreign.ts';
 import type { ElementRule, NodeOf } from './grammar.ts';
 import type { ValueType } from './literal.ts';
-import { positionAt } from './policy-lines.ts';
-import type { XmlDocument, XmlElement } from './xml.ts';
+import { placeIn, type XmlDocument, type XmlElement } from './xml.ts';
 
 /**
  * Result of reading a tree by its rules. The node is complete, as its type says, only when `findings` has no error:
@@ -201,7 +200,7 @@ function tooMany({ findings }: Context, parent: XmlElement, child: XmlElement, r
 function readText(context: Context, xml: XmlElement, rule: ElementRule): unknown {
   if (rule.text !== undefined) return readValue(context, rule.text, xml.text, `the content of <${xml.name}>`, xml);
   if (xml.textOffset >= 0) {
-    const at = positionAt(context.document.starts, xml.textOffset);
+    const at = placeIn(xml.source ?? context.document, xml.textOffset);
     const message = `<${xml.name}> has the text ${show(xml.text.trim())}, where no text belongs`;
     context.findings.add('POL-TEXT', 'error', at, message, 'Remove the text, or make it a comment <!-- -->.');
   }
@@ -212,7 +211,8 @@ export const FORMAT_HINT =
   'Only format B is read: the expanded and allocated policy that mucfgexpand and mucfgalloc write (policy_b.xml).';
 
 function attributePosition(context: Context, xml: XmlElement, attribute: string): SourcePosition {
-  return positionAt(context.document.starts, attributeOffset(context.document.source, xml, attribute));
+  const source = xml.source ?? context.document;
+  return placeIn(source, attributeOffset(source.source, xml, attribute));
 }
 
 /** Position of each child name in the sequence; alternatives of one choice share theirs. */

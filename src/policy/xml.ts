@@ -21,12 +21,25 @@ export interface XmlElement {
   readonly text: string;
   /** Index of the first of that text that is not white space, -1 if there is none. */
   readonly textOffset: number;
+  /** The text that the offsets count in, given when the document was put together from several. */
+  readonly source?: XmlSource;
 }
 
-export interface XmlDocument {
-  readonly root: XmlElement;
+/** Text of one file with the offsets of its lines. */
+export interface XmlSource {
   readonly source: string;
   readonly starts: readonly number[];
+  readonly file?: string;
+}
+
+export interface XmlDocument extends XmlSource {
+  readonly root: XmlElement;
+}
+
+/** Line and column of `offset`, with the file where the source names it. */
+export function placeIn({ starts, file }: XmlSource, offset: number): SourcePosition {
+  const at = positionAt(starts, offset);
+  return file === undefined ? at : { ...at, file };
 }
 
 /** Bounds that a file must keep; a policy of a real system stays far below all of them. */
@@ -45,24 +58,36 @@ export const XML_LIMITS: XmlLimits = { maxBytes: 64 * 2 ** 20, maxDepth: 64, max
  * an entity other than the five predefined ones, a processing instruction, a namespace, and files above `limits`
  * (a too large file is refused before it is decoded). Never throws; the first error ends the reading.
  */
-export function parseXml(bytes: Uint8Array, limits: XmlLimits = XML_LIMITS): Result<XmlDocument, Finding> {
-  if (bytes.length > limits.maxBytes) return err(tooLarge(bytes.length, limits.maxBytes));
+export function parseXml(
+  bytes: Uint8Array,
+  limits: XmlLimits = XML_LIMITS,
+  file?: string,
+): Result<XmlDocument, Finding> {
+  if (bytes.length > limits.maxBytes) return err(inFile(tooLarge(bytes.length, limits.maxBytes), file));
   const decoded = decodeUtf8(bytes);
-  return decoded.ok ? parseXmlText(decoded.value, limits) : decoded;
+  return decoded.ok ? parseXmlText(decoded.value, limits, file) : err(inFile(decoded.error, file));
 }
 
-/** As parseXml, for text that is already decoded; `maxBytes` bounds its length. */
-export function parseXmlText(text: string, limits: XmlLimits = XML_LIMITS): Result<XmlDocument, Finding> {
-  if (text.length > limits.maxBytes) return err(tooLarge(text.length, limits.maxBytes));
+/** As parseXml, for text that is already decoded; `maxBytes` bounds its length. With `file`, every place names it. */
+export function parseXmlText(
+  text: string,
+  limits: XmlLimits = XML_LIMITS,
+  file?: string,
+): Result<XmlDocument, Finding> {
+  if (text.length > limits.maxBytes) return err(inFile(tooLarge(text.length, limits.maxBytes), file));
   const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
   const starts = lineStarts(source);
+  const place: XmlSource = file === undefined ? { source, starts } : { source, starts, file };
   try {
-    return ok({ root: readTree(source, starts, limits), source, starts });
+    return ok({ root: readTree(place, limits), ...place });
   } catch (error) {
     if (error instanceof Refused) return err(error.finding);
     throw error;
   }
 }
+
+const inFile = (finding: Finding, file: string | undefined): Finding =>
+  file === undefined ? finding : { ...finding, file };
 
 /** Leaves the parser's callbacks at the first error; caught in parseXmlText. */
 class Refused extends Error {
@@ -84,20 +109,22 @@ interface OpenElement {
   readonly children: XmlElement[];
   text: string;
   textOffset: number;
+  source?: XmlSource;
 }
 
 type Refuse = (code: string, offset: number, message: string, hint: string) => never;
 
-function readTree(source: string, starts: readonly number[], limits: XmlLimits): XmlElement {
+function readTree(place: XmlSource, limits: XmlLimits): XmlElement {
+  const { source, starts } = place;
   const parser = new SaxesParser(PARSER_OPTIONS);
   const refuse: Refuse = (code, offset, message, hint) => {
-    const at = positionAt(starts, Math.max(0, Math.min(offset, source.length)));
+    const at = placeIn(place, Math.max(0, Math.min(offset, source.length)));
     throw new Refused({ code, severity: 'error', message, ...at, hint });
   };
-  const tree = new TreeBuilder(source, starts, limits, refuse);
+  const tree = new TreeBuilder(place, limits, refuse);
   parser.on('error', error => {
-    const place = { source, position: parser.position, tag: tree.innermost };
-    const problem = classifyXmlError(error.message, place, starts);
+    const where = { source, position: parser.position, tag: tree.innermost };
+    const problem = classifyXmlError(error.message, where, starts);
     refuse(problem.code, problem.offset, problem.message, problem.hint);
   });
   refuseDeclarations(parser, source, refuse);
@@ -136,8 +163,8 @@ function refuseDeclarations(parser: SaxesParser<typeof PARSER_OPTIONS>, source: 
 
 /** Builds the tree from parser events; `position` is the number of characters consumed at the event. */
 class TreeBuilder {
+  readonly #place: XmlSource;
   readonly #source: string;
-  readonly #starts: readonly number[];
   readonly #limits: XmlLimits;
   readonly #refuse: Refuse;
   readonly #open: OpenElement[] = [];
@@ -146,9 +173,9 @@ class TreeBuilder {
   #markupEnd = 0;
   root: XmlElement | undefined;
 
-  constructor(source: string, starts: readonly number[], limits: XmlLimits, refuse: Refuse) {
-    this.#source = source;
-    this.#starts = starts;
+  constructor(place: XmlSource, limits: XmlLimits, refuse: Refuse) {
+    this.#place = place;
+    this.#source = place.source;
     this.#limits = limits;
     this.#refuse = refuse;
   }
@@ -178,8 +205,17 @@ class TreeBuilder {
       this.#refuse('XML-TOO-DEEP', offset, `elements are nested deeper than ${maxDepth} levels`, hint);
     }
     refuseNamespaces(name, attributes, offset, this.#source, this.#refuse);
-    const at = positionAt(this.#starts, offset);
-    this.#open.push({ name, at, offset, attributes, children: [], text: '', textOffset: -1 });
+    const element: OpenElement = {
+      name,
+      at: placeIn(this.#place, offset),
+      offset,
+      attributes,
+      children: [],
+      text: '',
+      textOffset: -1,
+    };
+    if (this.#place.file !== undefined) element.source = this.#place;
+    this.#open.push(element);
     this.#markupEnd = position;
   }
 

@@ -4,9 +4,10 @@ import { printable } from '../units/printable.ts';
 
 const TONES: Readonly<Record<Severity, Tone>> = { error: 'bad', warning: 'warn', notice: 'dim' };
 
-/** One finding: `file:line:column severity CODE message`, and the hint on a line of its own. */
+/** One finding: `file:line:column severity CODE message`, and the hint on a line of its own; `path` where it names no file. */
 export function findingLines(path: string, finding: Finding, paint: Paint): string[] {
-  const place = finding.line === 0 ? printable(path) : `${printable(path)}:${finding.line}:${finding.column}`;
+  const file = printable(finding.file ?? path);
+  const place = finding.line === 0 ? file : `${file}:${finding.line}:${finding.column}`;
   const head = `${place} ${paint(TONES[finding.severity], finding.severity)} ${finding.code} ${printable(finding.message)}`;
   return finding.hint === '' ? [head] : [head, `    hint: ${printable(finding.hint)}`];
 }

@@ -29,7 +29,7 @@ export const githubReporter: Reporter = {
       ...report.findings.map(finding =>
         annotation(
           COMMANDS[finding.severity],
-          report.policy.path,
+          finding.file ?? report.policy.path,
           finding.line,
           finding.column,
           finding.code,

@@ -46,7 +46,8 @@ function findingTable(report: CheckReport): string {
   if (report.findings.length === 0) return '';
   const rows = report.findings.map(finding => {
     const hint = finding.hint === '' ? '' : `<br><small>hint: ${escapeMarkup(finding.hint)}</small>`;
-    return `<tr><td class="number">${finding.line}:${finding.column}</td><td>${finding.severity}</td><td>${escapeMarkup(finding.code)}</td><td>${escapeMarkup(finding.message)}${hint}</td></tr>`;
+    const file = finding.file === undefined ? '' : `${escapeMarkup(finding.file)}:`;
+    return `<tr><td class="number">${file}${finding.line}:${finding.column}</td><td>${finding.severity}</td><td>${escapeMarkup(finding.code)}</td><td>${escapeMarkup(finding.message)}${hint}</td></tr>`;
   });
   return `<h2>Findings</h2><table><thead><tr><th class="number">place</th><th>severity</th><th>code</th><th>message</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }

@@ -31,13 +31,14 @@ function ordered(report: CheckReport): CheckReport {
     seed: report.seed,
     verdict: report.verdict,
     properties: report.properties.map(orderedProperty),
-    findings: report.findings.map(({ code, severity, message, line, column, hint }) => ({
+    findings: report.findings.map(({ code, severity, message, line, column, hint, file }) => ({
       code,
       severity,
       message,
       line,
       column,
       hint,
+      ...(file === undefined ? {} : { file }),
     })),
     timing: report.timing,
   };

@@ -40,7 +40,7 @@ function propertyCase(property: ReportedProperty, input: ReportInput): Case {
 }
 
 function findingCase(finding: Finding): Case {
-  const place = `line ${finding.line}, column ${finding.column}`;
+  const place = `${finding.file === undefined ? '' : `${finding.file}, `}line ${finding.line}, column ${finding.column}`;
   const message = `message="${escapeMarkup(finding.message)}"`;
   const child =
     finding.severity === 'error'

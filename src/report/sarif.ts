@@ -34,7 +34,7 @@ function findingResult(finding: Finding, path: string): unknown {
     ruleId: finding.code,
     level: LEVELS[finding.severity],
     message: { text: printable(`${finding.message}${hint}`) },
-    locations: [location(path, finding.line, finding.column)],
+    locations: [location(finding.file ?? path, finding.line, finding.column)],
     partialFingerprints: fingerprint(finding.code, finding.message),
   };
 }
