@@ -43,7 +43,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/faults',
     'fast-check',
   ],
-  'src/report': ['src/units', 'src/policy/finding.ts', 'src/trace', 'src/engine/verdict.ts'],
+  'src/report': ['src/units', 'src/policy/finding.ts', 'src/trace', 'src/engine/verdict.ts', '@dagrejs/dagre'],
   'src/host': ['src/units', 'tsx/esm/api', 'node:*'],
   'src/cli': ['src', 'properties/index.ts', 'scenarios/index.ts', 'bench/index.ts', 'tsx/esm/api', 'node:*'],
   'src/index.ts': ['src'],

@@ -1,5 +1,6 @@
 import type { PropertyVerdict, VerdictWord } from '../engine/verdict.ts';
 import type { Finding } from '../policy/finding.ts';
+import type { SystemPicture } from './picture/system-picture.ts';
 
 /** Which policy a report is about. */
 export interface ReportedPolicy {
@@ -35,6 +36,8 @@ export interface ReportInput {
   readonly policyText: string;
   /** Command that replays the counterexample of a property. */
   readonly replayCommand: (property: string) => string;
+  /** Plan and flows for the pictures; absent for a policy that could not be read. */
+  readonly system?: SystemPicture;
   /** What changed against a baseline report, one line each; absent without a baseline. */
   readonly changes?: readonly string[];
 }

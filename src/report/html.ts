@@ -1,28 +1,12 @@
 import { VERDICT_WORDS } from '../engine/verdict.ts';
-import { groupDigits, traceToText } from '../trace/text.ts';
+import { groupDigits } from '../trace/text.ts';
 import { type CheckReport, countWords, type ReportedProperty, type ReportInput } from './check-report.ts';
-import { escapeMarkup, escapeMarkupLines } from './markup.ts';
+import { anchorOf, counterexampleMarkup } from './html-counterexample.ts';
+import { htmlPage } from './html-page.ts';
+import { escapeMarkup } from './markup.ts';
+import { flowPictures } from './picture/flows.ts';
+import { schedulePicture } from './picture/schedule.ts';
 import type { Reporter } from './reporter.ts';
-
-// No script at all and no network: the page is data, whatever a policy or a trace contains.
-const CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-
-const STYLE = `
-:root { color-scheme: light dark; --line: #8884; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.verdict { font-weight: 600; white-space: nowrap; }
-.refuted { color: #b3261e; } .proved, .exhausted, .tested { color: #1b6e3c; } .inconclusive, .vacuous { color: #8a5a00; } .not-applicable { color: #777; }
-@media (prefers-color-scheme: dark) { .refuted { color: #ff8a80; } .proved, .exhausted, .tested { color: #7ddba0; } .inconclusive, .vacuous { color: #ffcc66; } .not-applicable { color: #999; } }
-pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: 4px; font-size: 13px; }
-details { margin: .3rem 0; } summary { cursor: pointer; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; } dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
-@media print { details { display: block; } body { max-width: none; } }
-`;
-
-const anchor = (id: string): string => escapeMarkup(id.replace(/[^A-Za-z0-9-]+/g, '-'));
 
 const numberCell = (value: number): string => `<td class="number">${value === 0 ? '' : groupDigits(value)}</td>`;
 
@@ -30,7 +14,7 @@ function propertyRow(property: ReportedProperty): string {
   const name =
     property.counterexample === undefined
       ? escapeMarkup(property.id)
-      : `<a href="#${anchor(property.id)}">${escapeMarkup(property.id)}</a>`;
+      : `<a href="#${anchorOf(property.id)}">${escapeMarkup(property.id)}</a>`;
   const word = `<td class="verdict ${property.verdict}">${property.verdict}</td>`;
   const numbers = numberCell(property.runs) + numberCell(property.steps) + numberCell(property.states);
   return `<tr><td>${name}<br><small>${escapeMarkup(property.claim)}</small></td>${word}${numbers}<td>${escapeMarkup(property.reason)}</td></tr>`;
@@ -55,16 +39,21 @@ function findingTable(report: CheckReport): string {
 function counterexamples(input: ReportInput): string {
   const blocks = input.report.properties.flatMap(property => {
     if (property.counterexample === undefined) return [];
-    const text = traceToText(property.counterexample, {
+    const body = counterexampleMarkup(property.counterexample, {
       claim: property.claim,
       policyText: input.policyText,
       replayCommand: input.replayCommand(property.id),
     });
     return [
-      `<details open id="${anchor(property.id)}"><summary>${escapeMarkup(property.id)}</summary><pre>${escapeMarkupLines(text)}</pre></details>`,
+      `<details open id="${anchorOf(property.id)}"><summary>${escapeMarkup(property.id)}</summary>${body}</details>`,
     ];
   });
   return blocks.length === 0 ? '' : `<h2>Counterexamples</h2>${blocks.join('\n')}`;
+}
+
+/** The plan and the flows of the system, if the policy could be read. */
+function pictures({ system }: ReportInput): string {
+  return system === undefined ? '' : schedulePicture(system) + flowPictures(system);
 }
 
 function coverage(report: CheckReport): string {
@@ -137,28 +126,15 @@ export const htmlReporter: Reporter = {
   description: 'one self-contained page: no scripts, no network',
   render(input) {
     const { report } = input;
-    const title = `${report.tool}: ${report.policy.path}: ${report.verdict}`;
-    return [
-      '<!doctype html>',
-      '<html lang="en">',
-      '<head>',
-      '<meta charset="utf-8">',
-      `<meta http-equiv="Content-Security-Policy" content="${CONTENT_POLICY}">`,
-      '<meta name="viewport" content="width=device-width, initial-scale=1">',
-      `<title>${escapeMarkup(title)}</title>`,
-      `<style>${STYLE}</style>`,
-      '</head>',
-      '<body>',
+    return htmlPage(`${report.tool}: ${report.policy.path}: ${report.verdict}`, [
       '<h1>muencheck report</h1>',
       summary(report),
       verdictTable(report),
       findingTable(report),
       counterexamples(input),
+      pictures(input),
       coverage(report),
       excludedPairs(report),
-      '</body>',
-      '</html>',
-      '',
-    ].join('\n');
+    ]);
   },
 };

@@ -18,6 +18,7 @@ import { reporterTargets, writeReportFolder, writeReports } from '../report-outp
 import { runLimits, selectedProperties, sessionOptions } from '../run-options.ts';
 import { Session } from '../session.ts';
 import { programName, shellWord } from '../shell.ts';
+import { systemPicture } from '../system-picture.ts';
 import { NO_RESULT, toReport } from '../to-report.ts';
 
 const DEFAULT_FOLDER = 'muencheck-report';
@@ -104,6 +105,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     policyText: new TextDecoder().decode(policy.bytes),
     replayCommand: property =>
       `${programName(environment.env)} replay ${printable(shellWord(joinPath(folder, traceFileName(property))))}`,
+    ...(policy.document === undefined || !policy.valid ? {} : { system: systemPicture(policy.document) }),
     ...(baseline.value === undefined ? {} : { changes: compareWithBaseline(baseline.value, report) }),
   };
   const written = writeReports(targets.value, reportInput, environment);

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { ReplayResult } from '../../engine/replay.ts';
 import type { Fault } from '../../faults/fault.ts';
 import { readFileLimited } from '../../host/files.ts';
+import { traceToHtml } from '../../report/html-counterexample.ts';
 import { traceToMermaid } from '../../trace/mermaid.ts';
 import { writeTrace } from '../../trace/read.ts';
 import { traceToText } from '../../trace/text.ts';
@@ -17,8 +18,8 @@ import { type Arguments, COMMON_OPTIONS } from '../options.ts';
 import { type PreparedTrace, prepareTrace } from '../replay-trace.ts';
 import { programName, shellWord } from '../shell.ts';
 
-const FORMATS = ['text', 'json', 'mermaid', 'vitest'] as const;
-const LATER_FORMATS = ['html', 'itf', 'perfetto'];
+const FORMATS = ['text', 'json', 'html', 'mermaid', 'vitest'] as const;
+const LATER_FORMATS = ['itf', 'perfetto'];
 
 /** The trace as it was seen now, up to and including timeline step `last`. */
 function seenTrace(trace: Trace, result: ReplayResult, last: number | undefined): Trace {
@@ -42,11 +43,9 @@ function render(prepared: PreparedTrace, result: ReplayResult, how: Rendering, e
     return traceToVitest(prepared.trace, how.from === undefined ? undefined : resolve(how.from));
   if (how.format === 'mermaid') return traceToMermaid(trace);
   const words = ['replay', shellWord(how.path), ...(how.from === undefined ? [] : ['--from', shellWord(how.from)])];
-  return traceToText(trace, {
-    claim,
-    policyText,
-    replayCommand: printable(`${programName(environment.env)} ${words.join(' ')}`),
-  });
+  const replayCommand = printable(`${programName(environment.env)} ${words.join(' ')}`);
+  const toOutput = how.format === 'html' ? traceToHtml : traceToText;
+  return toOutput(trace, { claim, policyText, replayCommand });
 }
 
 async function userFaults(args: Arguments, environment: Environment): Promise<Result<readonly Fault[], ExitCode>> {
