@@ -15,12 +15,14 @@ export type {
 export type { PairCount, PropertyVerdict, VerdictWord } from './engine/verdict.ts';
 export { defineFault, type Fault } from './faults/fault.ts';
 export type { Seams } from './impl/seams.ts';
+export { allocatePolicy } from './policy/allocate/allocate.ts';
 export { checkPolicy, type PolicyCheck } from './policy/check.ts';
 export type { PolicyDocument } from './policy/document.ts';
 export type { Finding, Severity } from './policy/finding.ts';
 export { type ParsedPolicy, parsePolicy, readPolicy } from './policy/parse.ts';
 export { type PolicyTree, parseTree, type TreeElement, toXmlDocument } from './policy/tree.ts';
 export { writeTree } from './policy/tree-write.ts';
+export type { ToolOutcome } from './policy/workspace.ts';
 export type { CheckReport } from './report/check-report.ts';
 export type { RunSpec, Trace, TraceBody, TraceOutcome } from './trace/trace.ts';
 export type { Operation } from './units/operation.ts';
