@@ -9,19 +9,14 @@ import { eraseInstance, type Model, type ModelConfiguration, type ModelInstance,
 /** The kernels of all CPUs over their shared state; each CPU is a party and stands where its chart says. */
 export function createKernel(
   config: KernelConfig,
-  forms: readonly AlphabetForm[],
+  alphabets: readonly (readonly KernelEvent[])[],
   witnesses: readonly KernelWitness[],
 ): ModelInstance<KernelState, KernelEvent> {
   const bare = kernelSchema(config);
   const schema = { ...bare, initial: () => initialKernelState(config, bare, 0) };
   const { machine, definition } = createKernelMachine(config, schema);
-  const parties = forms.map((form, cpu) =>
-    party<KernelState, KernelEvent, KernelConfig, string, string>(
-      `cpu${cpu}`,
-      machine,
-      definition,
-      kernelAlphabet(cpu, form),
-    ),
+  const parties = alphabets.map((alphabet, cpu) =>
+    party<KernelState, KernelEvent, KernelConfig, string, string>(`cpu${cpu}`, machine, definition, alphabet),
   );
   return { schema, parties, invariants: kernelInvariants(config), witnesses: kernelWitnesses(config, witnesses) };
 }
@@ -124,7 +119,8 @@ const SMALL_KERNELS: readonly SmallKernel[] = [
 ];
 
 function configuration({ name, states, config, alphabets, witnesses }: SmallKernel): ModelConfiguration {
-  const create = (): ModelInstance => eraseInstance(createKernel(config, alphabets, witnesses));
+  const events = alphabets.map((form, cpu) => kernelAlphabet(cpu, form));
+  const create = (): ModelInstance => eraseInstance(createKernel(config, events, witnesses));
   return states === undefined ? { name, exhaustive: false, create } : { name, exhaustive: true, states, create };
 }
 

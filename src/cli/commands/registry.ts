@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
 import { explainCommand } from './explain.ts';
+import { exploreCommand } from './explore.ts';
 import { faultsCommand } from './faults.ts';
 import { flowsCommand } from './flows.ts';
 import { listCommand } from './list.ts';
@@ -13,6 +14,7 @@ export const COMMANDS: readonly Command[] = [
   checkCommand,
   policyCommand,
   flowsCommand,
+  exploreCommand,
   replayCommand,
   faultsCommand,
   listCommand,
@@ -21,4 +23,4 @@ export const COMMANDS: readonly Command[] = [
 ];
 
 /** Commands of the design that this version does not have; naming one is a usage error that says so. */
-export const LATER_COMMANDS: readonly string[] = ['run', 'fuzz', 'explore', 'validate', 'traces', 'init', 'completion'];
+export const LATER_COMMANDS: readonly string[] = ['run', 'fuzz', 'validate', 'traces', 'init', 'completion'];

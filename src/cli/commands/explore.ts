@@ -1,0 +1,178 @@
+import { modelSystem } from '../../explore/model-system.ts';
+import type { PackedSystem } from '../../explore/packed-system.ts';
+import { type ExplorationReport, explorationReport } from '../../explore/report.ts';
+import { breadthFirst, type SearchOptions, type SearchResult } from '../../explore/search.ts';
+import { type ExpandReply, parallelBreadthFirst } from '../../explore/search-parallel.ts';
+import { elapsedMs, nowMs } from '../../host/clock.ts';
+import { createProgress, silentProgress } from '../../host/terminal.ts';
+import { workerRunner } from '../../host/workers.ts';
+import { MODELS } from '../../model/index.ts';
+import { toJson } from '../../trace/json.ts';
+import { groupDigits } from '../../trace/text.ts';
+import { invariant } from '../../units/invariant.ts';
+import { printable } from '../../units/printable.ts';
+import { err, ok, type Result } from '../../units/result.ts';
+import type { Command, Environment } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { type ExplorePayload, type ExploreTarget, targetInstance } from '../explore-target.ts';
+import { explorationText } from '../explore-text.ts';
+import { printFindings, usageError } from '../messages.ts';
+import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
+import { readPolicyInput } from '../policy-input.ts';
+
+interface NamedTarget {
+  readonly name: string;
+  readonly target: ExploreTarget;
+}
+
+/** Configurations of a model that the command line selects: by number or by a part of the name. */
+function modelTargets(id: string, wanted: string | undefined): Result<readonly NamedTarget[], string> {
+  const configurations = MODELS.find(model => model.id === id)?.configurations ?? [];
+  const selected = configurations.filter(({ name, exhaustive }, index) =>
+    wanted === undefined ? exhaustive : String(index + 1) === wanted || name.includes(wanted),
+  );
+  if (selected.length === 0) {
+    const names = configurations.map(({ name }, index) => `${index + 1}: ${name}`);
+    return err(`no configuration of ${id} matches "${wanted ?? ''}"; there are ${names.join('; ')}`);
+  }
+  return ok(
+    selected.map(({ name }) => ({
+      name: `${id}, ${name}`,
+      target: { kind: 'model', model: id, configuration: name } as const,
+    })),
+  );
+}
+
+async function targetsOf(args: Arguments, environment: Environment): Promise<Result<readonly NamedTarget[], ExitCode>> {
+  const wanted = args.positionals[0] ?? '';
+  if (MODELS.some(({ id }) => id === wanted)) {
+    const found = modelTargets(wanted, args.texts.get('configuration'));
+    return found.ok ? found : err(usageError(environment, 'explore', found.error));
+  }
+  const input = readPolicyInput(wanted, await environment.loadCatalogue());
+  const models = MODELS.map(({ id }) => id).join(', ');
+  if (!input.ok) return err(usageError(environment, 'explore', `${input.error} Models are ${models}.`));
+  const { valid, document, path, bytes, findings } = input.value;
+  if (!valid || document === undefined) {
+    printFindings(
+      environment,
+      path,
+      findings.filter(({ severity }) => severity === 'error'),
+    );
+    return err(EXIT.invalid);
+  }
+  const scope = { timers: args.flags.has('timers'), interrupts: args.flags.has('interrupts') };
+  return ok([{ name: path, target: { kind: 'policy', policyBytes: bytes, scope } }]);
+}
+
+/** Searches in this thread, or with worker threads; the result is the same. */
+async function search(
+  target: ExploreTarget,
+  system: PackedSystem,
+  options: SearchOptions,
+  jobs: number,
+): Promise<SearchResult> {
+  if (jobs === 1) return breadthFirst(system, options);
+  const runner = workerRunner<ExplorePayload, ExpandReply>(new URL('../explore-target.ts', import.meta.url).href, jobs);
+  try {
+    return await parallelBreadthFirst(system, options, async job => {
+      const reply = await runner.submit({ target, job });
+      invariant(reply.kind === 'done', `a worker failed: ${reply.kind === 'crashed' ? reply.message : ''}`);
+      return reply.value;
+    });
+  } finally {
+    await runner.close();
+  }
+}
+
+const exitOf = (reports: readonly ExplorationReport[]): ExitCode => {
+  if (reports.some(({ verdict }) => verdict === 'refuted')) return EXIT.refuted;
+  return reports.every(({ verdict }) => verdict === 'exhausted') ? EXIT.holds : EXIT.open;
+};
+
+async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
+  const targets = await targetsOf(args, environment);
+  if (!targets.ok) return targets.error;
+  const jobs = args.numbers.get('jobs') ?? 1;
+  const facts = { isTty: environment.stderrIsTty, env: environment.env, noColor: true };
+  const progress = args.flags.has('quiet')
+    ? silentProgress
+    : createProgress(environment.stderr, facts, environment.columns);
+  environment.interrupt.whenRequested(() => undefined);
+  const rows: ({ readonly name: string; readonly durationMs: number } & ExplorationReport)[] = [];
+  for (const { name, target } of targets.value) {
+    const startMs = nowMs();
+    const maxStates = args.numbers.get('max-states');
+    const seconds = args.numbers.get('timeout');
+    const system = modelSystem(targetInstance(target));
+    const result = await search(
+      target,
+      system,
+      {
+        ...(maxStates === undefined ? {} : { maxStates }),
+        maxBytes: (args.numbers.get('memory') ?? 1024) * 2 ** 20,
+        stopAtViolation: args.flags.has('first'),
+        stop: () => environment.interrupt.requested() || (seconds !== undefined && nowMs() - startMs > 1000 * seconds),
+        onProgress: (states, explored, depth) =>
+          progress.update(
+            printable(`${name}  ${groupDigits(states)} states, ${groupDigits(explored)} explored, depth ${depth}`),
+          ),
+      },
+      jobs,
+    );
+    progress.end();
+    rows.push({ name, durationMs: elapsedMs(startMs), ...explorationReport(system, result) });
+    if (environment.interrupt.requested()) break;
+  }
+  if (args.flags.has('json')) environment.stdout(`${toJson({ tool: 'muencheck', explorations: rows })}\n`);
+  else environment.stdout(explorationText(rows, environment.paint));
+  return environment.interrupt.requested() ? EXIT.interrupted : exitOf(rows);
+}
+
+export const exploreCommand: Command = {
+  name: 'explore',
+  summary: "enumerate a model's or a policy's whole abstract state space",
+  operands: '<model | policy.xml | scenario>',
+  minOperands: 1,
+  maxOperands: 1,
+  options: [
+    {
+      name: 'configuration',
+      kind: 'text',
+      placeholder: 'n or text',
+      help: 'one configuration of a model (default: all that are small enough)',
+    },
+    { name: 'interrupts', kind: 'flag', help: 'policy: with the device interrupts that it routes' },
+    { name: 'timers', kind: 'flag', help: 'policy: with timed events' },
+    {
+      name: 'max-states',
+      kind: 'count',
+      placeholder: 'n',
+      min: 1,
+      max: 4_000_000_000,
+      help: 'states; more are inconclusive',
+    },
+    {
+      name: 'memory',
+      kind: 'count',
+      placeholder: 'MiB',
+      min: 1,
+      max: 1 << 20,
+      help: 'largest state table in MiB (default 1024); beyond it is inconclusive',
+    },
+    { name: 'timeout', kind: 'seconds', placeholder: 'seconds', help: 'end after this time; inconclusive' },
+    { name: 'first', kind: 'flag', help: 'end at the first violated invariant' },
+    {
+      name: 'jobs',
+      kind: 'count',
+      placeholder: 'n',
+      min: 1,
+      max: 64,
+      help: 'worker threads; never changes the result (default 1)',
+    },
+    JSON_OPTION,
+    ...COMMON_OPTIONS,
+  ],
+  examples: ['explore channel', 'explore two-subjects --json'],
+  run,
+};

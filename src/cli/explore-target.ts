@@ -1,0 +1,40 @@
+import { modelSystem } from '../explore/model-system.ts';
+import type { PackedSystem } from '../explore/packed-system.ts';
+import { type ExpandJob, type ExpandReply, expandBlock } from '../explore/search-parallel.ts';
+import { MODELS } from '../model/index.ts';
+import { type PolicyScope, policyKernel } from '../model/kernel-policy.ts';
+import { eraseInstance, type ModelInstance } from '../model/model.ts';
+import { parsePolicy } from '../policy/parse.ts';
+import { defined, invariant } from '../units/invariant.ts';
+
+/** What is explored, as plain data from which every thread builds the same system. */
+export type ExploreTarget =
+  | { readonly kind: 'model'; readonly model: string; readonly configuration: string }
+  | { readonly kind: 'policy'; readonly policyBytes: Uint8Array; readonly scope: PolicyScope };
+
+/** The model that a target stands for; the policy is known to parse. */
+export function targetInstance(target: ExploreTarget): ModelInstance {
+  if (target.kind === 'model') {
+    const model = MODELS.find(({ id }) => id === target.model);
+    const configuration = model?.configurations.find(({ name }) => name === target.configuration);
+    return defined(configuration, `configuration ${target.configuration} of ${target.model}`).create();
+  }
+  const parsed = parsePolicy(target.policyBytes);
+  invariant(parsed.ok, 'the policy does not parse');
+  return eraseInstance(policyKernel(parsed.value.document, target.scope));
+}
+
+/** One block of an exploration for a worker thread. */
+export interface ExplorePayload {
+  readonly target: ExploreTarget;
+  readonly job: ExpandJob;
+}
+
+let known: { readonly key: string; readonly system: PackedSystem } | undefined;
+
+/** Expands a block; a thread builds the system once. */
+export function handle({ target, job }: ExplorePayload): ExpandReply {
+  const key = target.kind === 'model' ? `${target.model} ${target.configuration}` : JSON.stringify(target.scope);
+  if (known?.key !== key) known = { key, system: modelSystem(targetInstance(target)) };
+  return expandBlock(known.system, job);
+}
