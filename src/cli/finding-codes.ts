@@ -52,6 +52,7 @@ export const FINDING_CODES: Readonly<Record<string, string>> = {
   'COMPILE-KERNEL-MEMORY':
     'Data that the kernel keeps does not fit its memory region, or the regions cannot be laid out.',
   'COMPILE-REGION': 'The policy has no memory region of a kind that the kernel needs.',
+  'STRUCTURE-REGION': 'The memory region of a bitmap, a store or a table is missing or too small.',
   'KERNEL-BOOT': 'The simulated kernel fails before the first subject runs, as only a seeded fault should make it.',
   'FAULT-EXPORT': 'The module of `faults --from` exports no fault as its default.',
   'FAULT-ID': 'Two faults have the same id.',

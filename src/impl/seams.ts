@@ -2,6 +2,7 @@ import { type ProxyOps, proxyOps } from './genode/log-ops.ts';
 import { type MachineOps, machineOps } from './machine-ops.ts';
 import { type CompileOps, compileOps } from './muen/compile.ts';
 import { type KernelOps, kernelOps } from './muen/ops.ts';
+import { type StructureOps, structureOps } from './muen/structures/ops.ts';
 import { type ChannelOps, channelOps } from './native/muchannel.ts';
 import { type PagingOps, pagingOps } from './paging-ops.ts';
 
@@ -10,6 +11,7 @@ export interface Seams {
   readonly kernel: KernelOps;
   readonly paging: PagingOps;
   readonly compile: CompileOps;
+  readonly structures: StructureOps;
   readonly machine: MachineOps;
   readonly channel: ChannelOps;
   readonly proxy: ProxyOps;
@@ -20,6 +22,7 @@ export const defaultSeams: Seams = {
   kernel: kernelOps,
   paging: pagingOps,
   compile: compileOps,
+  structures: structureOps,
   machine: machineOps,
   channel: channelOps,
   proxy: proxyOps,
