@@ -13,7 +13,7 @@ import { compilePolicy } from './muen/compile.ts';
 import { bootCpu, bootGlobal } from './muen/kernel.ts';
 import type { Kernel, Platform } from './muen/kernel-context.ts';
 import { locateKernelMemory } from './muen/kernel-memory.ts';
-import { subjectImages, writeImages } from './muen/structures/build.ts';
+import { buildStructures } from './muen/structures/build.ts';
 import type { Seams } from './seams.ts';
 import { System } from './system.ts';
 import { timeModel } from './time-model.ts';
@@ -29,7 +29,7 @@ export function createSystem(document: PolicyDocument, seams: Seams): Result<Sys
   const spaces = buildAddressSpaces(memory, document, seams.paging);
   if (!spaces.ok) return spaces;
   fillRegions(memory, document);
-  const misplaced = writeImages(memory, document, subjectImages(document, seams.structures));
+  const misplaced = buildStructures(memory, document, seams.structures);
   if (misplaced.length > 0) return err(misplaced);
   const { tables, pages } = compiled.value;
   const located = locateKernelMemory(memory, tables, pages);

@@ -1,4 +1,12 @@
-import type { Caching, KernelCpu, LogicalDevice, MemoryMapping, PolicyDocument, Subject } from '../policy/document.ts';
+import type {
+  Caching,
+  DeviceDomain,
+  KernelCpu,
+  LogicalDevice,
+  MemoryMapping,
+  PolicyDocument,
+  Subject,
+} from '../policy/document.ts';
 
 /** Access to a stretch of physical memory that the policy declares; grants always allow reading. */
 export interface Grant {
@@ -73,4 +81,9 @@ export function subjectGrants(document: PolicyDocument, subject: Subject): reado
 /** What the policy says the kernel on one CPU may access: that CPU's memory elements and the memory of the kernel's devices. */
 export function kernelGrants(document: PolicyDocument, cpu: KernelCpu): readonly Grant[] {
   return toGrants([...declaredMemory(document, cpu.memory), ...declaredDevices(document, document.kernel.devices)]);
+}
+
+/** What the policy says the devices of a domain may access by DMA. */
+export function domainGrants(document: PolicyDocument, domain: DeviceDomain): readonly Grant[] {
+  return toGrants(declaredMemory(document, domain.memory));
 }

@@ -56,6 +56,7 @@ export function buildEpt(
   paging: Pick<PagingOps, 'tableIndex' | 'encodeEptLeaf' | 'encodeEptTable'>,
 ): Result<BuiltTables, TableError> {
   return writeTables(memory, region, mappings, {
+    topLevel: 4,
     addressLimit: GUEST_PHYSICAL_LIMIT,
     tableIndex: paging.tableIndex,
     encodeLeaf: paging.encodeEptLeaf,

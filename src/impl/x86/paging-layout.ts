@@ -34,6 +34,8 @@ export type TableLevel = 1 | 2 | 3 | 4;
 
 /** How one table format writes its entries. */
 export interface TableFormat {
+  /** Level of the top table: 4, or 3 for device domains of 39-bit IOMMUs. */
+  readonly topLevel: 3 | 4;
   /** First address that the format cannot translate. */
   readonly addressLimit: number;
   /** Entry (0 .. 511) of `virtualAddress` in a table of `level`. */
@@ -125,6 +127,7 @@ function tableIds(sorted: readonly PageMapping[], span: number): number[] {
 /** Tables of one level, which stand in consecutive pages. */
 interface LevelTables {
   readonly level: TableLevel;
+  /** Empty for the top table, which has no number. */
   readonly ids: readonly number[];
   readonly base: number;
 }
@@ -136,7 +139,7 @@ function linkTables(memory: PhysicalMemory, format: TableFormat, parents: LevelT
   let ordinal = 0;
   children.ids.forEach((id, position) => {
     const parentId = Math.floor(id / perParent);
-    while (parents.level !== 4 && parents.ids[ordinal] !== parentId) ordinal += 1;
+    while (parents.ids.length > 0 && parents.ids[ordinal] !== parentId) ordinal += 1;
     const entry = format.encodeTable((children.base + position * PAGE_SIZE_BYTES) as Hpa);
     const table = parents.base + ordinal * PAGE_SIZE_BYTES;
     const index = format.tableIndex(id * childSpan, parents.level);
@@ -175,7 +178,7 @@ function writeLeaves(
 }
 
 /**
- * Writes 4-level tables with 4 KiB leaves for `mappings` into `region`, in the order of the Muen toolchain: the top-level
+ * Writes tables with 4 KiB leaves for `mappings` into `region`, in the order of the Muen toolchain: the top-level
  * table in the first page, then all PTs, all PDs, all PDPTs, each by ascending virtual address (Muen: libpaging, mugenpt).
  *
  * Mappings of size 0 map nothing. Nothing is written when an error is returned.
@@ -192,7 +195,7 @@ export function writeTables(
   const error = layoutError(sorted, format.addressLimit);
   if (error !== undefined) return err(error);
   if (!isPageAligned(region.physicalAddress)) return err({ kind: 'region-alignment' });
-  const levels = [1, 2, 3] as const;
+  const levels = format.topLevel === 4 ? ([1, 2, 3] as const) : ([1, 2] as const);
   const tableCount = 1 + levels.reduce((sum, level) => sum + countTables(sorted, SPAN_BYTES[level]), 0);
   const neededBytes = tableCount * PAGE_SIZE_BYTES;
   if (neededBytes > region.sizeBytes) {
@@ -205,16 +208,15 @@ export function writeTables(
     memory.fillWords(memory.slotOf(frameOf((root + page * PAGE_SIZE_BYTES) as Hpa)), 0, PAGE_SIZE_BYTES / 4, 0);
   }
   let base = root + PAGE_SIZE_BYTES;
-  const [pts, pds, pdpts] = levels.map((level): LevelTables => {
+  const below = levels.map((level): LevelTables => {
     const ids = tableIds(sorted, SPAN_BYTES[level]);
     const tables = { level, ids, base };
     base += ids.length * PAGE_SIZE_BYTES;
     return tables;
-  }) as [LevelTables, LevelTables, LevelTables];
-  linkTables(memory, format, { level: 4, ids: [0], base: root }, pdpts);
-  linkTables(memory, format, pdpts, pds);
-  linkTables(memory, format, pds, pts);
-  const leafCount = writeLeaves(memory, format, sorted, pts);
+  });
+  const all = [...below, { level: format.topLevel, ids: [], base: root }];
+  for (const [index, children] of below.entries()) linkTables(memory, format, all[index + 1]!, children);
+  const leafCount = writeLeaves(memory, format, sorted, below[0]!);
   return ok({ root, usedBytes: neededBytes, leafCount });
 }
 

@@ -64,6 +64,7 @@ export function buildIa32e(
   paging: Pick<PagingOps, 'tableIndex' | 'encodeIa32eLeaf' | 'encodeIa32eTable'>,
 ): Result<BuiltTables, TableError> {
   return writeTables(memory, region, mappings, {
+    topLevel: 4,
     addressLimit: LOWER_HALF_LIMIT,
     tableIndex: paging.tableIndex,
     encodeLeaf: paging.encodeIa32eLeaf,

@@ -2,10 +2,14 @@ import type { MemoryRegion, PolicyDocument, PolicyNode } from '../../../policy/d
 import type { Finding } from '../../../policy/finding.ts';
 import { hpa } from '../../../units/address.ts';
 import type { PhysicalMemory } from '../../memory.ts';
+import { buildDomainTables } from './domain-tables.ts';
+import { remappingImages } from './interrupt-remapping.ts';
 import { buildIoBitmap } from './io-bitmap.ts';
 import { buildMsrBitmap } from './msr-bitmap.ts';
 import { buildMsrStore, MAX_STORED_MSRS } from './msr-store.ts';
 import type { StructureOps } from './ops.ts';
+import { buildSubjectInfo } from './subject-info.ts';
+import { vtdImages } from './vtd-tables.ts';
 
 /** Content of one region, as the toolchain's generators would write it. */
 export interface StructureImage {
@@ -16,8 +20,9 @@ export interface StructureImage {
   readonly node: PolicyNode;
 }
 
-/** Bitmaps and MSR stores of all subjects; a store only where one is needed. */
-export function subjectImages(document: PolicyDocument, ops: StructureOps): readonly StructureImage[] {
+/** Bitmaps, MSR stores and subject information of all subjects; the last two only where the policy has a region for them. */
+function subjectImages(document: PolicyDocument, ops: StructureOps): readonly StructureImage[] {
+  const regions = new Set(document.memory.map(region => region.name));
   return document.subjects.flatMap(subject => {
     const image = (suffix: string, bytes: Uint8Array): StructureImage => ({
       region: `${subject.name}|${suffix}`,
@@ -29,9 +34,17 @@ export function subjectImages(document: PolicyDocument, ops: StructureOps): read
       image('iobm', buildIoBitmap(document, subject, ops)),
       image('msrbm', buildMsrBitmap(subject, ops)),
       ...(store.length === 0 ? [] : [image('msrstore', store)]),
+      ...(regions.has(`${subject.name}|sinfo`) ? [image('sinfo', buildSubjectInfo(document, subject, ops))] : []),
     ];
   });
 }
+
+/** All structures that are no page tables, as the toolchain's generators write them. */
+export const structureImages = (document: PolicyDocument, ops: StructureOps): readonly StructureImage[] => [
+  ...subjectImages(document, ops),
+  ...vtdImages(document, ops),
+  ...remappingImages(document, ops),
+];
 
 const finding = (node: PolicyNode, message: string, hint: string): Finding => ({
   code: 'STRUCTURE-REGION',
@@ -60,8 +73,23 @@ function problemOf({ region: name, bytes, node }: StructureImage, region: Memory
       ];
 }
 
-/** Writes images to the places that the policy allocates for them; nothing is written for a region with a finding. */
-export function writeImages(
+/**
+ * Builds all structures besides the page tables of kernels and subjects at the places that the policy allocates. The result
+ * lists what cannot be placed; nothing is written for a region with a finding.
+ */
+export function buildStructures(
+  memory: PhysicalMemory,
+  document: PolicyDocument,
+  ops: StructureOps,
+): readonly Finding[] {
+  return [
+    ...writeImages(memory, document, structureImages(document, ops)),
+    ...buildDomainTables(memory, document, ops),
+  ];
+}
+
+/** Writes images to their regions. */
+function writeImages(
   memory: PhysicalMemory,
   document: PolicyDocument,
   images: readonly StructureImage[],
