@@ -13,7 +13,11 @@ function codesInSource(): ReadonlySet<string> {
     .filter(file => file.endsWith('.ts') && !file.endsWith('finding-codes.ts'))
     .map(file => readFileSync(join(ROOT, 'src', file), 'utf8'))
     .join('\n');
-  return new Set(text.match(/(?<=')(?:XML|POL|PAGING|COMPILE|KERNEL|STRUCTURE|CLAIM|TABLE|FAULT|INTENT|ALLOC|EXPAND)-[A-Z0-9-]+(?=')/g));
+  return new Set(
+    text.match(
+      /(?<=')(?:XML|POL|PAGING|COMPILE|KERNEL|STRUCTURE|CLAIM|TABLE|FAULT|INTENT|ALLOC|EXPAND)-[A-Z0-9-]+(?=')/g,
+    ),
+  );
 }
 
 test('every code that a finding can have is explained', () => {
