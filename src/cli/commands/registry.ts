@@ -8,6 +8,7 @@ import { flowsCommand } from './flows.ts';
 import { listCommand } from './list.ts';
 import { policyCommand } from './policy.ts';
 import { replayCommand } from './replay.ts';
+import { routesCommand } from './routes.ts';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -15,6 +16,7 @@ export const COMMANDS: readonly Command[] = [
   policyCommand,
   flowsCommand,
   exploreCommand,
+  routesCommand,
   replayCommand,
   faultsCommand,
   listCommand,
