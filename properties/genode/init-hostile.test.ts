@@ -36,13 +36,19 @@ interface Node {
   readonly children: readonly Node[];
 }
 
+const parts = {
+  name: fc.constantFrom(...NAMES, ...MORE_NAMES),
+  attributes: fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), { maxKeys: 4 }),
+};
+
 /** Trees of the words that init knows, in places where it may not expect them. */
-const tree = fc.letrec<{ node: Node }>(tie => ({
-  node: fc.record({
-    name: fc.constantFrom(...NAMES, ...MORE_NAMES),
-    attributes: fc.dictionary(fc.constantFrom(...KEYS), fc.constantFrom(...VALUES), { maxKeys: 4 }),
-    children: fc.array(tie('node'), { maxLength: 5, depthSize: 'small' }),
-  }),
+const tree = fc.letrec<{ leaf: Node; node: Node }>(tie => ({
+  leaf: fc.record({ ...parts, children: fc.constant([]) }),
+  node: fc.oneof(
+    { maxDepth: 6, withCrossShrink: true },
+    tie('leaf'),
+    fc.record({ ...parts, children: fc.array(tie('node'), { maxLength: 5 }) }),
+  ),
 })).node;
 
 const toXml = ({ name, attributes, children }: Node): string => {
