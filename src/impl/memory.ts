@@ -69,7 +69,17 @@ export class PhysicalMemory {
     return known === undefined ? -1 : known;
   }
 
-  /** Frame that a slot holds. */
+  /**
+   * Sets `count` consecutive slots apart for a processor's own state: no frame maps to them, and digests, snapshots and
+   * touched slots leave them out. Returns the first.
+   */
+  reserve(count: number): number {
+    const first = this.#slotCount;
+    for (let index = 0; index < count; index++) this.#takeSlot(-1);
+    return first;
+  }
+
+  /** Frame that a slot holds, -1 for a reserved one. */
   frameOfSlot(slot: number): FrameNumber {
     return this.#frameOfSlot[slot] as FrameNumber;
   }
@@ -246,6 +256,12 @@ export class PhysicalMemory {
   }
 
   #materialise(frame: FrameNumber): number {
+    const slot = this.#takeSlot(frame);
+    this.#slotOfFrame.set(frame, slot);
+    return slot;
+  }
+
+  #takeSlot(frame: number): number {
     const slot = this.#slotCount;
     invariant(slot < MAX_FRAMES, `more than ${MAX_FRAMES} frames touched`);
     this.#slotCount += 1;
@@ -259,7 +275,6 @@ export class PhysicalMemory {
     }
     if (slot >= this.#stepMark.length) this.#growMarks();
     this.#frameOfSlot[slot] = frame;
-    this.#slotOfFrame.set(frame, slot);
     return slot;
   }
 
