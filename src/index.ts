@@ -15,6 +15,9 @@ export type {
 export type { PairCount, PropertyVerdict, VerdictWord } from './engine/verdict.ts';
 export { defineFault, type Fault } from './faults/fault.ts';
 export type { Seams } from './impl/seams.ts';
+export type { CpuState } from './impl/x86/cpu-state.ts';
+export type { SystemHooks } from './impl/x86/hooks.ts';
+export type { Processor } from './impl/x86/processor.ts';
 export { allocatePolicy } from './policy/allocate/allocate.ts';
 export { checkPolicy, type PolicyCheck } from './policy/check.ts';
 export type { PolicyDocument } from './policy/document.ts';

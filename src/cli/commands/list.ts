@@ -1,4 +1,5 @@
 import { EXIT_REASONS } from '../../impl/vmx/exit-reasons.ts';
+import { INSTRUCTIONS } from '../../impl/x86/table.ts';
 import { toJson } from '../../trace/json.ts';
 import { layoutTable } from '../../trace/text.ts';
 import { printable } from '../../units/printable.ts';
@@ -49,9 +50,21 @@ const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]
       kernel: EXIT_ACTIONS[action],
       causedBy,
     })),
+  instructions: () =>
+    INSTRUCTIONS.map(row => ({
+      encoding: row.encoding,
+      mnemonic: row.mnemonic,
+      operands: row.operandText,
+      modes: row.modes,
+      feature: row.feature,
+      class: row.class,
+      privilege: row.privilege,
+      exceptions: row.exceptions,
+      transcripts: row.transcripts,
+    })),
 };
 
-const LATER = ['instructions', 'services'];
+const LATER = ['services'];
 
 const cellText = (cell: Cell | undefined): string =>
   cell === undefined ? '' : typeof cell === 'object' ? cell.join(', ') : String(cell);
@@ -61,6 +74,7 @@ const TEXT_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   properties: ['id', 'passes', 'method', 'claim'],
   faults: ['id', 'seam', 'title'],
   exits: ['reason', 'name', 'kernel', 'causedBy'],
+  instructions: ['encoding', 'mnemonic', 'operands', 'modes', 'feature', 'class', 'privilege'],
 };
 
 function toText(kind: string, rows: readonly Row[]): string {
@@ -103,7 +117,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
 
 export const listCommand: Command = {
   name: 'list',
-  summary: 'what exists: properties, faults, policy rules, scenarios, models, VM exits',
+  summary: 'what exists: properties, faults, policy rules, scenarios, models, VM exits, instructions',
   operands: `<${Object.keys(LISTINGS).join(' | ')}>`,
   minOperands: 1,
   maxOperands: 1,
