@@ -1,5 +1,8 @@
+import { SOURCE_CODES } from '../policy/source/problem.ts';
+
 /** What a code of a finding means that no policy rule stands for: problems of reading and of building. */
 export const FINDING_CODES: Readonly<Record<string, string>> = {
+  ...SOURCE_CODES,
   'XML-CHARACTER': 'The file has a character that XML 1.0 does not allow in this place.',
   'XML-DOCTYPE': 'The file has a document type declaration; policies need none, and none is read.',
   'XML-DUPLICATE-ATTRIBUTE': 'An element has the same attribute twice.',

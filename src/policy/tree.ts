@@ -87,6 +87,11 @@ export function setText(element: TreeElement, text: string): void {
   element.textOffset = /\S/.test(text) ? element.offset : -1;
 }
 
+/** Adds character data behind that of the element; white space alone is dropped. */
+export function addText(element: TreeElement, text: string): void {
+  if (/\S/.test(text)) setText(element, element.text.trim() === '' ? text : element.text + text);
+}
+
 /** First child of that name. */
 export function childNamed(element: TreeElement, name: string): TreeElement | undefined {
   return element.children.find(child => child.name === name);

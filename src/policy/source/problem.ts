@@ -1,0 +1,62 @@
+import { err, ok, type Result } from '../../units/result.ts';
+import type { SourcePosition } from '../document.ts';
+import { type Finding, findingAt } from '../finding.ts';
+
+/** What each code of a finding about a source policy means; `explain` shows it. */
+export const SOURCE_CODES = {
+  'SRC-FILE': 'A file that the policy needs is missing or cannot be read.',
+  'SRC-ESCAPE': 'A file name leads out of the directories that the policy may read.',
+  'SRC-INCLUDE-CYCLE': 'A file includes itself, directly or through others.',
+  'SRC-INCLUDE': 'An include names no file, or stands where nothing can be included.',
+  'SRC-LIMIT': 'The policy grows beyond what any real system needs while it is put together.',
+  'SRC-ROOT': 'A file has another root element than its place in the policy needs.',
+  'SRC-CONFIG': 'A configuration value is missing, defined twice or no value of its type.',
+  'SRC-EXPRESSION': 'An expression cannot be evaluated: wrong operator, wrong type, or a cycle.',
+  'SRC-VARIABLE': 'A reference names a configuration variable or expression that does not exist.',
+  'SRC-CONDITION': 'An <if> or <case> cannot be decided.',
+  'SRC-TEMPLATE': 'A template is used or defined wrongly, or uses itself.',
+  'SRC-AMEND': 'An <amend> does not select exactly one element, or cannot be inserted there.',
+  'SRC-XPATH': 'The path of an <amend> is not one that is supported.',
+  'SRC-COMPONENT': 'A component or library specification is missing, given twice, or not one.',
+  'SRC-BINARY': 'The binary of a component is not given; its size is taken from the specification or assumed.',
+  'SRC-RESOURCE': 'A virtual address, vector or event id cannot be allocated.',
+  'SRC-ERA': 'The policy is written in an older schema and was brought to that of late 2024.',
+} as const;
+
+export type SourceCode = keyof typeof SOURCE_CODES;
+
+/** Leaves a stage at the first error of its input; caught by `attempt` only. */
+export class SourceProblem extends Error {
+  readonly finding: Finding;
+  constructor(finding: Finding) {
+    super(finding.message);
+    this.finding = finding;
+  }
+}
+
+/** Ends the stage with an error at a place of the input. */
+export function refuse(place: { readonly at: SourcePosition }, code: SourceCode, message: string, hint: string): never {
+  throw new SourceProblem(findingAt(place.at, code, 'error', message, hint));
+}
+
+/** Ends the stage with an error about a file as a whole. */
+export function refuseFile(file: string, code: SourceCode, message: string, hint: string): never {
+  throw new SourceProblem({ code, severity: 'error', message, line: 0, column: 0, hint, file });
+}
+
+/** Runs a stage; what it refuses becomes the error of the result. */
+export function attempt<T>(stage: () => T): Result<T, Finding[]> {
+  try {
+    return ok(stage());
+  } catch (problem) {
+    if (problem instanceof SourceProblem) return err([problem.finding]);
+    throw problem;
+  }
+}
+
+/** A text of the input as messages show it. */
+export const quote = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+
+/** A place of the input as messages show it. */
+export const placeOf = ({ at }: { readonly at: SourcePosition }): string =>
+  at.file === undefined ? `line ${at.line}` : `${at.file}:${at.line}`;

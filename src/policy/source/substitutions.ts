@@ -1,0 +1,33 @@
+import { type PolicyTree, setText, type TreeElement, walkTree } from '../tree.ts';
+import { configVariables } from './config-section.ts';
+import { quote, refuse } from './problem.ts';
+
+/** Puts the value of a configuration variable, as it is written, in place of every attribute and text that is `$name`. */
+export function substituteVariables(tree: PolicyTree): void {
+  const values = new Map(configVariables(tree).map(({ attributes }) => [attributes.name!, attributes.value ?? '']));
+  walkTree(tree.root, element => {
+    for (const name in element.attributes) {
+      const text = element.attributes[name]!;
+      if (text.startsWith('$')) element.attributes[name] = substituted(text, values, element, name);
+    }
+    if (element.text.startsWith('$')) setText(element, substituted(element.text, values, element));
+  });
+}
+
+function substituted(
+  text: string,
+  values: ReadonlyMap<string, string>,
+  element: TreeElement,
+  attribute?: string,
+): string {
+  const where = attribute === undefined ? `the content of <${element.name}>` : `${element.name}/@${attribute}`;
+  if (attribute === 'variable') {
+    refuse(element, 'SRC-VARIABLE', `${where} is ${quote(text)}`, 'Give the name of the variable itself, without $.');
+  }
+  const value = values.get(text.slice(1));
+  if (value === undefined) {
+    const message = `${where} is ${quote(text)}, but there is no configuration variable ${quote(text.slice(1))}`;
+    refuse(element, 'SRC-VARIABLE', message, 'Define it in <config>, or correct the name.');
+  }
+  return value;
+}
