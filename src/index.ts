@@ -23,6 +23,8 @@ export { checkPolicy, type PolicyCheck } from './policy/check.ts';
 export type { PolicyDocument } from './policy/document.ts';
 export type { Finding, Severity } from './policy/finding.ts';
 export { type ParsedPolicy, parsePolicy, readPolicy } from './policy/parse.ts';
+export { allocateVirtual } from './policy/source/allocate-virtual.ts';
+export { joinComponents } from './policy/source/join.ts';
 export { type MergeInputs, mergePolicy } from './policy/source/merge.ts';
 export type { PolicyFiles } from './policy/source/source-files.ts';
 export { type PolicyTree, parseTree, type TreeElement, toXmlDocument } from './policy/tree.ts';

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { MergeInputs } from '../../../src/policy/source/merge.ts';
 import type { PolicyFiles } from '../../../src/policy/source/source-files.ts';
+import { type PolicyTree, parseTree } from '../../../src/policy/tree.ts';
 import { ok } from '../../../src/units/result.ts';
-import { sharedPath } from '../shared-files.ts';
+import { sharedBytes, sharedPath } from '../shared-files.ts';
 
 /** Folders of the reference data by the name that the tests give them. */
 export type Mounts = Readonly<Record<string, string>>;
@@ -18,6 +19,13 @@ export function sharedFiles(mounts: Mounts): PolicyFiles {
       return ok(existsSync(place) ? readFileSync(place) : undefined);
     },
   };
+}
+
+/** One file of ../shared as a tree. */
+export function readSharedTree(path: string): PolicyTree {
+  const tree = parseTree(sharedBytes(path), path);
+  if (!tree.ok) throw new Error(tree.error.message);
+  return tree.value;
 }
 
 /** Files that a test writes out. */

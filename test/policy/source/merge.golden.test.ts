@@ -9,17 +9,11 @@ import { type PolicyFiles, SourceReader } from '../../../src/policy/source/sourc
 import { substituteVariables } from '../../../src/policy/source/substitutions.ts';
 import { expandTemplates } from '../../../src/policy/source/templates.ts';
 import { type PolicyTree, parseTree } from '../../../src/policy/tree.ts';
-import { bytesOf, hasShared, SKIP_REASON, sharedBytes } from '../shared-files.ts';
-import { goldenInputs, SYSTEMS, sharedFiles } from './golden-source.ts';
+import { bytesOf, hasShared, SKIP_REASON } from '../shared-files.ts';
+import { goldenInputs, readSharedTree, SYSTEMS, sharedFiles } from './golden-source.ts';
 import { allDifferences, compareTrees } from './tree-agreement.ts';
 
 const TOOLS = 'muen/2024-11/tools';
-
-function readTree(path: string): PolicyTree {
-  const tree = parseTree(sharedBytes(path), path);
-  if (!tree.ok) throw new Error(tree.error.message);
-  return tree.value;
-}
 
 function merged(inputs: MergeInputs, files: PolicyFiles): PolicyTree {
   const result = mergePolicy(inputs, files);
@@ -31,7 +25,7 @@ describe.skipIf(!hasShared)(`merging as mucfgmerge does (${hasShared ? '../share
   it.each(SYSTEMS)('%s agrees in every section', system => {
     const { inputs, files } = goldenInputs(system);
     const ours = merged(inputs, files);
-    const real = readTree(`golden/systems/${system}/policy_src.xml`);
+    const real = readSharedTree(`golden/systems/${system}/policy_src.xml`);
     const sections = compareTrees(ours, real);
     expect(sections.flatMap(({ differences }) => differences)).toEqual([]);
     expect(sections.map(({ section }) => section)).toEqual(real.root.children.map(({ name }) => name));
@@ -49,7 +43,7 @@ describe.skipIf(!hasShared)(`merging as mucfgmerge does (${hasShared ? '../share
     ['config_with_templateAmend.xml', 'output_templateAmend.xml', ['data']],
   ])('the test data of the real tool: %s gives %s', (config, expected, includeDirectories) => {
     const ours = merged({ policy: `data/${config}`, includeDirectories }, data);
-    expect(allDifferences(ours, readTree(`${TOOLS}/mucfgmerge/data/${expected}`))).toEqual([]);
+    expect(allDifferences(ours, readSharedTree(`${TOOLS}/mucfgmerge/data/${expected}`))).toEqual([]);
   });
 
   it('refuses what the real tool refuses: a template whose variables collide with those of the system', () => {
@@ -72,25 +66,25 @@ describe.skipIf(!hasShared)(`merging as mucfgmerge does (${hasShared ? '../share
     ['templates', 'system_policy_templateAmend.xml', 'output_system_policy_templateAmend.xml'],
     ['conditionals', 'test_policy_src_conditionals.xml', 'output_test_policy_src_conditionals.xml'],
   ])('the step data of the real tools: %s of %s', (step, input, expected) => {
-    const tree = readTree(`${TOOLS}/libmutools/data/${input}`);
+    const tree = readSharedTree(`${TOOLS}/libmutools/data/${input}`);
     steps[step]!(tree);
-    expect(allDifferences(tree, readTree(`${TOOLS}/libmutools/data/${expected}`))).toEqual([]);
+    expect(allDifferences(tree, readSharedTree(`${TOOLS}/libmutools/data/${expected}`))).toEqual([]);
   });
 
   it.each([
     ['test_policy_src.xml', 'output_config_expressions.xml'],
     ['minimal_component.xml', 'output_minimal_component.xml'],
   ])('the step data of the real tools: expressions of %s', (input, expected) => {
-    const tree = readTree(`${TOOLS}/libmutools/data/${input}`);
+    const tree = readSharedTree(`${TOOLS}/libmutools/data/${input}`);
     expandExpressions(tree);
-    const real = readTree(`${TOOLS}/libmutools/data/${expected}`);
+    const real = readSharedTree(`${TOOLS}/libmutools/data/${expected}`);
     // The real step leaves the expressions in; the tool removes them afterwards.
     real.root.children = real.root.children.filter(({ name }) => name !== 'expressions');
     expect(allDifferences(tree, real)).toEqual([]);
   });
 
   it('refuses templates that use each other in a circle, as the real tool does', () => {
-    const tree = readTree(`${TOOLS}/libmutools/data/system_policy_cyclicTemplates.xml`);
+    const tree = readSharedTree(`${TOOLS}/libmutools/data/system_policy_cyclicTemplates.xml`);
     expect(attempt(() => expandTemplates(tree, reader()))).toMatchObject({
       ok: false,
       error: [{ code: 'SRC-TEMPLATE' }],
@@ -105,9 +99,9 @@ describe.skipIf(!hasShared)(`merging as mucfgmerge does (${hasShared ? '../share
     const files: PolicyFiles = {
       read: path => library.read(path === 'other/xinclude_2.xml' ? 'data/xinclude_4.xml' : path),
     };
-    const tree = readTree(`${TOOLS}/libmutools/data/xinclude.xml`);
+    const tree = readSharedTree(`${TOOLS}/libmutools/data/xinclude.xml`);
     resolveIncludes(tree, new SourceReader(files, directories), directories);
-    expect(allDifferences(tree, readTree(`${TOOLS}/libmutools/data/${expected}`))).toEqual([]);
+    expect(allDifferences(tree, readSharedTree(`${TOOLS}/libmutools/data/${expected}`))).toEqual([]);
   });
 
   it('finds what differs', () => {
