@@ -1,6 +1,8 @@
 import { highWord, lowWord } from '../units/word.ts';
 import type { PhysicalMemory } from './memory.ts';
+import { MSRS } from './msrs.ts';
 import { REGISTER_WORDS } from './muen/state-layout.ts';
+import { initialExtendedState } from './xsave.ts';
 
 /** What a logical processor is doing. */
 export const CpuMode = { guest: 0, kernel: 1, stopped: 2, entryFailed: 3 } as const;
@@ -14,6 +16,17 @@ export class Cpu {
   readonly id: number;
   /** CR2 and the general-purpose registers, low and high words, in subject-state order. */
   readonly registers = new Uint32Array(REGISTER_WORDS);
+  /** Extended state (x87, SSE, AVX, AVX-512 registers) in the layout of an XSAVE area. */
+  readonly fpu = initialExtendedState();
+  /** Changes of the extended state so far; whoever writes `fpu` counts. */
+  fpuVersion = 0;
+  /** Slot whose XSAVE area equals the extended state as of `syncedVersion`, unless it was written since; -1 if none does. */
+  syncedSlot = -1;
+  syncedVersion = 0;
+  /** Extended control register 0: the state components that are enabled. */
+  xcr0 = 1;
+  /** Values of the MSRs by place in their table, low and high words. */
+  readonly msrs = new Uint32Array(2 * MSRS.length);
   /** TSC in cycles; below 2^53. */
   tsc = 0;
   /** Slot of the current VMCS, -1 before the first VMPTRLD. */

@@ -2,39 +2,45 @@ import { frameOf, hpa, pageOffset, subjectAddress } from '../units/address.ts';
 import type { Operation } from '../units/operation.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
-import { advanceGuestRip, type HostedSubject, OPERATION_LENGTH_BYTES, TIMED_EVENT_ADDRESS } from './hosted-subject.ts';
+import { type ExitCause, plainExit } from './exit-cause.ts';
+import { advanceGuestRip, type HostedSubject, TIMED_EVENT_ADDRESS } from './hosted-subject.ts';
 import type { MachineOps } from './machine-ops.ts';
 import type { PhysicalMemory } from './memory.ts';
+import type { PortEffect, Ports } from './ports.ts';
+import { executePrivileged, type GuestException } from './privileged-operations.ts';
 import { ExitReasonCode } from './vmx/exit-reasons.ts';
-import { Activity, ENABLE_EPT, ProcControl, RFLAGS_IF, Vmcs } from './vmx/vmcs.ts';
+import { Activity, ENABLE_EPT, ProcControl, RFLAGS_IF, Vmcs, vmcsWord } from './vmx/vmcs.ts';
 import { type Access, MISCONFIGURED, NOT_PRESENT } from './x86/paging-walk.ts';
 
-/** Exit information of a VM exit that an operation causes (SDM Vol. 3C, "VM-Exit Information Fields"). */
-export interface ExitCause {
-  readonly reason: number;
-  readonly qualification: number;
-  readonly interruptInfo: number;
-  readonly interruptErrorCode: number;
-  readonly guestPhysicalAddress: number;
-  readonly instructionLength: number;
-}
-
 const PAGE_FAULT = 14;
+/** Valid, hardware exception. */
+const HARDWARE_EXCEPTION_WITHOUT_CODE = 0x8000_0300;
+const ERROR_CODE_VALID = 0x800;
 /** Valid, error code delivered, hardware exception. */
 const HARDWARE_EXCEPTION = 0x8000_0b00;
-
-const plainExit = (reason: number): ExitCause => ({
-  reason,
-  qualification: 0,
-  interruptInfo: 0,
-  interruptErrorCode: 0,
-  guestPhysicalAddress: 0,
-  instructionLength: OPERATION_LENGTH_BYTES,
-});
+/** Vectors remembered for software that does not get to its next operation; older ones are forgotten. */
+export const MAX_VECTORS = 16;
 
 const VMCALL_EXIT = plainExit(ExitReasonCode.vmcall);
 const HLT_EXIT = plainExit(ExitReasonCode.hlt);
 const RDTSC_EXIT = plainExit(ExitReasonCode.rdtsc);
+
+const EXCEPTION_BITMAP = vmcsWord('EXCEPTION_BITMAP');
+
+/** What a subject's operation did to the whole machine. */
+export interface MachineEffect {
+  effect: PortEffect;
+}
+
+/** An exception that the exception bitmap does not send to the kernel: hosted software takes note of it and skips the instruction. */
+function raise(cpu: Cpu, subject: HostedSubject, { vector, hasErrorCode }: GuestException): ExitCause | undefined {
+  if ((cpu.vmread(EXCEPTION_BITMAP) & (1 << vector)) !== 0) {
+    const info = HARDWARE_EXCEPTION_WITHOUT_CODE | (hasErrorCode ? ERROR_CODE_VALID : 0) | vector;
+    return { ...plainExit(ExitReasonCode.exception), interruptInfo: info >>> 0 };
+  }
+  subject.vectors = [...subject.vectors.slice(-MAX_VECTORS + 1), vector];
+  return undefined;
+}
 
 /** Executes one operation of the subject in guest mode on `cpu`; returns the VM exit it causes, if any. */
 export function executeOperation(
@@ -42,7 +48,9 @@ export function executeOperation(
   cpu: Cpu,
   subject: HostedSubject,
   operation: Operation,
+  ports: Ports,
   ops: MachineOps,
+  machine: MachineEffect,
 ): ExitCause | undefined {
   switch (operation.kind) {
     case 'nop':
@@ -95,6 +103,13 @@ export function executeOperation(
     case 'cli':
       cpu.vmwrite(Vmcs.rflags, cpu.vmread(Vmcs.rflags) & ~RFLAGS_IF);
       break;
+    default: {
+      const outcome = executePrivileged(memory, cpu, subject, operation, ports, ops);
+      if (outcome?.kind === 'exit') return outcome.cause;
+      if (outcome?.kind === 'effect') machine.effect = outcome.effect;
+      const exit = outcome?.kind === 'exception' ? raise(cpu, subject, outcome.exception) : undefined;
+      if (exit !== undefined) return exit;
+    }
   }
   advanceGuestRip(cpu);
   return undefined;

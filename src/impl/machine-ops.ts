@@ -4,6 +4,8 @@ import type { Cpu } from './cpu.ts';
 import type { PhysicalMemory } from './memory.ts';
 import { failingEntryCheck } from './vmx/entry-checks.ts';
 import { translateEpt } from './vmx/ept-walk.ts';
+import { isPortTrapped } from './vmx/io-bitmap-walk.ts';
+import { isMsrTrapped } from './vmx/msr-bitmap-walk.ts';
 import { ENABLE_EPT, Vmcs } from './vmx/vmcs.ts';
 import { type Access, translateIa32e } from './x86/paging-walk.ts';
 
@@ -12,6 +14,8 @@ export interface MachineOps {
   readonly translate: typeof translate;
   readonly failingEntryCheck: typeof failingEntryCheck;
   readonly requestInterrupt: typeof requestInterrupt;
+  readonly isPortTrapped: typeof isPortTrapped;
+  readonly isMsrTrapped: typeof isMsrTrapped;
 }
 
 /** EPTP bits 51:12. */
@@ -32,4 +36,10 @@ export function requestInterrupt(cpu: Cpu, vector: number): void {
   cpu.requestInterrupt(vector);
 }
 
-export const machineOps: MachineOps = { translate, failingEntryCheck, requestInterrupt };
+export const machineOps: MachineOps = {
+  translate,
+  failingEntryCheck,
+  requestInterrupt,
+  isPortTrapped,
+  isMsrTrapped,
+};

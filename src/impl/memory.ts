@@ -34,7 +34,7 @@ export class PhysicalMemory {
   #slotCount = 0;
   #stepStamp = 1;
   #stepMark = new Uint32Array(1024);
-  #touched = new Int32Array(1024);
+  #touched = new Int32Array(2048);
   #touchedCount = 0;
   #undoStamp = 0;
   #undoMark = new Uint32Array(1024);
@@ -149,7 +149,7 @@ export class PhysicalMemory {
     return this.#touchedCount;
   }
 
-  /** The `index`-th slot written since beginStep; each stands once, in order of first write. */
+  /** The `index`-th slot written since beginStep, in order of first write; a slot that was settled in between stands again. */
   touchedSlot(index: number): number {
     return this.#touched[index]!;
   }
@@ -157,6 +157,16 @@ export class PhysicalMemory {
   /** Announces that the caller is about to write words of a slot directly through `words` or `bytes`. */
   touch(slot: number): void {
     if (this.#stepMark[slot] !== this.#stepStamp) this.#touch(slot);
+  }
+
+  /** Makes the next write of a slot announce itself again, so that `isSettled` tells whether there was one. */
+  settle(slot: number): void {
+    this.#stepMark[slot] = 0;
+  }
+
+  /** True if nothing wrote the slot since `settle`; rolling back is not a write. */
+  isSettled(slot: number): boolean {
+    return this.#stepMark[slot] === 0;
   }
 
   /** Marks the present content; later writes can be rolled back to it. */
@@ -287,7 +297,7 @@ export class PhysicalMemory {
     this.#frameOfSlot = grow(this.#frameOfSlot, new Float64Array(size));
     this.#stepMark = grow(this.#stepMark, new Uint32Array(size));
     this.#undoMark = grow(this.#undoMark, new Uint32Array(size));
-    this.#touched = grow(this.#touched, new Int32Array(size));
+    this.#touched = grow(this.#touched, new Int32Array(size * 2));
     this.#digestMark = grow(this.#digestMark, new Uint8Array(size));
     this.#contribution = grow(this.#contribution, new Uint32Array(size * 2));
   }

@@ -5,6 +5,9 @@ import type { Platform } from './muen/kernel-context.ts';
 interface CpuSnapshot {
   readonly registers: Uint32Array;
   readonly irr: Uint32Array;
+  readonly fpu: Uint32Array;
+  readonly xcr0: number;
+  readonly msrs: Uint32Array;
   readonly tsc: number;
   readonly vmcsSlot: number;
   readonly mode: number;
@@ -28,6 +31,9 @@ export function takeSnapshot(
     cpus: cpus.map(cpu => ({
       registers: cpu.registers.slice(),
       irr: cpu.irr.slice(),
+      fpu: cpu.fpu.slice(),
+      xcr0: cpu.xcr0,
+      msrs: cpu.msrs.slice(),
       tsc: cpu.tsc,
       vmcsSlot: cpu.vmcsSlot,
       mode: cpu.mode,
@@ -44,6 +50,11 @@ export function restoreCpus(cpus: readonly Cpu[], snapshot: SystemSnapshot): voi
     const cpu = cpus[id]!;
     cpu.registers.set(saved.registers);
     cpu.irr.set(saved.irr);
+    cpu.fpu.set(saved.fpu);
+    cpu.fpuVersion += 1;
+    cpu.syncedSlot = -1;
+    cpu.xcr0 = saved.xcr0;
+    cpu.msrs.set(saved.msrs);
     cpu.tsc = saved.tsc;
     cpu.vmcsSlot = saved.vmcsSlot;
     cpu.mode = saved.mode;

@@ -357,7 +357,7 @@ export class System {
     const words: number[] = [];
     for (const cpu of this.cpus) {
       for (let index = 0; index < REGISTER_WORDS; index++) words.push(cpu.registers[index]!);
-      words.push(...cpu.irr, lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, this.subjectOn(cpu) >>> 0);
+      words.push(...cpu.fpu, cpu.xcr0, ...cpu.msrs, ...cpu.irr, lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, this.subjectOn(cpu) >>> 0);
     }
     words.push(this.kernel.platform.ioApicMask);
     for (const subject of this.hosted)

@@ -28,6 +28,8 @@ export function saveExit(state: KernelState, event: KernelExit, config: KernelCo
   s.instructionLength = event.instructionLength;
   if (!event.entryFailed) s.injection = 0;
   local.source = currentSubject(state, event.cpu, config);
+  // All components are enabled while the kernel saves them.
+  local.xcr0 = config.xcr0Features;
 }
 
 /** A subject that was entered in HLT executes nothing until an injected interrupt wakes it. */
@@ -229,6 +231,11 @@ export function deliverHighest(state: KernelState, event: Proceed, config: Kerne
   if (target.action === 1) raiseInterrupt(state, subject, target.vector);
 }
 
+/** A reset begins with the FPU state of the subject. */
+export function resetExtended(state: KernelState, event: Proceed, config: KernelConfig): void {
+  state.subjects[currentSubject(state, event.cpu, config)]!.xcr0 = config.xcr0Features;
+}
+
 /** A reset drops everything that was pending for the subject and starts it anew; its memory stays. */
 export function resetSubject(state: KernelState, event: Proceed, config: KernelConfig): void {
   const subject = currentSubject(state, event.cpu, config);
@@ -248,5 +255,4 @@ export function resetSubject(state: KernelState, event: Proceed, config: KernelC
   s.ripHigh = config.resetRipHigh[subject]!;
   s.windowOpen = false;
   s.injection = 0;
-  s.xcr0 = config.xcr0Features;
 }

@@ -34,6 +34,8 @@ export function enterSubject(state: KernelState, event: KernelEvent, config: Ker
   }
   if (highestInterrupt(state, subject) >= 0) s.windowOpen = true;
   local.halted = s.activity !== 0 && s.injection === 0;
+  local.owner = subject;
+  local.xcr0 = s.xcr0;
   forgetStep(state, event.cpu);
   armTimer(state, event, config);
 }

@@ -191,6 +191,16 @@ function frameInvariants(config: KernelConfig): ModelInvariant<KernelState>[] {
         groupIds(config).every(group => config.subjectGroup[state.groups[group]!.activeSubject] === group),
     },
     {
+      id: 'own-extended-state',
+      claim: 'A CPU that entered a subject holds the FPU registers, stored MSRs and XCR0 of that subject.',
+      holds: (state, modes) =>
+        modes.every((mode, cpu) => {
+          if (mode !== 'guest') return true;
+          const subject = currentSubject(state, cpu, config);
+          return state.cpus[cpu]!.owner === subject && state.cpus[cpu]!.xcr0 === state.subjects[subject]!.xcr0;
+        }),
+    },
+    {
       id: 'window-for-the-rest',
       claim: 'A CPU that entered a subject with an interrupt left to deliver leaves it again when it can be delivered.',
       holds: (state, modes) =>

@@ -61,6 +61,10 @@ export function kernelSchema(config: KernelConfig) {
         /** The subject was entered in a state in which it executes nothing. */
         halted: bool(),
         timer: bits(32),
+        /** Subject whose extended state (FPU registers, stored MSRs) the processor holds. */
+        owner: int(0, Math.max(0, subjects - 1)),
+        /** State components that are enabled on the processor. */
+        xcr0: bits(32),
       }),
     ),
     partitions: array(
@@ -204,6 +208,9 @@ export function initialKernelState(config: KernelConfig, schema: KernelSchema, s
     state.partitions[first.partition]!.startTsc = startTsc;
     state.partitions[first.partition]!.endTsc = startTsc + first.deadlineCycles;
     cpu.timer = Math.floor(first.deadlineCycles / config.timerUnitCycles);
+    const group = config.partitionGroups[first.partition]![0]!;
+    cpu.owner = config.initialSubject[group]!;
+    cpu.xcr0 = config.xcr0Features;
   });
   return state;
 }

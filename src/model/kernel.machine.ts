@@ -74,6 +74,7 @@ const actions = {
   refuseXsetbv: interrupts.refuseXsetbv,
   releaseBarrier: scheduler.releaseBarrier,
   resetBarrier: scheduler.resetBarrier,
+  resetExtended: events.resetExtended,
   resetSubject: events.resetSubject,
   routeInterrupt: events.routeInterrupt,
   runChosen: groups.runChosen,
@@ -302,7 +303,7 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
             on: {
               proceed: [
                 { guard: 'isNonePending', target: '#kernel.guest', actions: 'enterSubject' },
-                { guard: 'isResetPending', target: 'clearEvents', actions: 'deliverHighest' },
+                { guard: 'isResetPending', target: 'clearEvents', actions: ['deliverHighest', 'resetExtended'] },
                 { guard: 'isLastTaken', target: '#kernel.guest', actions: ['deliverHighest', 'enterSubject'] },
                 { target: 'takeEvent', actions: 'deliverHighest' },
               ],

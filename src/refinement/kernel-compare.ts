@@ -120,6 +120,8 @@ export function compareLocal(
 ): string {
   if (a.cpus[cpu]!.minor !== m.cpus[cpu]!.minor)
     return difference(`minor frame of CPU ${cpu}`, a.cpus[cpu]!.minor, m.cpus[cpu]!.minor);
+  if (a.cpus[cpu]!.xcr0 !== m.cpus[cpu]!.xcr0)
+    return difference(`XCR0 as the kernel of CPU ${cpu} knows it`, a.cpus[cpu]!.xcr0, m.cpus[cpu]!.xcr0);
   for (const partition of partitions) {
     const found = comparePartition(
       a.partitions[partition]!,

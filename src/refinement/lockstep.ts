@@ -10,9 +10,9 @@ import type { Divergence } from './divergence.ts';
 import { EXIT_TEMPLATE, type ExitEvent, fillExitEvent } from './exit-event.ts';
 import { compareEntry, compareGlobal, compareLocal, compareSchedulingInfo, compareSubject } from './kernel-compare.ts';
 import { type KernelModel, WRITES_SHARED } from './kernel-model.ts';
+import { KeptState } from './kept-state.ts';
 import { pageOwners, type SlotOwner } from './page-owners.ts';
 import * as alpha from './relation/kernel.ts';
-import * as page from './relation/subject-state.ts';
 
 /** Kernel steps between two comparisons of every subject of a CPU. */
 const FULL_COMPARISON = 8;
@@ -49,7 +49,7 @@ export class Lockstep implements SystemObserver {
   readonly #shared: Uint32Array;
   /** A word of the shared page that just changed may not be what the model says. */
   #sharedDiffers = false;
-  readonly #pages: Uint32Array[];
+  readonly #kept: KeptState;
   readonly #mode: number[];
   readonly #atExit: number[];
   readonly #subjectAtExit: number[];
@@ -75,7 +75,7 @@ export class Lockstep implements SystemObserver {
     this.#subjectAtExit = system.cpus.map(() => -1);
     this.#target = system.cpus.map(() => -1);
     this.#exitReason = system.cpus.map(() => 0);
-    this.#pages = tables.subjects.map(() => new Uint32Array(page.STATE_PAGE_WORDS));
+    this.#kept = new KeptState(system, model);
     this.#partitionsOf = system.cpus.map(cpu =>
       tables.partitions.filter(row => row.id !== 0 && row.cpu === cpu.id).map(row => row.id),
     );
@@ -86,9 +86,8 @@ export class Lockstep implements SystemObserver {
 
   /** Compares the booted system with the model's initial state; call once before a run. */
   begin(): void {
-    for (const subject of this.#system.kernel.tables.subjects) {
-      page.adoptPage(this.#system.memory, this.#system.kernel.at.stateSlots[subject.id]!, this.#pages[subject.id]!);
-    }
+    const [boot] = this.#system.cpus;
+    this.#note(boot!, this.#kept.begin());
     const shared = this.#system.kernel.at.globalSlot * FRAME_WORDS;
     this.#shared.set(this.#system.memory.words.subarray(shared, shared + this.#shared.length));
     alpha.abstractGlobal(this.#system, this.#alpha);
@@ -102,6 +101,7 @@ export class Lockstep implements SystemObserver {
       const partition = this.#system.kernel.tables.plans[cpu.id]![0]![0]!.partition;
       alpha.abstractSchedulingInfo(this.#system, partition, this.#alpha);
       this.#note(cpu, compareSchedulingInfo(this.#alpha, this.#state, partition, this.#model.config));
+      this.#checkLoaded(cpu, this.#system.subjectOn(cpu));
     }
   }
 
@@ -111,7 +111,7 @@ export class Lockstep implements SystemObserver {
     this.#subjectAtExit[cpu.id] = subject;
     this.#exitReason[cpu.id] = reason;
     this.#target[cpu.id] = -1;
-    page.expectSaved(this.#system.memory, cpu, this.#pages[subject]!);
+    this.#kept.save(cpu, subject);
     this.exits[Math.min(reason & 0xffff, 65)]! += 1;
   }
 
@@ -143,10 +143,7 @@ export class Lockstep implements SystemObserver {
     this.steps += 1;
     this.#compareAll(cpu);
     if (this.divergence !== undefined) return;
-    const expected = this.#pages[subject]!;
-    const word = page.firstEntryDifference(this.#system.memory, cpu, expected);
-    if (word >= 0)
-      this.#note(cpu, `${page.stateWordName(word)} of ${this.#name(subject)} is not loaded as its state page says`);
+    this.#checkLoaded(cpu, subject);
     if (this.#currentSubject(cpu) !== subject) {
       this.#note(
         cpu,
@@ -164,7 +161,7 @@ export class Lockstep implements SystemObserver {
       const owner = this.#owners[slot];
       if (owner === undefined || slot === cpu.vmcsSlot || owner.kind === 'interface') continue;
       if (owner.kind === 'state') {
-        page.adoptPage(memory, slot, this.#pages[owner.id]!);
+        this.#kept.adopt(owner.id);
         alpha.abstractState(this.#system, owner.id, this.#state);
         alpha.abstractState(this.#system, owner.id, this.#alpha);
       } else if (owner.kind === 'interrupts') {
@@ -189,7 +186,7 @@ export class Lockstep implements SystemObserver {
         fillExitEvent(
           this.#event,
           cpu,
-          this.#pages[this.#subjectAtExit[cpu.id]!]!,
+          this.#kept.statePage(this.#subjectAtExit[cpu.id]!),
           this.#exitReason[cpu.id]!,
         ) as unknown as KernelEvent,
       );
@@ -197,7 +194,7 @@ export class Lockstep implements SystemObserver {
       this.#proceed.cpu = cpu.id;
       this.#proceed.nowTsc = cpu.tsc;
       this.#proceed.requestedMajor = this.#requestedMajor();
-      if (mode === this.#model.resetMode) this.#expectReset(this.#currentSubject(cpu));
+      if (mode === this.#model.resetMode) this.#kept.reset(this.#currentSubject(cpu));
       mode = this.#stepModel(mode, this.#proceed as unknown as KernelEvent);
     }
     this.#continue.cpu = cpu.id;
@@ -212,6 +209,7 @@ export class Lockstep implements SystemObserver {
     }
     this.modeVisits[mode]! += 1;
     this.#mode[cpu.id] = mode;
+    if (mode === this.#model.resetMode) this.#kept.resetFpu(this.#currentSubject(cpu));
     return mode;
   }
 
@@ -266,9 +264,9 @@ export class Lockstep implements SystemObserver {
         const name = this.#name(owner.id);
         if (this.#model.config.subjectCpu[owner.id] !== cpu.id)
           return `CPU ${cpu.id} wrote the ${owner.kind} page of ${name}, which runs elsewhere`;
-        if (owner.kind !== 'vmcs') return '';
+        if (owner.kind !== 'vmcs' && owner.kind !== 'fpu') return '';
         const isOwn = owner.id === this.#subjectAtExit[cpu.id] || owner.id === this.#currentSubject(cpu);
-        return isOwn ? '' : `kernel wrote the VMCS of ${name}, which is not involved`;
+        return isOwn ? '' : `kernel wrote the ${owner.kind} page of ${name}, which is not involved`;
       }
     }
   }
@@ -306,41 +304,21 @@ export class Lockstep implements SystemObserver {
     if (kind === 'local') return compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config);
     if (kind === 'schedulingInfo') return compareSchedulingInfo(this.#alpha, this.#state, id, config);
     if (kind === 'state') return this.#checkStatePage(cpu, id, isEntry);
-    if (kind === 'vmcs' || kind === 'fpu') return '';
+    if (kind === 'vmcs') return '';
+    if (kind === 'fpu') return this.#kept.checkSavedFpu(this.#state, id);
     return compareSubject(this.#alpha, this.#state, id, false, config);
   }
 
   #checkStatePage(cpu: Cpu, subject: number, isEntry: boolean): string {
-    this.#expectStatePage(subject, isEntry && subject === this.#currentSubject(cpu));
     const found = compareSubject(this.#alpha, this.#state, subject, false, this.#model.config);
     if (found !== '') return found;
-    const word = page.firstPageDifference(
-      this.#system.memory,
-      this.#system.kernel.at.stateSlots[subject]!,
-      this.#pages[subject]!,
-    );
-    return word < 0
-      ? ''
-      : `${page.stateWordName(word)} in the state page of ${this.#name(subject)} is not what was saved`;
+    return this.#kept.checkStatePage(this.#state, subject, isEntry && subject === this.#currentSubject(cpu));
   }
 
-  /** A reset puts the whole state page to the policy's values. */
-  #expectReset(subject: number): void {
-    this.#pages[subject]!.set(this.#system.kernel.tables.subjects[subject]!.initialState);
-  }
-
-  /** Expected page content: what was saved, changed only in the words that the model speaks about. */
-  #expectStatePage(subject: number, isEntry: boolean): void {
-    const expected = this.#pages[subject]!;
-    const model = this.#state.subjects[subject]!;
-    expected[33] = model.interruptibility;
-    expected[34] = model.activity;
-    expected[36] = model.instructionLength;
-    expected[41] = model.ripLow;
-    expected[42] = model.ripHigh;
-    expected[123] = ((expected[123]! & ~1) | (model.running ? 1 : 0)) >>> 0;
-    // The kernel keeps machine checks enabled in whatever it enters.
-    if (isEntry) expected[51]! |= 1 << 6;
+  /** The processor holds what the kernel keeps of the subject that it entered. */
+  #checkLoaded(cpu: Cpu, subject: number): void {
+    const { owner, xcr0 } = this.#state.cpus[cpu.id]!;
+    if (subject >= 0) this.#note(cpu, this.#kept.checkLoaded(cpu, subject, owner, xcr0));
   }
 
   #compareSubject(cpu: Cpu, subject: number): void {

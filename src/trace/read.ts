@@ -28,6 +28,8 @@ const count = integer(0, Number.MAX_SAFE_INTEGER);
 const address = integer(0, Number.MAX_SAFE_INTEGER);
 const name = string({ maxLength: 1000, what: 'a name' });
 const sizeBytes = literal(1, 2, 4, 8);
+/** Places of the extended state that an operation can name, at most. */
+const MAX_PLACE = 255;
 
 const operation: Decoder<Operation> = tagged<Operation>('kind', {
   read: object({ kind: literal('read'), address, sizeBytes }),
@@ -38,6 +40,14 @@ const operation: Decoder<Operation> = tagged<Operation>('kind', {
   rdtsc: object({ kind: literal('rdtsc') }),
   timedEvent: object({ kind: literal('timedEvent'), low: word, high: word, event: word }),
   load: object({ kind: literal('load'), register: integer(0, 15), low: word, high: word }),
+  readFpu: object({ kind: literal('readFpu'), place: integer(0, MAX_PLACE) }),
+  writeFpu: object({ kind: literal('writeFpu'), place: integer(0, MAX_PLACE), low: word, high: word }),
+  rdmsr: object({ kind: literal('rdmsr'), index: word }),
+  wrmsr: object({ kind: literal('wrmsr'), index: word, low: word, high: word }),
+  in: object({ kind: literal('in'), port: integer(0, 0xffff), sizeBytes: literal(1, 2, 4) }),
+  out: object({ kind: literal('out'), port: integer(0, 0xffff), sizeBytes: literal(1, 2, 4), value: word }),
+  readCr: object({ kind: literal('readCr'), register: literal(0, 3, 4) }),
+  writeCr: object({ kind: literal('writeCr'), register: literal(0, 3, 4), low: word, high: word }),
   sti: object({ kind: literal('sti') }),
   cli: object({ kind: literal('cli') }),
   nop: object({ kind: literal('nop') }),

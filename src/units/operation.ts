@@ -22,6 +22,17 @@ export type Operation =
   | { readonly kind: 'timedEvent'; readonly low: number; readonly high: number; readonly event: number }
   /** Loads a general-purpose register; index in the order CR2, RAX, RBX, RCX, RDX, RDI, RSI, RBP, R8..R15. */
   | { readonly kind: 'load'; readonly register: number; readonly low: number; readonly high: number }
+  /** Reads or writes a place of the FPU and vector registers; `place` is its position in the table of places. */
+  | { readonly kind: 'readFpu'; readonly place: number }
+  | { readonly kind: 'writeFpu'; readonly place: number; readonly low: number; readonly high: number }
+  | { readonly kind: 'rdmsr'; readonly index: number }
+  | { readonly kind: 'wrmsr'; readonly index: number; readonly low: number; readonly high: number }
+  /** IN and OUT with the port in DX; `value` is zero-extended. */
+  | { readonly kind: 'in'; readonly port: number; readonly sizeBytes: 1 | 2 | 4 }
+  | { readonly kind: 'out'; readonly port: number; readonly sizeBytes: 1 | 2 | 4; readonly value: number }
+  /** MOV from and to a control register. */
+  | { readonly kind: 'readCr'; readonly register: 0 | 3 | 4 }
+  | { readonly kind: 'writeCr'; readonly register: 0 | 3 | 4; readonly low: number; readonly high: number }
   | { readonly kind: 'sti' }
   | { readonly kind: 'cli' }
   | { readonly kind: 'nop' };

@@ -40,8 +40,9 @@ export const GLOBAL_MAJOR_START = 2;
 export const GLOBAL_BARRIERS = 4;
 /** Words of one barrier record: size, sense, wait count, unused. */
 export const BARRIER_WORDS = 4;
-/** Words of the .data page: 0 current minor frame (1-based). */
+/** Words of the .data page: 0 current minor frame (1-based), 1 current XCR0. */
 export const DATA_MINOR_FRAME = 0;
+export const DATA_CURRENT_XCR0 = 1;
 /** Words of a partition record: active group index, head of the timer list (group id), sleeping, unused. */
 export const PARTITION_WORDS = 4;
 /** Words of a group record: active subject, next and previous group in the timer list, unused, timeout (2), unused (2). */

@@ -19,6 +19,7 @@ export function* handleVmExit(kernel: Kernel, cpu: Cpu): Segments {
   const subject = currentSubject(kernel, cpu);
   const reason = cpu.vmread(Vmcs.exitReason);
   kernel.ops.saveState(kernel, cpu, subject);
+  kernel.ops.saveFpu(kernel, cpu, subject);
   yield* dispatch(kernel, cpu, subject, reason & 0xffff);
   if (kernel.platform.power !== 'running') return;
   const next = currentSubject(kernel, cpu);
@@ -31,6 +32,7 @@ export function* handleVmExit(kernel: Kernel, cpu: Cpu): Segments {
 function prepareEntry(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
   kernel.ops.injectInterrupt(kernel, cpu, subject);
   kernel.ops.armTimer(kernel, cpu);
+  kernel.ops.restoreFpu(kernel, cpu, subject);
   kernel.ops.filterState(kernel, subject);
   kernel.ops.restoreState(kernel, cpu, subject);
 }
@@ -192,6 +194,7 @@ export function bootCpu(kernel: Kernel, cpu: Cpu): void {
   kernel.ops.armTimer(kernel, cpu);
   kernel.ops.filterState(kernel, subject);
   kernel.ops.restoreState(kernel, cpu, subject);
+  kernel.ops.restoreFpu(kernel, cpu, subject);
 }
 
 /** Boot of the shared state by the BSP: every existing group starts with its activity bit set. */

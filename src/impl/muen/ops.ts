@@ -1,3 +1,4 @@
+import { resetFpu, restoreFpu, saveFpu, writeXcr0 } from './fpu.ts';
 import { maskIrq, unmaskIrq } from './io-apic.ts';
 import {
   handleHypercall,
@@ -54,7 +55,7 @@ import {
 } from './subjects-interrupts.ts';
 import { clearTimedEvent, initTimedEvent, isTimedEventDue, timedEventNumber } from './timed-events.ts';
 import { insertTimer, isListed, removeTimer } from './timer-list.ts';
-import { resetFpu, resetVmcs } from './vmcs-init.ts';
+import { resetVmcs } from './vmcs-init.ts';
 
 /** The kernel's functions by name: kernel code calls each other through this record, so that a seeded fault replaces single entries. */
 export const kernelOps = {
@@ -106,7 +107,9 @@ export const kernelOps = {
   resetFpu,
   resetState,
   resetVmcs,
+  restoreFpu,
   restoreState,
+  saveFpu,
   saveState,
   setActivity,
   setActivityBit,
@@ -119,6 +122,7 @@ export const kernelOps = {
   updateSchedulingPartition,
   updateTimerList,
   waitBarrier,
+  writeXcr0,
 } as const;
 
 /** Signature of the kernel's function record. */

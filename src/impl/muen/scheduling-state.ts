@@ -3,6 +3,7 @@ import { highWord, joinWords, lowWord } from '../../units/word.ts';
 import type { Cpu } from '../cpu.ts';
 import type { Kernel } from './kernel-context.ts';
 import {
+  DATA_CURRENT_XCR0,
   DATA_MINOR_FRAME,
   GLOBAL_MAJOR_FRAME,
   GLOBAL_MAJOR_START,
@@ -44,6 +45,14 @@ export const currentMinorFrame = (kernel: Kernel, cpu: CpuId): number =>
 
 export function setMinorFrame(kernel: Kernel, cpu: CpuId, minor: number): void {
   kernel.memory.writeWord(kernel.at.dataSlots[cpu]!, DATA_MINOR_FRAME, minor);
+}
+
+/** XCR0 that the kernel last wrote on a CPU (Muen Current_XCR0). */
+export const currentXcr0 = (kernel: Kernel, cpu: CpuId): number =>
+  kernel.memory.readWord(kernel.at.dataSlots[cpu]!, DATA_CURRENT_XCR0);
+
+export function setCurrentXcr0(kernel: Kernel, cpu: CpuId, value: number): void {
+  kernel.memory.writeWord(kernel.at.dataSlots[cpu]!, DATA_CURRENT_XCR0, value);
 }
 
 export const activeGroupIndex = (kernel: Kernel, cpu: CpuId, partition: PartitionId): number =>

@@ -73,10 +73,3 @@ export function resetVmcs(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
     memory.writeWord(slot, vmcsWords[index]!, (spec.initialState[stateWords[index]!]! & masks[index]!) >>> 0);
   }
 }
-
-/** FPU page after reset: XCR0 = all supported features. */
-export function resetFpu(kernel: Kernel, subject: SubjectId): void {
-  const slot = kernel.at.fpuSlots[subject]!;
-  kernel.memory.fillWords(slot, 0, FRAME_WORDS, 0);
-  kernel.memory.writeWord(slot, 0, kernel.tables.xcr0Features);
-}

@@ -44,6 +44,11 @@ export const ProcControl = {
   interruptWindowExiting: 1 << 2,
   hltExiting: 1 << 7,
   rdtscExiting: 1 << 12,
+  cr3LoadExiting: 1 << 15,
+  cr3StoreExiting: 1 << 16,
+  unconditionalIoExiting: 1 << 24,
+  useIoBitmaps: 1 << 25,
+  useMsrBitmaps: 1 << 28,
 } as const;
 
 /** Secondary processor-based control: enable EPT. */

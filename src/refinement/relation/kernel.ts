@@ -122,6 +122,7 @@ export function agreesInGlobalWord(system: System, word: number, a: KernelState,
 export function abstractLocal(system: System, cpu: number, state: KernelState): void {
   const { kernel } = system;
   state.cpus[cpu]!.minor = scheduling.currentMinorFrame(kernel, cpu);
+  state.cpus[cpu]!.xcr0 = scheduling.currentXcr0(kernel, cpu);
   for (const spec of kernel.tables.partitions) {
     if (spec.id === 0 || spec.cpu !== cpu) continue;
     const target = state.partitions[spec.id]!;

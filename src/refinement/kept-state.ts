@@ -1,0 +1,132 @@
+import type { Cpu } from '../impl/cpu.ts';
+import type { System } from '../impl/system.ts';
+import type { KernelState } from '../model/kernel-state.ts';
+import type { KernelModel } from './kernel-model.ts';
+import * as fpu from './relation/fpu.ts';
+import * as page from './relation/subject-state.ts';
+
+/**
+ * Expected contents of the pages in which the kernel keeps a subject while it does not run: state page and FPU page.
+ *
+ * The model abstracts register contents away; this carries them along, word by word, from the exit that saved them to the
+ * entry that loads them.
+ */
+export class KeptState {
+  readonly #system: System;
+  readonly #model: KernelModel;
+  readonly #pages: readonly Uint32Array[];
+  readonly #fpuPages: readonly Uint32Array[];
+  readonly #fpu: fpu.FpuRelation;
+  /** By CPU: version of the extended state that was last compared with a page, and the subject of the page. */
+  readonly #comparedVersion: number[];
+  readonly #comparedOwner: number[];
+
+  constructor(system: System, model: KernelModel) {
+    this.#system = system;
+    this.#model = model;
+    const { subjects } = system.kernel.tables;
+    this.#fpu = fpu.fpuRelation(model.config.xcr0Features);
+    this.#pages = subjects.map(() => new Uint32Array(page.STATE_PAGE_WORDS));
+    this.#comparedVersion = system.cpus.map(() => -1);
+    this.#comparedOwner = system.cpus.map(() => -1);
+    this.#fpuPages = subjects.map(() => new Uint32Array(fpu.FPU_PAGE_WORDS));
+  }
+
+  /** Takes over the state pages after boot; what the kernel initialised otherwise is compared. First difference, empty if none. */
+  begin(): string {
+    for (const { id } of this.#system.kernel.tables.subjects) {
+      this.adopt(id);
+      fpu.expectResetFpu(this.#fpu, this.#fpuPages[id]!);
+      const found = this.checkFpuPage(id);
+      if (found !== '') return `after boot ${found}`;
+    }
+    return '';
+  }
+
+  /** State page as it must be. */
+  statePage(subject: number): Uint32Array {
+    return this.#pages[subject]!;
+  }
+
+  /** Takes a state page's present content as what is expected: its monitor wrote it. */
+  adopt(subject: number): void {
+    page.adoptPage(this.#system.memory, this.#system.kernel.at.stateSlots[subject]!, this.#pages[subject]!);
+  }
+
+  /** The subject leaves the CPU: what its pages must hold is what the processor holds. */
+  save(cpu: Cpu, subject: number): void {
+    page.expectSaved(this.#system.memory, cpu, this.#pages[subject]!);
+    if (!this.#isCompared(cpu, subject)) fpu.expectSavedFpu(this.#fpu, cpu, this.#fpuPages[subject]!);
+    this.#comparedVersion[cpu.id] = cpu.fpuVersion;
+    this.#comparedOwner[cpu.id] = subject;
+  }
+
+  /** The extended state was found equal to the subject's page, and neither changed since. */
+  #isCompared(cpu: Cpu, subject: number): boolean {
+    return this.#comparedVersion[cpu.id] === cpu.fpuVersion && this.#comparedOwner[cpu.id] === subject;
+  }
+
+  /** A reset begins with the extended state. */
+  resetFpu(subject: number): void {
+    fpu.expectResetFpu(this.#fpu, this.#fpuPages[subject]!);
+    this.#comparedOwner.fill(-1);
+  }
+
+  /** A reset puts the state page to the values of the policy. */
+  reset(subject: number): void {
+    this.#pages[subject]!.set(this.#system.kernel.tables.subjects[subject]!.initialState);
+  }
+
+  /** State page against what was saved, changed only in the words that the model speaks about. */
+  checkStatePage(state: KernelState, subject: number, isEntered: boolean): string {
+    const expected = this.#pages[subject]!;
+    const model = state.subjects[subject]!;
+    expected[33] = model.interruptibility;
+    expected[34] = model.activity;
+    expected[36] = model.instructionLength;
+    expected[41] = model.ripLow;
+    expected[42] = model.ripHigh;
+    expected[123] = ((expected[123]! & ~1) | (model.running ? 1 : 0)) >>> 0;
+    // The kernel keeps machine checks enabled in whatever it enters.
+    if (isEntered) expected[51]! |= 1 << 6;
+    const word = page.firstPageDifference(
+      this.#system.memory,
+      this.#system.kernel.at.stateSlots[subject]!,
+      expected,
+    );
+    return word < 0
+      ? ''
+      : `${page.stateWordName(word)} in the state page of ${this.#name(subject)} is not what was saved`;
+  }
+
+  /** Takes the subject's XCR0 from the model and compares its FPU page. */
+  checkSavedFpu(state: KernelState, subject: number): string {
+    this.#fpuPages[subject]![0] = state.subjects[subject]!.xcr0;
+    return this.checkFpuPage(subject);
+  }
+
+  checkFpuPage(subject: number): string {
+    const slot = this.#system.kernel.at.fpuSlots[subject]!;
+    const word = fpu.firstFpuDifference(this.#fpu, this.#system.memory, slot, this.#fpuPages[subject]!);
+    return word < 0 ? '' : `${fpu.fpuWordName(word)} in the FPU page of ${this.#name(subject)} is not what was saved`;
+  }
+
+  /** What the processor holds at an entry against the pages of `subject`, and of `owner` for the extended state. */
+  checkLoaded(cpu: Cpu, subject: number, owner: number, xcr0: number): string {
+    const word = page.firstEntryDifference(this.#system.memory, cpu, this.#pages[subject]!);
+    if (word >= 0) return `${page.stateWordName(word)} of ${this.#name(subject)} is not loaded as its state page says`;
+    if (cpu.xcr0 !== xcr0)
+      return `XCR0 of CPU ${cpu.id}: implementation 0x${cpu.xcr0.toString(16)}, model 0x${xcr0.toString(16)}`;
+    if (this.#isCompared(cpu, owner)) return '';
+    this.#comparedVersion[cpu.id] = cpu.fpuVersion;
+    this.#comparedOwner[cpu.id] = fpu.isCanonical(this.#fpu, this.#fpuPages[owner]!) ? owner : -1;
+    const loaded = fpu.firstFpuEntryDifference(this.#fpu, cpu, this.#fpuPages[owner]!);
+    return loaded < 0
+      ? ''
+      : `${fpu.fpuWordName(loaded)} of ${this.#name(owner)} is not loaded as its FPU page says`;
+  }
+
+  #name(subject: number): string {
+    return this.#model.config.subjectNames[subject] ?? `subject ${subject}`;
+  }
+}
