@@ -14,6 +14,7 @@ import { bootCpu, bootGlobal } from './muen/kernel.ts';
 import type { Kernel, Platform } from './muen/kernel-context.ts';
 import { locateKernelMemory } from './muen/kernel-memory.ts';
 import { buildStructures } from './muen/structures/build.ts';
+import { Ports } from './ports.ts';
 import type { Seams } from './seams.ts';
 import { System } from './system.ts';
 import { timeModel } from './time-model.ts';
@@ -42,6 +43,7 @@ export function createSystem(document: PolicyDocument, seams: Seams): Result<Sys
     power: 'running',
     stopReason: '',
     ioApicMask: 0,
+    ports: new Ports(tables.platform.systemBoard),
     sendIpi: (target, vector, tsc) => system?.requestInterrupt(target, vector, tsc),
   };
   const kernel: Kernel = { memory, tables, at: located.value, cpus, platform, ops: seams.kernel };

@@ -2,10 +2,9 @@ import { type Gpa, hpa, type SubjectAddress } from '../units/address.ts';
 import { joinWords } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
 import type { PhysicalMemory } from './memory.ts';
+import { isMsrTrapped, isPortTrapped } from './vmx/access-bitmaps.ts';
 import { failingEntryCheck } from './vmx/entry-checks.ts';
 import { translateEpt } from './vmx/ept-walk.ts';
-import { isPortTrapped } from './vmx/io-bitmap-walk.ts';
-import { isMsrTrapped } from './vmx/msr-bitmap-walk.ts';
 import { ENABLE_EPT, Vmcs } from './vmx/vmcs.ts';
 import { type Access, translateIa32e } from './x86/paging-walk.ts';
 

@@ -100,6 +100,10 @@ export function writeMsr(cpu: Cpu, place: number, low: number, high: number): vo
  */
 export function isLoadable(index: number): boolean {
   const isForbidden =
-    index === 0xc000_0100 || index === 0xc000_0101 || (index >= 0x800 && index <= 0x8ff) || index === 0x9b || index === 0x9e;
+    index === 0xc000_0100 ||
+    index === 0xc000_0101 ||
+    (index >= 0x800 && index <= 0x8ff) ||
+    index === 0x9b ||
+    index === 0x9e;
   return !isForbidden && msrPlace(index) >= 0;
 }

@@ -55,18 +55,20 @@ function fpuException(cpu: Cpu, { component }: FpuPlace): Outcome {
   return (cr0 & CR0_TS) !== 0 ? raised(DEVICE_NOT_AVAILABLE) : undefined;
 }
 
-function accessFpu(cpu: Cpu, subject: HostedSubject, operation: Operation & { readonly place: number }): Outcome {
+function accessFpu(
+  cpu: Cpu,
+  subject: HostedSubject,
+  operation: Extract<Operation, { kind: 'readFpu' | 'writeFpu' }>,
+): Outcome {
   const place = FPU_PLACES[operation.place];
   if (place === undefined) return raised(UNDEFINED_OPCODE);
   const refused = fpuException(cpu, place);
   if (refused !== undefined) return refused;
   if (operation.kind === 'readFpu') {
-    subject.low = cpu.fpu[place.word]! & place.lowBits;
-    subject.low >>>= 0;
+    subject.low = (cpu.fpu[place.word]! & place.lowBits) >>> 0;
     subject.high = (cpu.fpu[place.word + 1]! & place.highBits) >>> 0;
     return undefined;
   }
-  if (operation.kind !== 'writeFpu') return undefined;
   if (place.name === 'MXCSR' && (operation.low & ~place.lowBits) !== 0) return raised(GENERAL_PROTECTION);
   const merge = (word: number, value: number, bits: number): void => {
     cpu.fpu[word] = ((cpu.fpu[word]! & ~bits) | (value & bits)) >>> 0;
@@ -87,12 +89,12 @@ function accessMsr(
   memory: PhysicalMemory,
   cpu: Cpu,
   subject: HostedSubject,
-  operation: Operation & { readonly index: number },
+  operation: Extract<Operation, { kind: 'rdmsr' | 'wrmsr' }>,
   ops: MachineOps,
 ): Outcome {
   const isWrite = operation.kind === 'wrmsr';
   const usesBitmap = (cpu.vmread(Vmcs.procControls) & ProcControl.useMsrBitmaps) !== 0;
-  if (!usesBitmap || ops.isMsrTrapped(memory, addressIn(cpu, MSR_BITMAP), operation.index, isWrite ? 'write' : 'read'))
+  if (!usesBitmap || ops.isMsrTrapped(memory, addressIn(cpu, MSR_BITMAP), operation.index, isWrite))
     return exits(isWrite ? ExitReasonCode.wrmsr : ExitReasonCode.rdmsr);
   const place = msrPlace(operation.index);
   const row = MSRS[place];
@@ -115,7 +117,7 @@ function accessPort(
   memory: PhysicalMemory,
   cpu: Cpu,
   subject: HostedSubject,
-  operation: Operation & { readonly port: number },
+  operation: Extract<Operation, { kind: 'in' | 'out' }>,
   ports: Ports,
   ops: MachineOps,
 ): Outcome {
@@ -170,7 +172,7 @@ const CR4_PAE = 0x20;
 function accessControlRegister(
   cpu: Cpu,
   subject: HostedSubject,
-  operation: Operation & { readonly register: 0 | 3 | 4 },
+  operation: Extract<Operation, { kind: 'readCr' | 'writeCr' }>,
 ): Outcome {
   const isWrite = operation.kind === 'writeCr';
   const qualification = operation.register | (isWrite ? 0 : 0x10);
@@ -197,7 +199,8 @@ function accessControlRegister(
   }
   const seen = (cpu.vmread(shadow) & owned) >>> 0;
   const isHighTrapped = cpu.vmread(mask + 1) !== 0 && operation.high !== cpu.vmread(shadow + 1);
-  if ((operation.low & owned) >>> 0 !== seen || isHighTrapped) return exits(ExitReasonCode.controlRegister, qualification);
+  if ((operation.low & owned) >>> 0 !== seen || isHighTrapped)
+    return exits(ExitReasonCode.controlRegister, qualification);
   const next = ((value & owned) | (operation.low & ~owned)) >>> 0;
   const paging = operation.register === 0 ? CR0_PE_PG : CR4_PAE;
   const isRefused =

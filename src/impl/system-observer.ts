@@ -1,6 +1,6 @@
 import type { SubjectId } from '../units/ids.ts';
 import type { Cpu } from './cpu.ts';
-import type { ExitCause } from './hosted-cpu.ts';
+import type { ExitCause } from './exit-cause.ts';
 import type { HostedSubject } from './hosted-subject.ts';
 
 /** Watches a run; every callback is optional work for a checker, none can change the run. */

@@ -19,6 +19,7 @@ export interface SystemSnapshot {
   readonly cpus: readonly CpuSnapshot[];
   readonly hosted: readonly HostedSubject[];
   readonly platform: { readonly power: Platform['power']; readonly stopReason: string; readonly ioApicMask: number };
+  readonly ports: ReadonlyMap<number, number>;
 }
 
 export function takeSnapshot(
@@ -41,6 +42,7 @@ export function takeSnapshot(
     })),
     hosted: hosted.map(subject => ({ ...subject })),
     platform: { power, stopReason, ioApicMask },
+    ports: platform.ports.contents,
   };
 }
 

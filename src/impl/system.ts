@@ -2,11 +2,13 @@ import type { CpuId, SubjectId } from '../units/ids.ts';
 import { InvariantError } from '../units/invariant.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { type Cpu, CpuMode } from './cpu.ts';
-import { type ExitCause, executeOperation } from './hosted-cpu.ts';
+import type { ExitCause } from './exit-cause.ts';
+import { executeOperation, MAX_VECTORS, type MachineEffect } from './hosted-cpu.ts';
 import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.ts';
 import { InterruptArrivals } from './interrupt-arrivals.ts';
 import type { MachineOps } from './machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
+import { loadMsrs, storeMsrs } from './msr-areas.ts';
 import { handleVmExit } from './muen/kernel.ts';
 import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.ts';
 import { barrierWord } from './muen/mp.ts';
@@ -21,8 +23,6 @@ import { Activity, INJECT_EXTERNAL_INTERRUPT, ProcControl, RFLAGS_IF, Vmcs, vmcs
 const EXIT_INTERRUPT_ERROR_CODE = vmcsWord('EXIT_INTERRUPT_ERROR_CODE');
 const PIN_ACTIVATE_TIMER = 1 << 6;
 const PIN_EXTERNAL_INTERRUPT = 1 << 0;
-/** Vectors remembered for software that does not get to its next operation; older ones are forgotten. */
-const MAX_VECTORS = 16;
 /** Actions that a CPU takes at most when an interleaving gives it precedence, before it reaches a point itself. */
 const FORCED_ACTIONS = 64;
 /** Segments of a kernel step, at most: far beyond 64 delivered events and the search over 64 groups. */
@@ -59,6 +59,9 @@ export class System {
   #interleavingCursor = 0;
   #forced = -1;
   #latestTsc = 0;
+  /** Number of the entry of the MSR area that made the last entry of each CPU fail; 0 if none did. */
+  readonly #failingMsr: number[] = [];
+  readonly #machine: MachineEffect = { effect: 'none' };
   /** Barrier at which each spinning CPU waits, and the sense it waits to see changed. */
   readonly #spinBarrier: number[] = [];
   readonly #spinSense: number[] = [];
@@ -139,6 +142,7 @@ export class System {
     restoreCpus(this.cpus, snapshot);
     this.hosted = snapshot.hosted.map(subject => ({ ...subject }));
     Object.assign(this.kernel.platform, snapshot.platform);
+    this.kernel.platform.ports.contents = snapshot.ports;
   }
 
   #stepForced(): boolean {
@@ -205,7 +209,7 @@ export class System {
     }
     cpu.tsc = tsc;
     if (tsc > this.#latestTsc) this.#latestTsc = tsc;
-    if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, ENTRY_FAILURE_CAUSE);
+    if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, entryFailureCause(this.#failingMsr[cpu.id]!));
     else if (tsc >= cpu.timerDeadlineTsc) this.#exitGuest(cpu, TIMER_CAUSE);
     else if (this.#windowOpen(cpu)) this.#exitGuest(cpu, WINDOW_CAUSE);
     else if (this.#interruptTsc(cpu) <= tsc) this.#takeInterrupt(cpu);
@@ -236,14 +240,27 @@ export class System {
     if ((cpu.vmread(Vmcs.csSelector) & 3) !== 0) cpu.vmwrite(Vmcs.csSelector, cpu.vmread(Vmcs.csSelector) & ~3);
     const operation = fetchOperation(hosted, rip, this.kernel.tables.subjects[subject]!.entryPoint);
     this.memory.beginStep();
-    const exit = executeOperation(this.memory, cpu, hosted, operation, this.#ops);
+    const { platform } = this.kernel;
+    const exit = executeOperation(this.memory, cpu, hosted, operation, platform.ports, this.#ops, this.#machine);
     if (exit === undefined) hosted.retiredCount += 1;
     this.observer.onOperation?.(cpu, subject, hosted, exit);
-    if (exit !== undefined) this.#exitGuest(cpu, exit);
+    if (this.#machine.effect !== 'none') {
+      platform.power = this.#machine.effect === 'reset' ? 'reboot' : 'poweroff';
+      platform.stopReason = `port access by ${this.kernel.tables.subjects[subject]!.name}`;
+      this.#machine.effect = 'none';
+    } else if (exit !== undefined) this.#exitGuest(cpu, exit);
   }
 
   #exitGuest(cpu: Cpu, cause: ExitCause): void {
     const { memory } = this;
+    if (cause.reason < ENTRY_FAILURE) {
+      const abort = storeMsrs(memory, cpu);
+      if (abort !== '') {
+        this.kernel.platform.power = 'shutdown';
+        this.kernel.platform.stopReason = `VMX abort: ${abort}`;
+        return;
+      }
+    }
     memory.touch(cpu.vmcsSlot);
     const { words } = memory;
     const base = cpu.vmcsSlot * FRAME_WORDS;
@@ -332,12 +349,12 @@ export class System {
   #enterGuest(cpu: Cpu): void {
     const subject = this.subjectOn(cpu);
     const failing = this.#ops.failingEntryCheck(cpu);
+    const failingMsr = failing === undefined ? loadMsrs(this.memory, cpu) : 0;
+    const isFailing = failing !== undefined || failingMsr !== 0;
+    cpu.mode = isFailing ? CpuMode.entryFailed : CpuMode.guest;
+    this.#failingMsr[cpu.id] = failingMsr;
     this.observer.onEntry?.(cpu, subject);
-    if (failing !== undefined) {
-      cpu.mode = CpuMode.entryFailed;
-      return;
-    }
-    cpu.mode = CpuMode.guest;
+    if (isFailing) return;
     const info = cpu.vmread(Vmcs.entryInterruptInfo);
     if ((info & INJECT_EXTERNAL_INTERRUPT) !== 0) {
       const hosted = this.hosted[subject]!;
@@ -357,9 +374,20 @@ export class System {
     const words: number[] = [];
     for (const cpu of this.cpus) {
       for (let index = 0; index < REGISTER_WORDS; index++) words.push(cpu.registers[index]!);
-      words.push(...cpu.fpu, cpu.xcr0, ...cpu.msrs, ...cpu.irr, lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, this.subjectOn(cpu) >>> 0);
+      words.push(
+        ...cpu.fpu,
+        cpu.xcr0,
+        ...cpu.msrs,
+        ...cpu.irr,
+        lowWord(cpu.tsc),
+        highWord(cpu.tsc),
+        cpu.mode,
+        this.subjectOn(cpu) >>> 0,
+      );
     }
     words.push(this.kernel.platform.ioApicMask);
+    for (const [port, value] of [...this.kernel.platform.ports.contents].sort((a, b) => a[0] - b[0]))
+      words.push(port, value);
     for (const subject of this.hosted)
       words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
     return Uint32Array.from(words);
@@ -378,5 +406,15 @@ const ENTRY_FAILURE_CAUSE: ExitCause = {
   ...NO_CAUSE,
   reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0,
 };
+
+/** Entry failure for invalid guest state, or for the entry of the MSR area with the given number. */
+const entryFailureCause = (failingMsr: number): ExitCause =>
+  failingMsr === 0
+    ? ENTRY_FAILURE_CAUSE
+    : {
+        ...NO_CAUSE,
+        reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureMsrLoading) >>> 0,
+        qualification: failingMsr,
+      };
 const TIMER_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.preemptionTimer };
 const WINDOW_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.interruptWindow };

@@ -1,5 +1,6 @@
 import type { PolicyDocument, SourceAction, Subject } from '../policy/document.ts';
 import { highOfBig, lowOfBig } from '../units/word.ts';
+import { storedMsrs } from './stored-msrs.ts';
 
 /** Source actions by number, as the model's guards compare them. */
 export const ACTION_NONE = 0;
@@ -76,6 +77,8 @@ export interface KernelConfig {
   /** Most target events that one exit delivers: as many as a subject has event numbers. */
   readonly deliveriesPerExit: number;
   readonly xcr0Features: number;
+  /** By subject: MSRs that are switched with it. */
+  readonly storedMsrs: readonly (readonly number[])[];
 }
 
 const NO_EVENT: SourceEvent = { action: ACTION_NONE, target: -1, targetEvent: -1, handover: false, ipi: false, irq: 0 };
@@ -233,6 +236,7 @@ export function kernelConfig(document: PolicyDocument): KernelConfig {
     routes: routes(document),
     timerUnitCycles: 2 ** hardware.processor.vmxTimerRate,
     deliveriesPerExit: EVENT_COUNT,
+    storedMsrs: subjects.map(storedMsrs),
     xcr0Features: ((xsave?.eax ?? 3) & 0b1110_0111) | 1,
   };
 }

@@ -62,6 +62,7 @@ const common = {
 const entryPoints = (subjects: number) => ({
   resetRipLow: Array.from({ length: subjects }, () => 0),
   resetRipHigh: Array.from({ length: subjects }, () => 0),
+  storedMsrs: Array.from({ length: subjects }, () => []),
 });
 
 /** One CPU; a guest and its monitor share a group and hand over to each other, a device interrupts the monitor. */

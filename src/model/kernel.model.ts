@@ -45,7 +45,7 @@ const plain: AlphabetForm = {
 const SMALL_KERNELS: readonly SmallKernel[] = [
   {
     name: '1 CPU, guest and monitor in one group, all exits',
-    states: 16835,
+    states: 16763,
     config: monitoredGuest,
     alphabets: [
       {

@@ -1,5 +1,5 @@
 import type { Cpu } from '../impl/cpu.ts';
-import type { ExitCause } from '../impl/hosted-cpu.ts';
+import type { ExitCause } from '../impl/exit-cause.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { type ChannelLayout, channelBytes } from '../impl/native/muchannel.ts';
 import type { ReadResult } from '../impl/native/muchannel-reader.ts';

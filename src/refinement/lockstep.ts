@@ -1,16 +1,17 @@
 import type { Cpu } from '../impl/cpu.ts';
-import type { ExitCause } from '../impl/hosted-cpu.ts';
+import type { ExitCause } from '../impl/exit-cause.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { FRAME_WORDS } from '../impl/memory.ts';
 import { ATOMIC_ACCESS_NAMES } from '../impl/muen/kernel-context.ts';
 import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
+import { ENTRY_FAILURE } from '../impl/vmx/exit-reasons.ts';
 import { initialKernelState, type KernelEvent, type KernelState } from '../model/kernel-state.ts';
 import type { Divergence } from './divergence.ts';
 import { EXIT_TEMPLATE, type ExitEvent, fillExitEvent } from './exit-event.ts';
+import { KeptState } from './kept-state.ts';
 import { compareEntry, compareGlobal, compareLocal, compareSchedulingInfo, compareSubject } from './kernel-compare.ts';
 import { type KernelModel, WRITES_SHARED } from './kernel-model.ts';
-import { KeptState } from './kept-state.ts';
 import { pageOwners, type SlotOwner } from './page-owners.ts';
 import * as alpha from './relation/kernel.ts';
 
@@ -111,7 +112,7 @@ export class Lockstep implements SystemObserver {
     this.#subjectAtExit[cpu.id] = subject;
     this.#exitReason[cpu.id] = reason;
     this.#target[cpu.id] = -1;
-    this.#kept.save(cpu, subject);
+    this.#note(cpu, this.#kept.save(cpu, subject, reason >= ENTRY_FAILURE));
     this.exits[Math.min(reason & 0xffff, 65)]! += 1;
   }
 
@@ -264,7 +265,7 @@ export class Lockstep implements SystemObserver {
         const name = this.#name(owner.id);
         if (this.#model.config.subjectCpu[owner.id] !== cpu.id)
           return `CPU ${cpu.id} wrote the ${owner.kind} page of ${name}, which runs elsewhere`;
-        if (owner.kind !== 'vmcs' && owner.kind !== 'fpu') return '';
+        if (owner.kind !== 'vmcs' && owner.kind !== 'fpu' && owner.kind !== 'msrStore') return '';
         const isOwn = owner.id === this.#subjectAtExit[cpu.id] || owner.id === this.#currentSubject(cpu);
         return isOwn ? '' : `kernel wrote the ${owner.kind} page of ${name}, which is not involved`;
       }
@@ -306,6 +307,7 @@ export class Lockstep implements SystemObserver {
     if (kind === 'state') return this.#checkStatePage(cpu, id, isEntry);
     if (kind === 'vmcs') return '';
     if (kind === 'fpu') return this.#kept.checkSavedFpu(this.#state, id);
+    if (kind === 'msrStore') return this.#kept.checkMsrStore(id);
     return compareSubject(this.#alpha, this.#state, id, false, config);
   }
 

@@ -1,6 +1,6 @@
 import type { Cpu } from '../impl/cpu.ts';
+import type { ExitCause } from '../impl/exit-cause.ts';
 import type { LogServerState } from '../impl/genode/log-server.ts';
-import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { isEqual64, type Word64, ZERO64 } from '../impl/native/muchannel.ts';
 import type { System } from '../impl/system.ts';

@@ -1,6 +1,6 @@
 import type { Cpu } from '../impl/cpu.ts';
+import type { ExitCause } from '../impl/exit-cause.ts';
 import { LOG_PROXY_PROTOCOL, MESSAGE_BYTES } from '../impl/genode/log-message.ts';
-import type { ExitCause } from '../impl/hosted-cpu.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { type ChannelLayout, channelBytes, isEqual64 } from '../impl/native/muchannel.ts';
 import type { Parameters } from '../impl/software-parameters.ts';

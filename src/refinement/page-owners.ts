@@ -9,6 +9,7 @@ export type SlotKind =
   | 'interrupts'
   | 'vmcs'
   | 'fpu'
+  | 'msrStore'
   | 'schedulingInfo'
   | 'interface';
 
@@ -38,6 +39,7 @@ export function pageOwners(system: System): readonly (SlotOwner | undefined)[] {
   own(at.interruptSlots, 'interrupts');
   own(at.vmcsSlots, 'vmcs');
   own(at.fpuSlots, 'fpu');
+  own(at.msrStoreSlots, 'msrStore');
   own(at.schedulingInfoSlots, 'schedulingInfo');
   own([at.interfaceSlot], 'interface');
   return owners;

@@ -1,5 +1,5 @@
 import type { Cpu } from '../impl/cpu.ts';
-import type { ExitCause } from '../impl/hosted-cpu.ts';
+import type { ExitCause } from '../impl/exit-cause.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { type ChannelLayout, channelBytes, elementOffset } from '../impl/native/muchannel.ts';
 import type { ReceiverState } from '../impl/native/muchannel-receiver.ts';

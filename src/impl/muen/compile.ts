@@ -16,9 +16,11 @@ import {
 import { MAX_TRAP } from '../vmx/exit-reasons.ts';
 import { ENABLE_EPT } from '../vmx/vmcs.ts';
 import { compileInterrupts } from './compile-interrupts.ts';
+import { compilePlatform } from './compile-platform.ts';
 import { compileScheduling } from './compile-scheduling.ts';
 import { RegionIndex } from './region-index.ts';
 import { STATE_SEGMENTS, STATE_WORDS, StateWord } from './state-layout.ts';
+import { storedMsrs } from './structures/msr-store.ts';
 import {
   type KernelPages,
   type KernelTables,
@@ -67,6 +69,7 @@ export function compilePolicy(document: PolicyDocument, ops: CompileOps): Result
     subjects,
     vmxTimerRate: document.hardware.processor.vmxTimerRate,
     vectorRouting: ops.compileInterrupts(document),
+    platform: compilePlatform(document),
     xcr0Features: ((leaf?.eax ?? 3) & SUPPORTED_XCR0) | 1,
   };
   return ok({ tables, pages });
@@ -91,6 +94,7 @@ function compilePages(document: PolicyDocument, regions: RegionIndex): KernelPag
         regions.address(`scheduling_info_${partition.id}`, partition.at),
       ),
     ],
+    crashAudit: document.memory.find(region => region.type === 'subject_crash_audit')?.physicalAddress ?? NONE,
     interface: hasInterface ? regions.address('sys_interface', document.kernel.at) : NONE,
   };
 }
@@ -104,6 +108,7 @@ function compileSubject(
 ): SubjectSpec {
   const { controls, masks } = subject.vcpu;
   const address = (suffix: string): number => regions.address(`${subject.name}|${suffix}`, subject.at);
+  const stored = storedMsrs(subject).length;
   const proc2Controls = packBits(controls.proc2, PROC2_BITS, 0);
   const tableOwner = subject.siblingOf ?? subject.name;
   const cr0Mask = packBits(masks.cr0, CR0_BITS, 0xffff_ffff);
@@ -126,6 +131,7 @@ function compileSubject(
     cr4Mask: [cr4Mask, 0xffff_ffff],
     ioBitmap: address('iobm'),
     msrBitmap: address('msrbm'),
+    storedMsrs: stored,
     entryPoint: Number(subject.vcpu.gpr.rip ?? 0n),
     initialState: ops.compileInitialState(subject),
     ...compileEvents(document, subject, ops),
@@ -135,6 +141,7 @@ function compileSubject(
       interrupts: address('interrupts'),
       vmcs: address('vmcs'),
       fpu: address('fpu'),
+      msrStore: stored === 0 ? NONE : address('msrstore'),
     },
   };
 }

@@ -43,3 +43,13 @@ export function resetFpu(kernel: Kernel, subject: SubjectId): void {
   memory.writeWord(slot, FPU_AREA_WORD + 7, MXCSR_BITS);
   memory.writeWord(slot, FPU_AREA_WORD + XSTATE_BV_WORD, tables.xcr0Features);
 }
+
+/** Takes over a subject's new XCR0; components that it disables go back to their initial configuration. */
+export function setSubjectXcr0(kernel: Kernel, subject: SubjectId, value: number): void {
+  const { memory } = kernel;
+  const slot = kernel.at.fpuSlots[subject]!;
+  const disabled = memory.readWord(slot, FPU_XCR0_WORD) & ~value;
+  memory.writeWord(slot, FPU_XCR0_WORD, value);
+  const header = FPU_AREA_WORD + XSTATE_BV_WORD;
+  if (disabled !== 0) memory.writeWord(slot, header, (memory.readWord(slot, header) & ~disabled) >>> 0);
+}

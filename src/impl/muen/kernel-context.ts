@@ -1,11 +1,12 @@
 import type { Cpu } from '../cpu.ts';
 import type { PhysicalMemory } from '../memory.ts';
+import type { Ports } from '../ports.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import type { KernelOps } from './ops.ts';
 import type { KernelTables } from './tables.ts';
 
 /** Why the whole system stopped. */
-export type PowerState = 'running' | 'reboot' | 'poweroff' | 'panic';
+export type PowerState = 'running' | 'reboot' | 'poweroff' | 'panic' | 'shutdown';
 
 /** Platform effects that the kernel reaches through ports and the APIC. */
 export interface Platform {
@@ -14,6 +15,7 @@ export interface Platform {
   stopReason: string;
   /** Redirection-table mask bits by I/O APIC entry, 0 .. 31. */
   ioApicMask: number;
+  readonly ports: Ports;
   /** Sends a fixed interrupt to another CPU through the x2APIC. */
   sendIpi(target: number, vector: number, tsc: number): void;
 }

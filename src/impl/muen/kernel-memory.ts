@@ -28,10 +28,14 @@ export interface KernelMemory {
   readonly interruptSlots: readonly number[];
   readonly vmcsSlots: readonly number[];
   readonly fpuSlots: readonly number[];
+  /** -1 for subjects without stored MSRs. */
+  readonly msrStoreSlots: readonly number[];
   /** By partition id. */
   readonly schedulingInfoSlots: readonly number[];
   /** Slot of the page where tau0 names the next major frame, -1 if none. */
   readonly interfaceSlot: number;
+  /** Slot of the crash-audit page, -1 if none. */
+  readonly crashAuditSlot: number;
 }
 
 /** Words of the global page: 0 current major frame, 2..3 its start TSC, then the barriers. */
@@ -79,7 +83,9 @@ export function locateKernelMemory(
     interruptSlots: tables.subjects.map(subject => slot(subject.pages.interrupts)),
     vmcsSlots: tables.subjects.map(subject => slot(subject.pages.vmcs)),
     fpuSlots: tables.subjects.map(subject => slot(subject.pages.fpu)),
+    msrStoreSlots: tables.subjects.map(({ pages: { msrStore } }) => (msrStore < 0 ? -1 : slot(msrStore))),
     schedulingInfoSlots: pages.schedulingInfo.map((address, id) => (id === 0 ? -1 : slot(address))),
+    crashAuditSlot: pages.crashAudit < 0 ? -1 : slot(pages.crashAudit),
     interfaceSlot: pages.interface < 0 ? -1 : slot(pages.interface),
   });
 }

@@ -141,7 +141,7 @@ export function handleXsetbv(kernel: Kernel, subject: SubjectId): void {
     kernel.ops.insertInterrupt(kernel, subject, GENERAL_PROTECTION);
     return;
   }
-  kernel.memory.writeWord(kernel.at.fpuSlots[subject]!, 0, value);
+  kernel.ops.setSubjectXcr0(kernel, subject, value);
   kernel.ops.incrementRip(kernel, subject);
 }
 
@@ -176,6 +176,7 @@ export function* initSubject(kernel: Kernel, cpu: Cpu, subject: SubjectId): Segm
   yield* kernel.ops.clearEvents(kernel, subject);
   kernel.ops.clearInterrupts(kernel, subject);
   kernel.ops.initTimedEvent(kernel, subject);
+  kernel.ops.clearMsrStore(kernel, subject);
   kernel.ops.resetVmcs(kernel, cpu, subject);
   kernel.ops.resetState(kernel, subject);
 }

@@ -1,4 +1,4 @@
-import { resetFpu, restoreFpu, saveFpu, writeXcr0 } from './fpu.ts';
+import { resetFpu, restoreFpu, saveFpu, setSubjectXcr0, writeXcr0 } from './fpu.ts';
 import { maskIrq, unmaskIrq } from './io-apic.ts';
 import {
   handleHypercall,
@@ -12,6 +12,7 @@ import {
   isValidXcr0,
 } from './kernel.ts';
 import { configureBarriers, initAllBarrier, waitBarrier } from './mp.ts';
+import { clearMsrStore } from './msr-store.ts';
 import {
   activateGroup,
   advanceMajorFrame,
@@ -66,6 +67,7 @@ export const kernelOps = {
   clearActivityBit,
   clearEvents,
   clearInterrupts,
+  clearMsrStore,
   clearTimedEvent,
   configureBarriers,
   consumeEvent,
@@ -116,6 +118,7 @@ export const kernelOps = {
   setEventPending,
   setInterruptWindow,
   setRunning,
+  setSubjectXcr0,
   switchFrame,
   timedEventNumber,
   unmaskIrq,

@@ -1,4 +1,5 @@
 import type { CpuId, EventNr, GroupId, PartitionId, SubjectId, Vector } from '../../units/ids.ts';
+import type { PlatformTables } from './compile-platform.ts';
 
 /**
  * The kernel's compiled-in constant tables (Muen packages `Skp.*`), derived from the policy by compile.ts.
@@ -19,6 +20,7 @@ export interface KernelTables {
   readonly vectorRouting: readonly (VectorRoute | undefined)[];
   /** XCR0 features of the processor that the kernel supports, low 32 bits. */
   readonly xcr0Features: number;
+  readonly platform: PlatformTables;
 }
 
 export interface VectorRoute {
@@ -109,6 +111,8 @@ export interface SubjectSpec {
   readonly cr4Mask: readonly [number, number];
   readonly ioBitmap: number;
   readonly msrBitmap: number;
+  /** Entries of the MSR store. */
+  readonly storedMsrs: number;
   readonly entryPoint: number;
   /** Words of the state page after a reset. */
   readonly initialState: Uint32Array;
@@ -128,6 +132,8 @@ export interface SubjectPages {
   readonly interrupts: number;
   readonly vmcs: number;
   readonly fpu: number;
+  /** -1 if the subject has no stored MSRs. */
+  readonly msrStore: number;
 }
 
 /** Host-physical addresses of the kernel's own data. */
@@ -142,6 +148,8 @@ export interface KernelPages {
   readonly schedulingInfo: readonly number[];
   /** The page in which tau0 names the next major frame; -1 if the policy has none. */
   readonly interface: number;
+  /** Page that survives a warm reset; -1 if the policy has none. */
+  readonly crashAudit: number;
 }
 
 /** Entry without effect: an unspecified vmcall. */

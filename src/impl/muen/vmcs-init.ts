@@ -33,6 +33,10 @@ const word = {
   ioBitmapA: vmcsWord('IO_BITMAP_A'),
   ioBitmapB: vmcsWord('IO_BITMAP_B'),
   msrBitmap: vmcsWord('MSR_BITMAP'),
+  storeAddress: vmcsWord('EXIT_MSR_STORE_ADDRESS'),
+  storeCount: vmcsWord('EXIT_MSR_STORE_COUNT'),
+  loadAddress: vmcsWord('ENTRY_MSR_LOAD_ADDRESS'),
+  loadCount: vmcsWord('ENTRY_MSR_LOAD_COUNT'),
 };
 
 /** EPTP low bits: write-back tables, walk length 4 (SDM Vol. 3C, "Extended-Page-Table Pointer"). */
@@ -63,6 +67,13 @@ export function resetVmcs(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
   put(word.ioBitmapA, spec.ioBitmap);
   put(word.ioBitmapB, spec.ioBitmap + 0x1000);
   put(word.msrBitmap, spec.msrBitmap);
+  if (spec.storedMsrs > 0) {
+    // One page serves both: exits store to it, entries load from it.
+    put(word.storeAddress, spec.pages.msrStore);
+    put(word.loadAddress, spec.pages.msrStore);
+    memory.writeWord(slot, word.storeCount, spec.storedMsrs);
+    memory.writeWord(slot, word.loadCount, spec.storedMsrs);
+  }
   memory.writeWord(slot, word.linkPointer, 0xffff_ffff);
   memory.writeWord(slot, word.linkPointer + 1, 0xffff_ffff);
   put(word.eptPointer, spec.ept ? spec.rootTable + EPTP_FLAGS : 0);

@@ -90,6 +90,14 @@ export function expectSavedFpu({ features, moved }: FpuRelation, cpu: Cpu, expec
   expected[XSTATE_BV] = ((expected[XSTATE_BV]! & ~features) | (fpu[XSTATE_BV - AREA]! & features)) >>> 0;
 }
 
+/** The subject's XCR0 changed perhaps: components that it disables go back to their initial configuration; true if there are any. */
+export function expectXcr0(expected: Uint32Array, xcr0: number): boolean {
+  const disabled = expected[0]! & ~xcr0;
+  expected[0] = xcr0;
+  if (disabled !== 0) expected[XSTATE_BV] = (expected[XSTATE_BV]! & ~disabled) >>> 0;
+  return disabled !== 0;
+}
+
 /** True if saving what was loaded from the page gives the same page again: nothing in it is normalised by the processor. */
 export function isCanonical({ features }: FpuRelation, expected: Uint32Array): boolean {
   return expected[XSTATE_BV] === features && (expected[AREA + TAGS]! & ~TAG_BITS) === 0;
