@@ -38,6 +38,10 @@ const MIX = {
   cli: 2,
   nop: 1,
   stop: 0,
+  fpu: 0,
+  msr: 0,
+  port: 0,
+  controlRegister: 0,
 };
 const OPERATIONS = 2000;
 const MAJOR_FRAMES = 40;

@@ -27,6 +27,10 @@ const BYSTANDERS: Mix = {
   cli: 1,
   nop: 2,
   stop: 0,
+  fpu: 2,
+  msr: 1,
+  port: 1,
+  controlRegister: 1,
 };
 const BYSTANDER_OPERATIONS = 60;
 const MAX_INTERLEAVINGS = 12;

@@ -30,6 +30,10 @@ export const ipiDelivered = invariantProperty({
     cli: 2,
     nop: 10,
     stop: 0,
+    fpu: 0,
+    msr: 0,
+    port: 0,
+    controlRegister: 0,
   },
   alsoNotApplicable: ({ document }) =>
     document.events.some(event => event.mode === 'ipi') ? '' : 'the policy has no event of mode ipi',

@@ -35,6 +35,10 @@ const ACTIVE: Mix = {
   cli: 1,
   nop: 1,
   stop: 0,
+  fpu: 4,
+  msr: 3,
+  port: 3,
+  controlRegister: 1,
 };
 /** Third parties never sleep and keep no clock, so that what they do does not depend on who notifies them. */
 const STEADY: Mix = { ...ACTIVE, timedEvent: 0, hlt: 0, xsetbv: 0, undeclared: 0 };

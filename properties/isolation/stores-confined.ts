@@ -72,6 +72,10 @@ export const storesConfined = invariantProperty({
     cli: 1,
     nop: 1,
     stop: 1,
+    fpu: 0,
+    msr: 0,
+    port: 0,
+    controlRegister: 0,
   },
   watch: (context, found) => new StoreWatch(context.document, found),
 });

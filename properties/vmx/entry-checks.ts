@@ -83,6 +83,10 @@ export const entryChecks = invariantProperty({
     cli: 2,
     nop: 4,
     stop: 0,
+    fpu: 0,
+    msr: 0,
+    port: 0,
+    controlRegister: 0,
   },
   alsoNotApplicable: ({ document }) => {
     const states = new Set(

@@ -1,5 +1,6 @@
 import type { Operation } from '../units/operation.ts';
 import { mix32 } from '../units/rng.ts';
+import { controlRegisterOperation, fpuOperation, msrOperation, portOperation } from './decode-processor.ts';
 import type { Vocabulary, Window } from './vocabulary.ts';
 
 /** How often each kind of operation is generated, relative to the others; 0 leaves it out. */
@@ -22,6 +23,10 @@ export interface Mix {
   readonly nop: number;
   /** Whatever stops the system. */
   readonly stop: number;
+  readonly fpu: number;
+  readonly msr: number;
+  readonly port: number;
+  readonly controlRegister: number;
 }
 
 type Kind = keyof Mix;
@@ -135,6 +140,14 @@ function operationOf(
         interruptInfo: stop.number === 0 ? OTHER_EXCEPTION : 0,
       };
     }
+    case 'fpu':
+      return fpuOperation(vocabulary.processor, a, b);
+    case 'msr':
+      return msrOperation(vocabulary.processor, a, b);
+    case 'port':
+      return portOperation(vocabulary.processor, a, b);
+    case 'controlRegister':
+      return controlRegisterOperation(vocabulary.processor, a, b);
     case 'hlt':
       return vocabulary.haltExits && vocabulary.stoppingReasons.has(12) ? NOP : { kind };
     case 'rdtsc':

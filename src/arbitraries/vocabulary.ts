@@ -1,5 +1,6 @@
 import { subjectGrants } from '../model/grants.ts';
 import type { PolicyDocument, Subject } from '../policy/document.ts';
+import { type ProcessorVocabulary, processorVocabulary } from './processor-vocabulary.ts';
 
 /** Exit reasons that a subject or the platform under it can cause and that Muen leaves to the subject's trap table. */
 const TRAP_REASONS: readonly number[] = [
@@ -51,6 +52,7 @@ export interface Vocabulary {
   readonly faultReason: number;
   readonly haltExits: boolean;
   readonly rdtscExits: boolean;
+  readonly processor: ProcessorVocabulary;
 }
 
 const PURPOSES: Readonly<Record<string, Window['purpose']>> = { subject_state: 'state', kernel_interface: 'interface' };
@@ -76,6 +78,7 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
     const goes = notifications.filter(row => !stopsSystem(row));
     const declared = new Set(notifications.filter(row => row.kind === 'vmcall').map(row => row.number));
     const handled = new Set(goes.filter(row => row.kind === 'exit').map(row => row.number));
+    const stoppingReasons = new Set(TRAP_REASONS.concat(18).filter(reason => !handled.has(reason)));
     return {
       subject: subject.name,
       windows,
@@ -88,10 +91,11 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
       stops: notifications.filter(
         row => stopsSystem(row) && (row.kind === 'vmcall' || TRAP_REASONS.includes(row.number)),
       ),
-      stoppingReasons: new Set(TRAP_REASONS.concat(18).filter(reason => !handled.has(reason))),
+      stoppingReasons,
       faultReason: subject.vcpu.controls.proc2.EnableEPT === 1 ? 48 : 0,
       haltExits: subject.vcpu.controls.proc.HLTExiting === 1,
       rdtscExits: subject.vcpu.controls.proc.RDTSCExiting === 1,
+      processor: processorVocabulary(document, subject, stoppingReasons),
     };
   });
 }

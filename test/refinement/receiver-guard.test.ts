@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isWorkbench, workbench } from '../../properties/workbench.ts';
-import { scriptSoftware } from '../../src/impl/hosted.ts';
 import type { ExitCause } from '../../src/impl/exit-cause.ts';
+import { scriptSoftware } from '../../src/impl/hosted.ts';
 import { type HostedSubject, hostSoftware } from '../../src/impl/hosted-subject.ts';
 import { initialReader } from '../../src/impl/native/muchannel-reader.ts';
 import { type OwnMemory, ReceiverGuard } from '../../src/refinement/receiver-guard.ts';
