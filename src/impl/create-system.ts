@@ -17,6 +17,7 @@ import { buildStructures } from './muen/structures/build.ts';
 import { Ports } from './ports.ts';
 import type { Seams } from './seams.ts';
 import { System } from './system.ts';
+import { processorWords } from './system-snapshot.ts';
 import { timeModel } from './time-model.ts';
 
 /** Most memory that fill patterns of regions may materialise; larger fills read as zero and are reported. */
@@ -101,7 +102,7 @@ export function installSoftware(system: System, software: ReadonlyMap<number, Ho
 /** Digest of memory and processors: equal digests mean equal systems. */
 export function systemDigest(system: System): string {
   const memory = system.memory.digest();
-  const words = system.processorWords();
+  const words = processorWords(system.cpus, system.hosted, system.kernel.platform, cpu => system.subjectOn(cpu));
   const processors: Digest = digestWords(words, 0, words.length, 1);
   return formatDigest({ high: (memory.high ^ processors.high) >>> 0, low: (memory.low + processors.low) >>> 0 });
 }

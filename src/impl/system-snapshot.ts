@@ -1,3 +1,5 @@
+import type { SubjectId } from '../units/ids.ts';
+import { highWord, lowWord } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
 import type { HostedSubject } from './hosted-subject.ts';
 import type { Platform } from './muen/kernel-context.ts';
@@ -62,4 +64,22 @@ export function restoreCpus(cpus: readonly Cpu[], snapshot: SystemSnapshot): voi
     cpu.mode = saved.mode;
     cpu.timerDeadlineTsc = saved.timerDeadlineTsc;
   });
+}
+
+/** Words that stand for all state outside of memory, for the system digest. */
+export function processorWords(
+  cpus: readonly Cpu[],
+  hosted: readonly HostedSubject[],
+  platform: Platform,
+  subjectOn: (cpu: Cpu) => SubjectId,
+): Uint32Array {
+  const words: number[] = [];
+  for (const cpu of cpus) {
+    words.push(...cpu.registers, ...cpu.fpu, cpu.xcr0, ...cpu.msrs, ...cpu.irr);
+    words.push(lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, subjectOn(cpu) >>> 0);
+  }
+  words.push(platform.ioApicMask);
+  for (const [port, value] of [...platform.ports.contents].sort((a, b) => a[0] - b[0])) words.push(port, value);
+  for (const subject of hosted) words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
+  return Uint32Array.from(words);
 }

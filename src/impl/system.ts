@@ -2,7 +2,7 @@ import type { CpuId, SubjectId } from '../units/ids.ts';
 import { InvariantError } from '../units/invariant.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { type Cpu, CpuMode } from './cpu.ts';
-import type { ExitCause } from './exit-cause.ts';
+import { type ExitCause, entryFailureCause, NO_CAUSE, TIMER_CAUSE, WINDOW_CAUSE } from './exit-cause.ts';
 import { executeOperation, MAX_VECTORS, type MachineEffect } from './hosted-cpu.ts';
 import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.ts';
 import { InterruptArrivals } from './interrupt-arrivals.ts';
@@ -12,7 +12,6 @@ import { loadMsrs, storeMsrs } from './msr-areas.ts';
 import { handleVmExit } from './muen/kernel.ts';
 import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.ts';
 import { barrierWord } from './muen/mp.ts';
-import { REGISTER_WORDS } from './muen/state-layout.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { SystemObserver } from './system-observer.ts';
 import { restoreCpus, type SystemSnapshot, takeSnapshot } from './system-snapshot.ts';
@@ -368,53 +367,4 @@ export class System {
       ? (Math.floor(cpu.tsc / unitCycles) + cpu.vmread(Vmcs.preemptionTimer)) * unitCycles
       : Number.POSITIVE_INFINITY;
   }
-
-  /** Words that stand for all processor state, for the system digest. */
-  processorWords(): Uint32Array {
-    const words: number[] = [];
-    for (const cpu of this.cpus) {
-      for (let index = 0; index < REGISTER_WORDS; index++) words.push(cpu.registers[index]!);
-      words.push(
-        ...cpu.fpu,
-        cpu.xcr0,
-        ...cpu.msrs,
-        ...cpu.irr,
-        lowWord(cpu.tsc),
-        highWord(cpu.tsc),
-        cpu.mode,
-        this.subjectOn(cpu) >>> 0,
-      );
-    }
-    words.push(this.kernel.platform.ioApicMask);
-    for (const [port, value] of [...this.kernel.platform.ports.contents].sort((a, b) => a[0] - b[0]))
-      words.push(port, value);
-    for (const subject of this.hosted)
-      words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
-    return Uint32Array.from(words);
-  }
 }
-
-const NO_CAUSE: ExitCause = {
-  reason: 0,
-  qualification: 0,
-  interruptInfo: 0,
-  interruptErrorCode: 0,
-  guestPhysicalAddress: 0,
-  instructionLength: 0,
-};
-const ENTRY_FAILURE_CAUSE: ExitCause = {
-  ...NO_CAUSE,
-  reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0,
-};
-
-/** Entry failure for invalid guest state, or for the entry of the MSR area with the given number. */
-const entryFailureCause = (failingMsr: number): ExitCause =>
-  failingMsr === 0
-    ? ENTRY_FAILURE_CAUSE
-    : {
-        ...NO_CAUSE,
-        reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureMsrLoading) >>> 0,
-        qualification: failingMsr,
-      };
-const TIMER_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.preemptionTimer };
-const WINDOW_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.interruptWindow };
