@@ -21,6 +21,7 @@ export type { Processor } from './impl/x86/processor.ts';
 export { allocatePolicy } from './policy/allocate/allocate.ts';
 export { checkPolicy, type PolicyCheck } from './policy/check.ts';
 export type { PolicyDocument } from './policy/document.ts';
+export { expandPolicy } from './policy/expand/expand.ts';
 export type { Finding, Severity } from './policy/finding.ts';
 export { type ParsedPolicy, parsePolicy, readPolicy } from './policy/parse.ts';
 export { allocateVirtual } from './policy/source/allocate-virtual.ts';
