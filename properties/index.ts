@@ -6,11 +6,14 @@ import { everyVmcall } from './events/every-vmcall.ts';
 import { interleavedRefinement } from './events/interleaved-refinement.ts';
 import { ipiDelivered } from './events/ipi-delivered.ts';
 import { interruptStepRefinement } from './interrupts/step-refinement.ts';
+import { ioBitmaps, msrBitmaps, msrStores } from './isolation/bitmaps.ts';
 import { sharingIsExplained } from './isolation/intent.ts';
 import { noninterference } from './isolation/noninterference.ts';
 import { kernelPageTables, subjectPageTables } from './isolation/page-tables.ts';
 import { processorTime } from './isolation/processor-time.ts';
 import { storesConfined } from './isolation/stores-confined.ts';
+import { subjectInfo } from './isolation/subject-info.ts';
+import { interruptRemapping, vtdTables } from './isolation/vtd.ts';
 import { compiledModel } from './meta/compiled-model.ts';
 import { determinism } from './meta/determinism.ts';
 import { serverSurvivesHostileClient } from './proxies/hostile-client.ts';
@@ -24,6 +27,12 @@ import { everyExitReason } from './vmx/every-exit-reason.ts';
 export const PROPERTIES: readonly Property[] = [
   subjectPageTables,
   kernelPageTables,
+  ioBitmaps,
+  msrBitmaps,
+  msrStores,
+  vtdTables,
+  interruptRemapping,
+  subjectInfo,
   sharingIsExplained,
   noninterference,
   processorTime,

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { description as deviceDomains } from './device-domains/description.ts';
 import { description as logChannel } from './log-channel/description.ts';
 import { description as logProxy } from './log-proxy/description.ts';
 import type { PolicyDescription } from './policy-description.ts';
@@ -10,6 +11,7 @@ export const DESCRIPTIONS: Readonly<Record<string, PolicyDescription>> = {
   'two-subjects': twoSubjects,
   'log-channel': logChannel,
   'log-proxy': logProxy,
+  'device-domains': deviceDomains,
 };
 
 /** Writes every scenario's policy.xml; run by `npx tsx scenarios/generate.ts`. */

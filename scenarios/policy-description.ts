@@ -18,6 +18,8 @@ export interface PolicyDescription {
   readonly channels: readonly ChannelDescription[];
   /** Devices that subjects own, besides those of the kernel. */
   readonly devices?: readonly DeviceDescription[];
+  /** Device domains: what devices may reach by DMA. */
+  readonly domains?: readonly DomainDescription[];
   readonly events: readonly EventDescription[];
   readonly partitions: readonly PartitionDescription[];
   /** Per major frame and CPU the minor frames; barriers are derived. */
@@ -34,6 +36,8 @@ export interface SubjectDescription {
   readonly monitors?: readonly MonitorDescription[];
   /** Source event of every trap: a kernel-mode panic event, or a switch event. */
   readonly traps: { readonly event: string; readonly panic: boolean };
+  /** MSRs that the subject may read besides those of its profile. */
+  readonly readOnlyMsrs?: readonly number[];
   /** True for the subject that chooses the major frame. */
   readonly isTau0?: boolean;
 }
@@ -87,10 +91,23 @@ export interface DeviceDescription {
   readonly vector: number;
   readonly ports: { readonly start: number; readonly end: number };
   /**
-   * A PCI device on bus 0 with a line-signalled, hence level-triggered, interrupt, and the vmcall event with which its
-   * subject unmasks the line; absent for an ISA device.
+   * A PCI device on bus 0; absent for an ISA device. With `unmaskEvent` its interrupt is line-signalled, hence
+   * level-triggered, and that vmcall event unmasks it; without, it is message-signalled.
    */
-  readonly pci?: { readonly device: number; readonly iommuGroup: number; readonly unmaskEvent: number };
+  readonly pci?: { readonly device: number; readonly iommuGroup: number; readonly unmaskEvent?: number };
+}
+
+/** A device domain: its devices and the private memory of subjects that they may reach. */
+export interface DomainDescription {
+  readonly name: string;
+  readonly devices: readonly string[];
+  readonly memory: readonly {
+    readonly logical: string;
+    /** Name of a region, `<subject>|<name>`. */
+    readonly physical: string;
+    readonly address: number;
+    readonly writable: boolean;
+  }[];
 }
 
 export type KernelAction = 'subject_sleep' | 'subject_yield' | 'system_reboot' | 'system_poweroff' | 'system_panic';

@@ -97,7 +97,12 @@ const PCI_SERIAL = { classcode: 0x0700, deviceId: 0x9c3d, vendorId: 0x8086 };
 
 function pciElement({ pci }: DeviceDescription): readonly XmlElement[] {
   if (pci === undefined) return [];
-  const address = { bus: byteLiteral(0), device: byteLiteral(pci.device), function: 0, msi: false };
+  const address = {
+    bus: byteLiteral(0),
+    device: byteLiteral(pci.device),
+    function: 0,
+    msi: pci.unmaskEvent === undefined,
+  };
   const { classcode, deviceId, vendorId } = PCI_SERIAL;
   return [
     element('pci', address, [

@@ -105,7 +105,7 @@ function subjectRegions(subject: SubjectDescription): Region[] {
 }
 
 /** Tables that map 4 KiB pages of the given ranges: root, page-directory-pointer tables, directories, page tables. */
-function tablePages(ranges: readonly (readonly [number, number])[]): number {
+function tablePages(ranges: readonly (readonly [number, number])[], levels: 3 | 4 = 4): number {
   const distinct = (span: number): number => {
     const indexes = new Set<number>();
     for (const [start, size] of ranges) {
@@ -114,7 +114,8 @@ function tablePages(ranges: readonly (readonly [number, number])[]): number {
     }
     return indexes.size;
   };
-  return 1 + distinct(2 ** 39) + distinct(2 ** 30) + distinct(2 ** 21);
+  const below = distinct(2 ** 30) + distinct(2 ** 21);
+  return 1 + (levels === 4 ? distinct(2 ** 39) : 0) + below;
 }
 
 /** Logical mappings of a subject, in the order of the toolchain: own memory, sinfo, channels, monitors, kernel pages. */
@@ -210,7 +211,15 @@ function pageTableRegions(description: PolicyDescription, regions: readonly Regi
   const subjects = description.subjects.map(subject =>
     region(`${subject.name}|pt`, 'system_pt', tablePages(ranges(subjectMappings(description, subject))), fill(0)),
   );
-  return [...kernel, ...subjects];
+  // The IOMMU of the described machine translates 39 bits.
+  const domains = (description.domains ?? []).map(({ name, memory }) => {
+    const pages = tablePages(
+      memory.map(({ address, physical }) => [address, sizeOf.get(physical) ?? PAGE]),
+      3,
+    );
+    return region(`vtd_${name}_pt`, 'system_pt', pages, fill(0));
+  });
+  return [...kernel, ...subjects, ...domains];
 }
 
 /** All physical regions of a system, not yet placed. */
@@ -225,6 +234,7 @@ export function allRegions(description: PolicyDescription): Region[] {
     region('trampoline', 'system', 1, undefined, 0x1000),
     region('vtd_root', 'system_vtd_root', 1, fill(0)),
     region('vtd_ir', 'system_vtd_ir', 1, fill(0)),
+    ...(description.domains === undefined ? [] : [region('vtd_context_bus_0', 'system_vtd_context', 1, fill(0))]),
   ];
   return [...regions, ...pageTableRegions(description, regions)];
 }

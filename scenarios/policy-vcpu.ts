@@ -253,7 +253,7 @@ function segments(codeAccess: number): XmlElement {
 }
 
 /** The `vcpu` element of a profile, complete as format B wants it (SDM Vol. 3C, "VM-Execution Control Fields"). */
-export function vcpuElement(profileName: 'native' | 'vm'): XmlElement {
+export function vcpuElement(profileName: 'native' | 'vm', readOnlyMsrs: readonly number[] = []): XmlElement {
   const profile = PROFILES[profileName];
   const start = new Map<string, number>([
     ['rip', profile.rip],
@@ -277,9 +277,10 @@ export function vcpuElement(profileName: 'native' | 'vm'): XmlElement {
     element(
       'msrs',
       {},
-      profile.msrs.map(([first, last]) =>
-        element('msr', { end: wordLiteral(last), mode: 'rw', start: wordLiteral(first) }),
-      ),
+      [
+        ...profile.msrs.map(([first, last]) => ({ first, last, mode: 'rw' })),
+        ...readOnlyMsrs.map(msr => ({ first: msr, last: msr, mode: 'r' })),
+      ].map(({ first, last, mode }) => element('msr', { end: wordLiteral(last), mode, start: wordLiteral(first) })),
     ),
     element('registers', {}, [
       element(

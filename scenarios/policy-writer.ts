@@ -1,5 +1,6 @@
 import type {
   DeviceDescription,
+  DomainDescription,
   EventDescription,
   MinorFrameDescription,
   PolicyDescription,
@@ -57,8 +58,8 @@ const unmaskName = ({ irq }: DeviceDescription): string => `unmask_irq${irq}`;
 /** Calls with which a subject unmasks its level-triggered interrupts. */
 function unmaskEvents(description: PolicyDescription, subject: SubjectDescription) {
   return (description.devices ?? []).flatMap(device => {
-    if (device.pci === undefined || device.subject !== subject.name) return [];
-    const id = device.pci.unmaskEvent;
+    const id = device.pci?.unmaskEvent;
+    if (id === undefined || device.subject !== subject.name) return [];
     const logical = `unmask_irq_${device.vector}`;
     const action = element('unmask_irq', { number: device.irq });
     return [{ id, element: element('event', { id, logical, physical: unmaskName(device) }, [action]) }];
@@ -78,6 +79,20 @@ function devicesElement(description: PolicyDescription, subject: SubjectDescript
     ]);
   });
   return element('devices', {}, elements);
+}
+
+function domainElement({ name, devices, memory }: DomainDescription, index: number): XmlElement {
+  const mappings = memory.map(({ logical, physical, address, writable }) =>
+    mappingElement({ logical, physical, virtualAddress: address, writable, executable: false }),
+  );
+  return element('domain', { id: index + 1, name }, [
+    element('memory', {}, mappings),
+    element(
+      'devices',
+      {},
+      devices.map(device => element('device', { logical: device, physical: device })),
+    ),
+  ]);
 }
 
 type Target = NonNullable<EventDescription['target']>;
@@ -123,7 +138,7 @@ function subjectElement(description: PolicyDescription, subject: SubjectDescript
     'subject',
     { cpu: subject.cpu, globalId, localId, name: subject.name, schedGroupId: placeOf(description, subject.name).group },
     [
-      vcpuElement(subject.profile),
+      vcpuElement(subject.profile, subject.readOnlyMsrs),
       element('bootparams', {}),
       element('memory', {}, subjectMappings(description, subject).map(mappingElement)),
       devicesElement(description, subject),
@@ -150,7 +165,7 @@ function eventsElement(description: PolicyDescription): XmlElement {
     ...description.events.map(({ name, mode }) => physical(name, mode)),
     ...description.channels.map(({ name, mode }) => physical(name, mode)),
     ...(description.devices ?? []).flatMap(device =>
-      device.pci === undefined ? [] : [physical(unmaskName(device), 'kernel')],
+      device.pci?.unmaskEvent === undefined ? [] : [physical(unmaskName(device), 'kernel')],
     ),
   ]);
 }
@@ -221,7 +236,7 @@ export function writePolicy(description: PolicyDescription): string {
       hardwareElement(description),
       platformElement(),
       element('memory', {}, regions.map(regionElement)),
-      element('deviceDomains', {}),
+      element('deviceDomains', {}, (description.domains ?? []).map(domainElement)),
       eventsElement(description),
       kernelElement(description),
       element(

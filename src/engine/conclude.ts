@@ -34,8 +34,13 @@ function pairCaveat(merged: MergedResult): string {
 function conclusion(property: Property, merged: MergedResult): Conclusion {
   if (merged.failure !== undefined) return { verdict: 'refuted', reason: merged.failure.outcome.summary };
   if (merged.cut !== '') return { verdict: 'inconclusive', reason: merged.cut };
+  const { given = 0, missing = [] } = merged.tables ?? {};
+  if (given > 0 && missing.length > 0)
+    return { verdict: 'inconclusive', reason: `not among the given tables: ${listIds(missing)}` };
   const vacuous = vacuousReason(property, merged);
   if (vacuous !== '') return { verdict: 'vacuous', reason: vacuous };
+  if (missing.length > 0)
+    return { verdict: property.passes, reason: `own tables only; not given: ${listIds(missing)}` };
   return { verdict: property.passes, reason: pairCaveat(merged) };
 }
 
@@ -65,6 +70,7 @@ export function concludeProperty(
     steps: merged.steps,
     states: merged.states,
     ...(merged.pairs === undefined ? {} : { pairs: merged.pairs }),
+    ...(merged.tables === undefined ? {} : { tables: merged.tables }),
     witnesses: { ...witnesses, ...merged.witnesses },
     unspecified: merged.unspecified,
     ...(counterexample === undefined ? {} : { counterexample }),

@@ -12,6 +12,15 @@ export interface TraceOrigin {
   readonly policyGzipBase64: string;
   readonly seed: number;
   readonly fault?: NonNullable<Trace['fault']>;
+  /** A given table, gzip, base64; absent when none were given. */
+  readonly tableGzipBase64?: (name: string) => string;
+}
+
+/** The failure's body, with the given files that show it. */
+function bodyOf({ body, tables = [] }: Failure, origin: TraceOrigin): Trace['body'] {
+  const pack = origin.tableGzipBase64;
+  if (body.kind !== 'static' || tables.length === 0 || pack === undefined) return body;
+  return { kind: 'static', tables: tables.map(name => ({ name, gzipBase64: pack(name) })) };
 }
 
 /** Wraps a failure into a self-contained trace file. */
@@ -24,7 +33,7 @@ export function toTrace(property: string, failure: Failure, origin: TraceOrigin)
     property,
     seed: origin.seed,
     ...(origin.fault === undefined ? {} : { fault: origin.fault }),
-    body: failure.body,
+    body: bodyOf(failure, origin),
     outcome: failure.outcome,
   };
 }

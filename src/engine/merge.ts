@@ -1,5 +1,5 @@
 import type { Failure, TaskResult } from './property.ts';
-import type { PairCount } from './verdict.ts';
+import type { PairCount, TableCount } from './verdict.ts';
 
 /** Sum of the results of a property's tasks, in task order, up to and including the first failure. */
 export interface MergedResult {
@@ -9,6 +9,7 @@ export interface MergedResult {
   readonly witnesses: Readonly<Record<string, number>>;
   readonly unspecified: Readonly<Record<string, number>>;
   readonly pairs?: readonly PairCount[];
+  readonly tables?: TableCount;
   readonly failure?: Failure;
   /** Why not all of the work was done; empty when it was. */
   readonly cut: string;
@@ -34,6 +35,13 @@ function addPair(pairs: Map<string, PairCount>, pair: PairCount): void {
   });
 }
 
+/** Adds up whose structures were judged. */
+function addTables(left: TableCount | undefined, right: TableCount | undefined): TableCount | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  const missing = [...new Set([...left.missing, ...right.missing])].sort();
+  return { own: left.own + right.own, given: left.given + right.given, missing };
+}
+
 /** Merges results in the order given; results after the first failure do not count, so that the number of jobs cannot show. */
 export function mergeResults(results: readonly TaskResult[], cut: string): MergedResult {
   let runs = 0;
@@ -44,6 +52,7 @@ export function mergeResults(results: readonly TaskResult[], cut: string): Merge
   const witnesses = new Map<string, number>();
   const unspecified = new Map<string, number>();
   const pairs = new Map<string, PairCount>();
+  let tables: TableCount | undefined;
   for (const result of results) {
     runs += result.runs;
     steps += result.steps;
@@ -51,6 +60,7 @@ export function mergeResults(results: readonly TaskResult[], cut: string): Merge
     addCounts(witnesses, result.witnesses);
     addCounts(unspecified, result.unspecified);
     for (const pair of result.pairs ?? []) addPair(pairs, pair);
+    tables = addTables(tables, result.tables);
     if (firstCut === '') firstCut = result.cut ?? '';
     if (result.failure !== undefined) {
       failure = result.failure;
@@ -65,6 +75,7 @@ export function mergeResults(results: readonly TaskResult[], cut: string): Merge
     unspecified: sortedRecord(unspecified),
     cut: firstCut === '' ? cut : firstCut,
     ...(pairs.size === 0 ? {} : { pairs: [...pairs.values()] }),
+    ...(tables === undefined ? {} : { tables }),
     ...(failure === undefined ? {} : { failure }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Seams } from '../impl/seams.ts';
 import type { PolicyDocument } from '../policy/document.ts';
+import type { GivenFile } from '../refinement/structures/given.ts';
 import type { Trace, TraceBody, TraceOutcome } from '../trace/trace.ts';
 import type { PropertyVerdict } from './verdict.ts';
 
@@ -39,6 +40,8 @@ export interface CheckContext {
   readonly budget: Budget;
   /** Hosted software of the scenario; empty for a bare policy. */
   readonly software: readonly ScenarioSoftware[];
+  /** Tables that the user's own toolchain generated; absent: only ours are judged. */
+  readonly tables?: readonly GivenFile[];
 }
 
 /** Budgets are counts, so that results do not depend on the machine's speed. */
@@ -61,6 +64,8 @@ export interface Task {
 export interface Failure {
   readonly body: TraceBody;
   readonly outcome: TraceOutcome;
+  /** Names of the given files that show it, for the trace file. */
+  readonly tables?: readonly string[];
 }
 
 /** Plain-data result of one task. */
@@ -71,6 +76,7 @@ export interface TaskResult {
   readonly witnesses: Readonly<Record<string, number>>;
   readonly unspecified: Readonly<Record<string, number>>;
   readonly pairs?: PropertyVerdict['pairs'];
+  readonly tables?: PropertyVerdict['tables'];
   /** First failure of the slice, already minimised. */
   readonly failure?: Failure;
   /** Why the slice was not finished (for example a state limit); absent when it was. */

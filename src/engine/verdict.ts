@@ -23,6 +23,16 @@ export interface PairCount {
   readonly excluded?: string;
 }
 
+/** Whose structures a verdict is about. */
+export interface TableCount {
+  /** Structures that muencheck built and judged. */
+  readonly own: number;
+  /** Structures of the user's own toolchain that were judged. */
+  readonly given: number;
+  /** Files that the user's tables lack, by the name that they would have; empty if no tables were given. */
+  readonly missing: readonly string[];
+}
+
 /** Plain-data result of one property over one policy. */
 export interface PropertyVerdict {
   readonly id: string;
@@ -37,6 +47,7 @@ export interface PropertyVerdict {
   readonly steps: number;
   readonly states: number;
   readonly pairs?: readonly PairCount[];
+  readonly tables?: TableCount;
   /** Times each named witness was seen. */
   readonly witnesses: Readonly<Record<string, number>>;
   /** Steps that the model leaves open, by reason. */

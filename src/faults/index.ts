@@ -6,6 +6,7 @@ import { KERNEL_SCHEDULING_FAULTS } from './kernel-scheduling-faults.ts';
 import { MACHINE_FAULTS } from './machine-faults.ts';
 import { PAGING_FAULTS } from './paging-faults.ts';
 import { PROXY_FAULTS } from './proxy-faults.ts';
+import { STRUCTURE_FAULTS } from './structure-faults.ts';
 
 /** All seeded faults. */
 export const FAULTS: readonly Fault[] = [
@@ -13,6 +14,7 @@ export const FAULTS: readonly Fault[] = [
   ...KERNEL_SCHEDULING_FAULTS,
   ...PAGING_FAULTS,
   ...COMPILE_FAULTS,
+  ...STRUCTURE_FAULTS,
   ...MACHINE_FAULTS,
   ...CHANNEL_FAULTS,
   ...PROXY_FAULTS,

@@ -1,9 +1,18 @@
 import type { PhysicalMemory } from '../impl/memory.ts';
 import type { AddressSpace } from '../impl/muen/address-spaces.ts';
-import { enumerateEpt } from '../impl/vmx/ept-enumerate.ts';
-import { type Enumeration, enumerateIa32e, type LeafRun, type MalformedEntry } from '../impl/x86/paging-enumerate.ts';
+import { EPT_READER, enumerateEpt } from '../impl/vmx/ept-enumerate.ts';
+import { DMA_READER, enumerateDma } from '../impl/vtd/second-level.ts';
+import {
+  decidingEntry,
+  type Enumeration,
+  enumerateIa32e,
+  IA32E_READER,
+  type LeafRun,
+  type MalformedEntry,
+} from '../impl/x86/paging-enumerate.ts';
+import type { TableRegion } from '../impl/x86/paging-layout.ts';
 import type { Grant } from '../model/grants.ts';
-import { formatAddress, PAGE_SIZE_BYTES } from '../units/address.ts';
+import { formatAddress, type Hpa, hpa, PAGE_SIZE_BYTES } from '../units/address.ts';
 import {
   describePhysical,
   describePlace,
@@ -36,14 +45,24 @@ export interface SpatialDifference {
   readonly message: string;
   /** Policy lines involved; empty if the policy says nothing about it. */
   readonly policyLines: readonly number[];
+  /** Physical address of the table entry that says so; absent where no single one does. */
+  readonly entry?: Hpa;
+}
+
+/** Second-level tables of a device domain; memory types and execute rights do not count in them. */
+export interface DmaSpace {
+  readonly kind: 'dma';
+  readonly levels: 3 | 4;
+  readonly root: Hpa;
+  readonly region: TableRegion;
 }
 
 /** Tables to judge, and what the policy declares for them. */
 export interface SpaceUnderTest {
   /** For messages, for example "subject 'vt'". */
   readonly holder: string;
-  readonly holderKind: 'subject' | 'kernel';
-  readonly space: AddressSpace;
+  readonly holderKind: 'subject' | 'kernel' | 'domain';
+  readonly space: AddressSpace | DmaSpace;
   readonly grants: readonly Grant[];
 }
 
@@ -127,7 +146,7 @@ const physicalOfGrant = (grant: Grant, va: number): number => grant.pa + (va - g
 
 /** Compares a mapped segment with one grant. */
 function compareWithGrant(
-  holder: string,
+  { holder, space }: SpaceUnderTest,
   atlas: PhysicalAtlas,
   segment: Segment,
   run: LeafRun,
@@ -144,13 +163,15 @@ function compareWithGrant(
   }
   const differences: SpatialDifference[] = [];
   const where = `${holder}: ${pages} maps ${describePhysical(atlas, mapped, sizeBytes)}`;
-  const isTooPermissive = (run.writable && !grant.writable) || (run.executable && !grant.executable);
-  const isTooRestrictive = !run.readable || (!run.writable && grant.writable) || (!run.executable && grant.executable);
+  const isDma = space.kind === 'dma';
+  const executes = isDma ? run.executable : grant.executable;
+  const isTooPermissive = (run.writable && !grant.writable) || (run.executable && !executes);
+  const isTooRestrictive = !run.readable || (!run.writable && grant.writable) || (!run.executable && executes);
   if (isTooPermissive || isTooRestrictive) {
     const message = `${where} ${formatRights(run)}, policy grants ${formatRights(grant)} (policy line ${grant.line})`;
     differences.push({ kind: isTooPermissive ? 'too-permissive' : 'too-restrictive', ...base, message });
   }
-  if (run.memoryType !== grant.caching || !run.forcesMemoryType) {
+  if (!isDma && (run.memoryType !== grant.caching || !run.forcesMemoryType)) {
     const type = run.forcesMemoryType ? run.memoryType : `${run.memoryType} unless the guest's PAT says otherwise`;
     const message = `${where} with memory type ${type}, policy says ${grant.caching} (policy line ${grant.line})`;
     differences.push({ kind: 'caching', ...base, message });
@@ -159,7 +180,8 @@ function compareWithGrant(
 }
 
 /** Differences of one segment; of overlapping grants one must be met exactly. */
-function judgeSegment(holder: string, atlas: PhysicalAtlas, segment: Segment): readonly SpatialDifference[] {
+function judgeSegment(underTest: SpaceUnderTest, atlas: PhysicalAtlas, segment: Segment): readonly SpatialDifference[] {
+  const { holder } = underTest;
   const { va, sizeBytes, run, grants } = segment;
   const pages = formatPages(va, sizeBytes);
   if (run === undefined) {
@@ -186,7 +208,7 @@ function judgeSegment(holder: string, atlas: PhysicalAtlas, segment: Segment): r
       },
     ];
   }
-  const perGrant = grants.map(grant => compareWithGrant(holder, atlas, segment, run, grant));
+  const perGrant = grants.map(grant => compareWithGrant(underTest, atlas, segment, run, grant));
   return perGrant.some(differences => differences.length === 0) ? [] : perGrant[0]!;
 }
 
@@ -234,6 +256,7 @@ function judgeMalformed(underTest: SpaceUnderTest, entries: readonly MalformedEn
     sizeBytes: PAGE_SIZE_BYTES,
     message: `${underTest.holder}: the table entry at hpa ${formatAddress(entry.entryAddress)} for ${formatVirtual(entry.virtualAddress)} is malformed: ${entry.reason}`,
     policyLines: [],
+    entry: entry.entryAddress,
   }));
 }
 
@@ -258,17 +281,37 @@ function judgeTables(
 const countPages = (runs: readonly LeafRun[], accept: (run: LeafRun) => boolean): number =>
   runs.reduce((sum, run) => sum + (accept(run) ? run.sizeBytes / PAGE_SIZE_BYTES : 0), 0);
 
+function enumerate(memory: PhysicalMemory, space: SpaceUnderTest['space']): Enumeration {
+  switch (space.kind) {
+    case 'ept':
+      return enumerateEpt(memory, space.root);
+    case 'ia32e':
+      return enumerateIa32e(memory, space.root);
+    case 'dma':
+      return enumerateDma(memory, space.root, space.levels);
+  }
+}
+
+/** Adds the table entry that decides about the difference's address. */
+function withEntry(memory: PhysicalMemory, { space }: SpaceUnderTest, found: SpatialDifference): SpatialDifference {
+  if (found.entry !== undefined || found.kind === 'incomplete') return found;
+  if (found.kind === 'foreign-table') return { ...found, entry: hpa(found.address) };
+  const reader = space.kind === 'ept' ? EPT_READER : space.kind === 'dma' ? DMA_READER : IA32E_READER;
+  const topLevel = space.kind === 'dma' ? space.levels : 4;
+  return { ...found, entry: decidingEntry(memory, space.root, found.address, reader, topLevel) };
+}
+
 /**
  * Compares everything that the tables of a subject or kernel translate with everything that the policy declares, in both
  * directions and page-exact (DESIGN: spatial isolation is decided completely).
  */
 export function checkSpace(memory: PhysicalMemory, atlas: PhysicalAtlas, underTest: SpaceUnderTest): SpatialReport {
   const { space, holder } = underTest;
-  const enumeration = space.kind === 'ept' ? enumerateEpt(memory, space.root) : enumerateIa32e(memory, space.root);
+  const enumeration = enumerate(memory, space);
   const { runs } = enumeration;
   const found: SpatialDifference[] = [
     ...judgeControlStructures(atlas, underTest, runs),
-    ...segmentsOf(runs, underTest.grants).flatMap(segment => judgeSegment(holder, atlas, segment)),
+    ...segmentsOf(runs, underTest.grants).flatMap(segment => judgeSegment(underTest, atlas, segment)),
     ...judgeTables(atlas, underTest, enumeration),
     ...judgeMalformed(underTest, enumeration.malformed),
   ];
@@ -279,7 +322,7 @@ export function checkSpace(memory: PhysicalMemory, atlas: PhysicalAtlas, underTe
   const rank = (difference: SpatialDifference): number => DIFFERENCE_KINDS.indexOf(difference.kind);
   found.sort((a, b) => rank(a) - rank(b) || a.address - b.address);
   return {
-    differences: found.slice(0, MAX_DIFFERENCES),
+    differences: found.slice(0, MAX_DIFFERENCES).map(difference => withEntry(memory, underTest, difference)),
     differenceCount: found.length,
     pages: countPages(runs, () => true),
     writablePages: countPages(runs, run => run.writable),

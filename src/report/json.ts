@@ -15,6 +15,7 @@ function orderedProperty(property: ReportedProperty): ReportedProperty {
     steps: property.steps,
     states: property.states,
     ...(property.pairs === undefined ? {} : { pairs: property.pairs }),
+    ...(property.tables === undefined ? {} : { tables: property.tables }),
     witnesses: property.witnesses,
     unspecified: property.unspecified,
     durationMs: property.durationMs,

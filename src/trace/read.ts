@@ -74,10 +74,12 @@ const run: Decoder<RunSpec> = object({
   interleavings: array(object({ point: count, cpu: integer(0, 255) }), MAX_ITEMS),
 });
 
+const base64 = string({ maxLength: 100_000_000, pattern: /^[A-Za-z0-9+/]*={0,2}$/, what: 'base64' });
+
 const body: Decoder<TraceBody> = tagged<TraceBody>('kind', {
   run: object({ kind: literal('run'), run }),
   pair: object({ kind: literal('pair'), high: name, low: name, left: run, right: run }),
-  static: object({ kind: literal('static') }),
+  static: object({ kind: literal('static') }, { tables: array(object({ name, gzipBase64: base64 }), 10_000) }),
 });
 
 const outcome: Decoder<TraceOutcome> = object({
@@ -99,7 +101,7 @@ const trace: Decoder<Trace> = object(
     policy: object({
       path: string({ maxLength: 10_000 }),
       sha256: string({ pattern: /^[0-9a-f]{64}$/, what: 'a SHA-256 digest (64 hexadecimal digits)' }),
-      gzipBase64: string({ maxLength: 100_000_000, pattern: /^[A-Za-z0-9+/]*={0,2}$/, what: 'base64' }),
+      gzipBase64: base64,
     }),
     property: name,
     seed: word,

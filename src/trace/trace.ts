@@ -40,7 +40,11 @@ export type TraceBody =
       readonly right: RunSpec;
     }
   /** No execution: the property enumerates structures of the compiled policy. */
-  | { readonly kind: 'static' };
+  | {
+      readonly kind: 'static';
+      /** Files of the user's own toolchain that show the failure, gzip, base64. */
+      readonly tables?: readonly { readonly name: string; readonly gzipBase64: string }[];
+    };
 
 /** A counterexample as a self-contained file. */
 export interface Trace {

@@ -24,7 +24,8 @@ function describeDefect(level: number, low: number): string {
   return 'reserved bit set';
 }
 
-const EPT_READER: EntryReader = {
+/** Entries of EPT tables. */
+export const EPT_READER: EntryReader = {
   isSignExtended: false,
   isPresent: low => (low & 7) !== 0,
   isLeaf: isEptLeaf,

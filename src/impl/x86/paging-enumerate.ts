@@ -178,9 +178,10 @@ export function enumerateTables(
   root: Hpa,
   reader: EntryReader,
   limits: EnumerationLimits,
+  topLevel: 3 | 4 = 4,
 ): Enumeration {
   const enumerator = new TableEnumerator(memory, reader, limits);
-  enumerator.visitTable(frameOf(root), 4, 0, 7);
+  enumerator.visitTable(frameOf(root), topLevel, 0, 7);
   return {
     runs: enumerator.runs,
     malformed: enumerator.malformed,
@@ -190,12 +191,31 @@ export function enumerateTables(
   };
 }
 
+/** Address of the lowest entry that a translation of `address` reads: the one that grants or refuses it. */
+export function decidingEntry(
+  memory: PhysicalMemory,
+  root: Hpa,
+  address: number,
+  reader: Pick<EntryReader, 'isPresent' | 'isLeaf'>,
+  topLevel: 3 | 4 = 4,
+): Hpa {
+  let table: number = frameBase(frameOf(root));
+  for (let level: number = topLevel; ; level--) {
+    const index = Math.floor((address < 0 ? address + 2 ** 48 : address) / entrySpan(level)) % 512;
+    const entry = (table + index * 8) as Hpa;
+    const low = memory.readWordAt(entry);
+    if (level === 1 || !reader.isPresent(low) || reader.isLeaf(level, low)) return entry;
+    table = frameBase(entryFrame(low, memory.readWordAt((entry + 4) as Hpa)) as FrameNumber);
+  }
+}
+
 /** Memory types by PAT index with the PAT that Muen programs, 0x0007040500010406 (SDM Vol. 3A, "Page Attribute Table (PAT)"). */
 const MUEN_PAT: readonly LeafMemoryType[] = ['WB', 'WT', 'WC', 'UC', 'WP', 'WT', 'UC-', 'UC'];
 
 const RESERVED_HIGH = reservedHighMask(DEFAULT_WALK.physicalAddressBits);
 
-const IA32E_READER: EntryReader = {
+/** Entries of IA-32e page tables. */
+export const IA32E_READER: EntryReader = {
   isSignExtended: true,
   isPresent: low => (low & 1) !== 0,
   isLeaf: isIa32eLeaf,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { kernelPageTables, subjectPageTables } from '../../../properties/isolation/page-tables.ts';
 import type { CheckContext, Failure, Property, TaskResult } from '../../../src/engine/property.ts';
 import { type PagingOps, pagingOps } from '../../../src/impl/paging-ops.ts';
-import type { Seams } from '../../../src/impl/seams.ts';
+import { defaultSeams } from '../../../src/impl/seams.ts';
 import type { PolicyDocument } from '../../../src/policy/document.ts';
 import { TRACE_VERSION, type Trace } from '../../../src/trace/trace.ts';
 import { goldenDocument, goldenMissing } from '../../impl/golden.ts';
@@ -14,8 +14,7 @@ function contextOf(document: PolicyDocument, ops: Partial<PagingOps> = {}): Chec
     policyText: '',
     policyPath: 'policy_b.xml',
     policySha256: '',
-    // The property reads no other seam.
-    seams: { paging: { ...pagingOps, ...ops } } as Seams,
+    seams: { ...defaultSeams, paging: { ...pagingOps, ...ops } },
     seed: 0,
     budget: { name: 'smoke' },
     software: [],
