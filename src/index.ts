@@ -27,6 +27,7 @@ export { type ParsedPolicy, parsePolicy, readPolicy } from './policy/parse.ts';
 export { allocateVirtual } from './policy/source/allocate-virtual.ts';
 export { joinComponents } from './policy/source/join.ts';
 export { type MergeInputs, mergePolicy } from './policy/source/merge.ts';
+export { readSource, type SourceInputs, type SourcePolicy, type SourceStage } from './policy/source/read-source.ts';
 export type { PolicyFiles } from './policy/source/source-files.ts';
 export { type PolicyTree, parseTree, type TreeElement, toXmlDocument } from './policy/tree.ts';
 export { writeTree } from './policy/tree-write.ts';

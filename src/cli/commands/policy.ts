@@ -1,4 +1,6 @@
-import { countFindings } from '../../report/findings-text.ts';
+import { writeFileAtomic } from '../../host/files.ts';
+import { writeTree } from '../../policy/tree-write.ts';
+import { countFindings, findingLines } from '../../report/findings-text.ts';
 import { toJson } from '../../trace/json.ts';
 import { printable } from '../../units/printable.ts';
 import type { Command, Environment } from '../command.ts';
@@ -6,6 +8,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
+import { readSourceInput, SOURCE_OPTIONS } from '../source-input.ts';
 
 function renderJson(policy: PolicyInput): string {
   const { document } = policy;
@@ -25,19 +28,42 @@ function renderJson(policy: PolicyInput): string {
   return `${toJson({ policy: { path: policy.path, digest: policy.digest, ...size }, valid: policy.valid, examined: policy.examined, findings })}\n`;
 }
 
+/** Puts a source policy together and writes it, to standard output or to a file. */
+function writeSource(args: Arguments, environment: Environment): ExitCode {
+  const [path = ''] = args.positionals;
+  const source = readSourceInput(path, args);
+  if (!source.ok) {
+    printFindings(environment, path, source.error);
+    return EXIT.invalid;
+  }
+  const { tree, findings } = source.value;
+  const text = writeTree(tree);
+  const out = args.texts.get('out');
+  if (out === undefined) environment.stdout(text);
+  else {
+    const written = writeFileAtomic(out, text);
+    if (!written.ok) return usageError(environment, 'policy', written.error);
+  }
+  for (const line of findings.flatMap(finding => findingLines(path, finding, environment.paint))) {
+    environment.stderr(`${line}\n`);
+  }
+  return EXIT.holds;
+}
+
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const format = args.texts.get('format') ?? 'b';
+  if (format === 'src') return writeSource(args, environment);
   if (format !== 'b')
     return usageError(
       environment,
       'policy',
-      `--format ${format}: expansion and allocation are not in this version; it reads and validates format b`,
+      `--format ${format}: expansion and allocation are not in this version; it reads and validates format b, and puts together format src`,
     );
   if (args.texts.has('out'))
     return usageError(
       environment,
       'policy',
-      '--out: writing an expanded policy is not in this version; the policy is only validated',
+      '--out: writing an expanded policy is not in this version; --out is for --format src',
     );
   const input = readPolicyInput(args.positionals[0] ?? '', await environment.loadCatalogue());
   if (!input.ok) return usageError(environment, 'policy', input.error);
@@ -57,7 +83,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
 
 export const policyCommand: Command = {
   name: 'policy',
-  summary: 'validate a policy: findings with line and column',
+  summary: 'validate a policy, or put a source policy together: findings with line and column',
   operands: '<policy.xml | scenario>',
   minOperands: 1,
   maxOperands: 1,
@@ -66,12 +92,13 @@ export const policyCommand: Command = {
       name: 'format',
       kind: 'choice',
       choices: ['src', 'a', 'b'],
-      help: 'format of the policy; only b is in this version',
+      help: 'src: write the source policy, merged, with components and all numbers; b: validate; a is not in this version',
     },
-    { name: 'out', kind: 'text', placeholder: 'dir', help: 'not in this version' },
+    { name: 'out', kind: 'text', placeholder: 'file', help: 'write the policy there instead of to standard output' },
+    ...SOURCE_OPTIONS,
     JSON_OPTION,
     ...COMMON_OPTIONS,
   ],
-  examples: ['policy policy_b.xml', 'policy log-proxy --json'],
+  examples: ['policy policy_b.xml', 'policy system_config.xml --format src --include policy'],
   run,
 };

@@ -43,8 +43,11 @@ function reserve(kind: ResourceKind, element: TreeElement, free: FreeRanges): bo
   const size = resourceSize(kind, element);
   const value = resourceValue(kind, element);
   if (value === undefined) return false;
+  const count = element.name === 'array' ? BigInt(arrayElements(element).length) : 1n;
+  // An empty array that went through this stage before has a number that stands for none.
+  if (count === 0n && value === kind.unused) return true;
   checkAligned(kind, element, value);
-  free.remove(value, element.name === 'array' ? size * BigInt(arrayElements(element).length) : size);
+  free.remove(value, size * count);
   return true;
 }
 

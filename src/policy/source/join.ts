@@ -39,15 +39,19 @@ function addSpecification(section: TreeElement, specification: TreeElement): voi
   insertInOrder(section, cloneElement(specification), ['components']);
 }
 
-/** Names of the components and libraries that the subjects of a policy need and that it does not hold yet. */
-export function missingSpecifications({ root }: PolicyTree): ReadonlyMap<string, TreeElement> {
-  const known = new Set(
-    elementsAt(root, 'components').flatMap(({ children }) => children.map(({ attributes }) => attributes.name)),
-  );
+/** Components and libraries that a policy or its specifications refer to and that are neither given nor in the policy. */
+export function missingSpecifications(
+  { root }: PolicyTree,
+  specifications: readonly PolicyTree[],
+): ReadonlyMap<string, TreeElement> {
+  const present = [
+    ...elementsAt(root, 'components').flatMap(({ children }) => children),
+    ...specifications.map(specification => specification.root),
+  ];
+  const known = new Set(present.map(({ attributes }) => attributes.name));
   const references = [
     ...elementsAt(root, 'subjects/subject/component'),
-    ...elementsAt(root, 'components/component/depends/library'),
-    ...elementsAt(root, 'components/library/depends/library'),
+    ...present.flatMap(specification => elementsAt(specification, 'depends/library')),
   ];
   const missing = new Map<string, TreeElement>();
   for (const reference of references) {

@@ -27,7 +27,7 @@ export interface MergeInputs {
   /** Laid over the hardware section, the first one first; a system configuration names its own. */
   readonly hardware?: readonly string[];
   readonly platform?: string;
-  /** Searched in order for every file that a policy names; then the directory of the policy itself. */
+  /** Searched in order for every file that a policy names; then the directories of the policy and of the configuration. */
   readonly includeDirectories: readonly string[];
   readonly limits?: SourceLimits;
 }
@@ -40,14 +40,16 @@ export interface MergeInputs {
  * thing that cannot be done. Reads nothing outside of the include directories and the files that are named.
  */
 export function mergePolicy(inputs: MergeInputs, files: PolicyFiles): Result<PolicyTree, Finding[]> {
-  return attempt(() => merge(inputs, files));
+  return attempt(() => {
+    const directories = [...inputs.includeDirectories, directoryOf(inputs.policy)];
+    return mergeWith(inputs, new SourceReader(files, directories, inputs.limits));
+  });
 }
 
-function merge(inputs: MergeInputs, files: PolicyFiles): PolicyTree {
-  const directories = [...inputs.includeDirectories, directoryOf(inputs.policy)];
-  const reader = new SourceReader(files, directories, inputs.limits);
+/** As mergePolicy, with a reader that goes on reading for the later stages; throws what it refuses. */
+export function mergeWith(inputs: MergeInputs, reader: SourceReader): PolicyTree {
   const { policy, policyDirectory, hardware, platform } = readParts(inputs, reader);
-  resolveIncludes(policy, reader, [...inputs.includeDirectories, policyDirectory]);
+  resolveIncludes(policy, reader, [...inputs.includeDirectories, policyDirectory, directoryOf(inputs.policy)]);
   for (const description of hardware) mergeHardware(policy, description);
   if (platform !== undefined) mergePlatform(policy, platform);
   mergePlatformConfig(policy);

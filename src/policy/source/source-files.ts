@@ -44,11 +44,6 @@ export class SourceReader {
     this.limits = limits;
   }
 
-  /** The same reader, bounds included, that also searches other directories. */
-  get directories(): readonly string[] {
-    return this.#directories;
-  }
-
   /** Counts elements that the policy grows by; refuses when it becomes too large. */
   grow(count: number, cause: { readonly at: SourcePosition }): void {
     this.#elements += count;
@@ -60,7 +55,7 @@ export class SourceReader {
 
   /** Reads the file that `name` stands for, searched in `directories` in order. */
   find(name: string, asker: Asker, directories: readonly string[] = this.#directories): PolicyTree {
-    const searched = directories.map(normalPath);
+    const searched = [...new Set(directories.map(normalPath))];
     for (const directory of searched) {
       const path = joinPath(directory, name);
       if (![...searched, ...this.#directories].some(allowed => isWithin(allowed, path))) continue;
@@ -80,6 +75,15 @@ export class SourceReader {
       );
     const hint = 'Name files relative to an include directory, without leaving it.';
     return fail(asker, name, 'SRC-ESCAPE', `${quote(name)} leads out of the include directories (${where})`, hint);
+  }
+
+  /** True when one of the directories has a file of that name. */
+  has(name: string, directories: readonly string[]): boolean {
+    return directories.some(directory => {
+      const path = joinPath(directory, name);
+      const bytes = isWithin(normalPath(directory), path) ? this.#files.read(path) : undefined;
+      return bytes?.ok === true && bytes.value !== undefined;
+    });
   }
 
   /** Reads a file that the user named. */
