@@ -189,7 +189,7 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
     title: 'a level-triggered interrupt stays unmasked until its owner has handled it',
     precedent: 'CVE-2015-5307 (KVM, Xen): endless delivery of one event keeps the CPU from all other work',
     killedBy: [INTERRUPTS],
-    replace: () => ({ maskIrq: () => {} }),
+    replace: () => ({ maskIrq: nothing }),
   },
   {
     id: 'injection-ignores-if',

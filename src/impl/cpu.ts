@@ -34,6 +34,8 @@ export class Cpu {
   mode: number = CpuMode.guest;
   /** Interrupt request register: 256 pending vectors. */
   readonly irr = new Uint32Array(8);
+  /** In-service register: vectors taken and not ended yet. */
+  readonly isr = new Uint32Array(8);
   /** TSC at which the VMX-preemption timer fires, Infinity when it is not armed. */
   timerDeadlineTsc = Number.POSITIVE_INFINITY;
   readonly #memory: PhysicalMemory;
@@ -64,17 +66,36 @@ export class Cpu {
     this.irr[vector >>> 5]! |= 1 << (vector & 31);
   }
 
-  /** Highest requested vector, -1 if none. */
+  /** Highest requested vector that the local APIC delivers: its priority class is above that of what is in service. -1 if none. */
   highestRequest(): number {
-    for (let word = 7; word >= 0; word--) {
-      const bits = this.irr[word]!;
-      if (bits !== 0) return word * 32 + 31 - Math.clz32(bits);
-    }
-    return -1;
+    const vector = highestBit(this.irr);
+    return vector >> 4 > highestBit(this.isr) >> 4 ? vector : -1;
   }
 
-  /** Acknowledges `vector`: the processor takes it from the request register. */
+  /** Acknowledges `vector`: it goes from the request register into service. */
   acknowledgeInterrupt(vector: number): void {
     this.irr[vector >>> 5]! &= ~(1 << (vector & 31));
+    this.isr[vector >>> 5]! |= 1 << (vector & 31);
   }
+
+  /** Highest vector in service, -1 if none. */
+  highestInService(): number {
+    return highestBit(this.isr);
+  }
+
+  /** Ends the highest interrupt in service; its vector, -1 if there was none. */
+  endOfInterrupt(): number {
+    const vector = highestBit(this.isr);
+    if (vector >= 0) this.isr[vector >>> 5]! &= ~(1 << (vector & 31));
+    return vector;
+  }
+}
+
+/** Highest vector of a set, -1 if it is empty. */
+function highestBit(set: Uint32Array): number {
+  for (let word = 7; word >= 0; word--) {
+    const bits = set[word]!;
+    if (bits !== 0) return word * 32 + 31 - Math.clz32(bits);
+  }
+  return -1;
 }

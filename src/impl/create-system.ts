@@ -14,11 +14,15 @@ import { bootCpu, bootGlobal } from './muen/kernel.ts';
 import type { Kernel, Platform } from './muen/kernel-context.ts';
 import { locateKernelMemory } from './muen/kernel-memory.ts';
 import { buildStructures } from './muen/structures/build.ts';
+import { IoApic } from './platform/io-apic.ts';
 import { Ports } from './ports.ts';
 import type { Seams } from './seams.ts';
 import { System } from './system.ts';
 import { processorWords } from './system-snapshot.ts';
 import { timeModel } from './time-model.ts';
+
+/** Redirection entries of the I/O APIC that a policy does not describe: those of the original part. */
+const LAST_IO_APIC_ENTRY = 23;
 
 /** Most memory that fill patterns of regions may materialise; larger fills read as zero and are reported. */
 const FILL_LIMIT_BYTES = 0x100_0000;
@@ -43,7 +47,7 @@ export function createSystem(document: PolicyDocument, seams: Seams): Result<Sys
   const platform: Platform = {
     power: 'running',
     stopReason: '',
-    ioApicMask: 0,
+    ioApic: new IoApic(tables.platform.ioApic?.maxEntry ?? LAST_IO_APIC_ENTRY),
     ports: new Ports(tables.platform.systemBoard),
     sendIpi: (target, vector, tsc) => system?.requestInterrupt(target, vector, tsc),
   };

@@ -3,9 +3,7 @@ import type { Cpu } from './cpu.ts';
 import type { MachineOps } from './machine-ops.ts';
 import { IRQ_REMAP_OFFSET } from './muen/compile-interrupts.ts';
 import type { Kernel } from './muen/kernel-context.ts';
-
-/** Redirection-table entries of the I/O APIC that have a mask bit here. */
-const LINES = 32;
+import { ioApicEntry } from './platform/io-apic.ts';
 
 /**
  * Interrupts on their way to the CPUs of a run: device interrupts at the times that the inputs give, messages of other
@@ -18,7 +16,8 @@ export class InterruptArrivals {
   readonly #requestTsc: number[];
   readonly #unitCycles: number;
   readonly #ops: MachineOps;
-  #heldLines = 0;
+  /** Level-triggered lines that are asserted and wait. */
+  readonly #heldLines = new Set<number>();
 
   constructor(interrupts: readonly ExternalInterrupt[], cpuCount: number, unitCycles: number, ops: MachineOps) {
     this.#byCpu = Array.from({ length: cpuCount }, (_, cpu) =>
@@ -32,7 +31,7 @@ export class InterruptArrivals {
 
   /** True while a masked line is asserted. */
   get holdsLines(): boolean {
-    return this.#heldLines !== 0;
+    return this.#heldLines.size > 0;
   }
 
   /** TSC at which an interrupt reaches the CPU: now if one is requested, else the next arrival, Infinity if there is none. */
@@ -42,16 +41,22 @@ export class InterruptArrivals {
     return arrival === undefined ? Number.POSITIVE_INFINITY : Math.max(cpu.tsc, this.#toUnit(arrival.tsc));
   }
 
-  /** Moves an arrival that is due into the local APIC, or holds it if its line is masked; the vector to take, -1 if none. */
-  take(cpu: Cpu, maskedLines: number): number {
+  /**
+   * Moves an arrival that is due into the local APIC; the vector to take, -1 if none. A level-triggered line that its I/O
+   * APIC entry holds back stays asserted, an edge is lost. Vectors that belong to no line go to the local APIC directly, as messages do.
+   */
+  take(cpu: Cpu, { tables, platform: { ioApic } }: Kernel): number {
     const cursor = this.#cursor[cpu.id]!;
     const arrival = this.#byCpu[cpu.id]![cursor];
     if (arrival !== undefined && this.#toUnit(arrival.tsc) <= cpu.tsc) {
       this.#cursor[cpu.id] = cursor + 1;
-      const line = arrival.vector - IRQ_REMAP_OFFSET;
-      const isHeld = line >= 0 && line < LINES && (maskedLines & (1 << line)) !== 0;
-      if (isHeld) this.#heldLines |= 1 << line;
-      else this.#ops.requestInterrupt(cpu, arrival.vector);
+      const irq = arrival.vector - IRQ_REMAP_OFFSET;
+      const line = tables.lines.find(row => row.irq === irq);
+      if (line === undefined) this.#ops.requestInterrupt(cpu, arrival.vector);
+      else if (!ioApic.isHeld(ioApicEntry(irq))) {
+        ioApic.accept(ioApicEntry(irq));
+        this.#ops.requestInterrupt(cpu, arrival.vector);
+      } else if (line.isLevel) this.#heldLines.add(irq);
     }
     return cpu.highestRequest();
   }
@@ -64,13 +69,13 @@ export class InterruptArrivals {
 
   /** Lines that were asserted while masked arrive once they are unmasked. */
   release(kernel: Kernel, tsc: number): void {
-    const free = this.#heldLines & ~kernel.platform.ioApicMask;
-    for (let line = 0; line < LINES; line++) {
-      if ((free & (1 << line)) === 0) continue;
-      this.#heldLines &= ~(1 << line);
-      const route = kernel.tables.vectorRouting[line + IRQ_REMAP_OFFSET];
+    for (const irq of this.#heldLines) {
+      if (kernel.platform.ioApic.isHeld(ioApicEntry(irq))) continue;
+      this.#heldLines.delete(irq);
+      const route = kernel.tables.vectorRouting[irq + IRQ_REMAP_OFFSET];
       if (route === undefined) continue;
-      this.request(kernel.cpus[kernel.tables.subjects[route.subject]!.cpu]!, line + IRQ_REMAP_OFFSET, tsc);
+      kernel.platform.ioApic.accept(ioApicEntry(irq));
+      this.request(kernel.cpus[kernel.tables.subjects[route.subject]!.cpu]!, irq + IRQ_REMAP_OFFSET, tsc);
     }
   }
 

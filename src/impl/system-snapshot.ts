@@ -7,6 +7,7 @@ import type { Platform } from './muen/kernel-context.ts';
 interface CpuSnapshot {
   readonly registers: Uint32Array;
   readonly irr: Uint32Array;
+  readonly isr: Uint32Array;
   readonly fpu: Uint32Array;
   readonly xcr0: number;
   readonly msrs: Uint32Array;
@@ -20,7 +21,8 @@ interface CpuSnapshot {
 export interface SystemSnapshot {
   readonly cpus: readonly CpuSnapshot[];
   readonly hosted: readonly HostedSubject[];
-  readonly platform: { readonly power: Platform['power']; readonly stopReason: string; readonly ioApicMask: number };
+  readonly platform: { readonly power: Platform['power']; readonly stopReason: string };
+  readonly ioApic: Uint32Array;
   readonly ports: ReadonlyMap<number, number>;
 }
 
@@ -29,11 +31,12 @@ export function takeSnapshot(
   hosted: readonly HostedSubject[],
   platform: Platform,
 ): SystemSnapshot {
-  const { power, stopReason, ioApicMask } = platform;
+  const { power, stopReason } = platform;
   return {
     cpus: cpus.map(cpu => ({
       registers: cpu.registers.slice(),
       irr: cpu.irr.slice(),
+      isr: cpu.isr.slice(),
       fpu: cpu.fpu.slice(),
       xcr0: cpu.xcr0,
       msrs: cpu.msrs.slice(),
@@ -43,7 +46,8 @@ export function takeSnapshot(
       timerDeadlineTsc: cpu.timerDeadlineTsc,
     })),
     hosted: hosted.map(subject => ({ ...subject })),
-    platform: { power, stopReason, ioApicMask },
+    platform: { power, stopReason },
+    ioApic: platform.ioApic.save(),
     ports: platform.ports.contents,
   };
 }
@@ -54,6 +58,7 @@ export function restoreCpus(cpus: readonly Cpu[], snapshot: SystemSnapshot): voi
     const cpu = cpus[id]!;
     cpu.registers.set(saved.registers);
     cpu.irr.set(saved.irr);
+    cpu.isr.set(saved.isr);
     cpu.fpu.set(saved.fpu);
     cpu.fpuVersion += 1;
     cpu.syncedSlot = -1;
@@ -75,10 +80,10 @@ export function processorWords(
 ): Uint32Array {
   const words: number[] = [];
   for (const cpu of cpus) {
-    words.push(...cpu.registers, ...cpu.fpu, cpu.xcr0, ...cpu.msrs, ...cpu.irr);
+    words.push(...cpu.registers, ...cpu.fpu, cpu.xcr0, ...cpu.msrs, ...cpu.irr, ...cpu.isr);
     words.push(lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, subjectOn(cpu) >>> 0);
   }
-  words.push(platform.ioApicMask);
+  words.push(...platform.ioApic.save());
   for (const [port, value] of [...platform.ports.contents].sort((a, b) => a[0] - b[0])) words.push(port, value);
   for (const subject of hosted) words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
   return Uint32Array.from(words);

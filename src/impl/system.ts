@@ -11,6 +11,7 @@ import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { loadMsrs, storeMsrs } from './msr-areas.ts';
 import { handleVmExit } from './muen/kernel.ts';
 import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.ts';
+import { GLOBAL_IO_APIC_LOCK } from './muen/kernel-memory.ts';
 import { barrierWord } from './muen/mp.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { SystemObserver } from './system-observer.ts';
@@ -142,6 +143,7 @@ export class System {
     this.hosted = snapshot.hosted.map(subject => ({ ...subject }));
     Object.assign(this.kernel.platform, snapshot.platform);
     this.kernel.platform.ports.contents = snapshot.ports;
+    this.kernel.platform.ioApic.load(snapshot.ioApic);
   }
 
   #stepForced(): boolean {
@@ -178,7 +180,10 @@ export class System {
   }
 
   #isBlocked(cpu: Cpu): boolean {
-    return this.#standing[cpu.id] === AtomicAccess.barrierSpin && this.#spinSense[cpu.id] === this.#readSense(cpu);
+    const access = this.#standing[cpu.id];
+    if (access === AtomicAccess.lockSpin)
+      return this.memory.readWord(this.kernel.at.globalSlot, GLOBAL_IO_APIC_LOCK) !== 0;
+    return access === AtomicAccess.barrierSpin && this.#spinSense[cpu.id] === this.#readSense(cpu);
   }
 
   #readSense(cpu: Cpu): number {
@@ -216,7 +221,7 @@ export class System {
   }
 
   #takeInterrupt(cpu: Cpu): void {
-    const vector = this.#arrivals.take(cpu, this.kernel.platform.ioApicMask);
+    const vector = this.#arrivals.take(cpu, this.kernel);
     if (vector < 0) return;
     cpu.acknowledgeInterrupt(vector);
     this.#exitGuest(cpu, {
@@ -309,7 +314,7 @@ export class System {
           return;
         }
       }
-      if (access === AtomicAccess.barrierSpin && this.#isBlocked(cpu)) return;
+      if (this.#isBlocked(cpu)) return;
     }
     this.#handlers[cpu.id] = undefined;
     if (cpu.tsc > this.#latestTsc) this.#latestTsc = cpu.tsc;

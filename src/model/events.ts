@@ -127,8 +127,8 @@ export function isUnmask(state: Readonly<KernelState>, event: Continue): boolean
   return state.cpus[event.cpu]!.action === 4;
 }
 
-export function unmask(state: KernelState, event: Continue): void {
-  state.maskedIrqs = (state.maskedIrqs & ~(1 << (state.cpus[event.cpu]!.irq & 31))) >>> 0;
+export function beginUnmask(state: KernelState, event: Continue): void {
+  state.cpus[event.cpu]!.masking = false;
 }
 
 export function stop(state: KernelState): void {
@@ -176,6 +176,11 @@ export function isRouted(_state: Readonly<KernelState>, event: InterruptExit, co
   return event.vector >= 32 && event.vector < 253 && config.routes[event.vector]!.subject >= 0;
 }
 
+/** A routed interrupt of a line that stays asserted until its owner has handled it. */
+export function isRoutedLevel(state: Readonly<KernelState>, event: InterruptExit, config: KernelConfig): boolean {
+  return isRouted(state, event, config) && config.routes[event.vector]!.level;
+}
+
 /** The interrupt's owner is what its group runs, so the group must be told. */
 export function isRoutedToActive(state: Readonly<KernelState>, event: InterruptExit, config: KernelConfig): boolean {
   if (!isRouted(state, event, config)) return false;
@@ -194,7 +199,8 @@ export function routeInterrupt(state: KernelState, event: InterruptExit, config:
   const route = config.routes[event.vector]!;
   raiseInterrupt(state, route.subject, route.vector);
   state.cpus[event.cpu]!.target = route.subject;
-  if (route.level) state.maskedIrqs = (state.maskedIrqs | (1 << ((event.vector - 32) & 31))) >>> 0;
+  state.cpus[event.cpu]!.irq = event.vector - 32;
+  state.cpus[event.cpu]!.masking = route.level;
 }
 
 export function isNonePending(state: Readonly<KernelState>, event: Proceed, config: KernelConfig): boolean {

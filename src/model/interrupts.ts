@@ -58,6 +58,7 @@ export function forgetStep(state: KernelState, cpu: number): void {
   local.handover = false;
   local.ipi = false;
   local.irq = 0;
+  local.masking = false;
   local.advanceRip = false;
   local.handled = false;
   local.taken = 0;

@@ -172,6 +172,9 @@ function barrierInvariants(config: KernelConfig): ModelInvariant<KernelState>[] 
   ];
 }
 
+/** Modes of a CPU that holds the lock of the I/O APIC. */
+const LOCKED = ['access.lineSelect', 'access.lineRead', 'access.lineWrite', 'access.lockRelease'];
+
 function frameInvariants(config: KernelConfig): ModelInvariant<KernelState>[] {
   return [
     {
@@ -199,6 +202,11 @@ function frameInvariants(config: KernelConfig): ModelInvariant<KernelState>[] {
           const subject = currentSubject(state, cpu, config);
           return state.cpus[cpu]!.owner === subject && state.cpus[cpu]!.xcr0 === state.subjects[subject]!.xcr0;
         }),
+    },
+    {
+      id: 'lock-is-held',
+      claim: 'The lock of the I/O APIC is taken exactly while one CPU stands between taking and releasing it.',
+      holds: (state, modes) => modes.filter(mode => LOCKED.includes(mode)).length === (state.lock ? 1 : 0),
     },
     {
       id: 'window-for-the-rest',
@@ -262,12 +270,16 @@ function witnessTable(config: KernelConfig) {
         ),
     },
     'barrier-spin': { description: 'A CPU waits at a barrier.', seen: inMode('access.barrierSpin') },
+    'lock-spin': { description: 'A CPU waits for the lock of the I/O APIC.', seen: inMode('access.lockSpin') },
     'other-major-frame': { description: 'Another major frame runs.', seen: (state: State) => state.major !== 0 },
     injected: {
       description: 'A vector is injected.',
       seen: (state: State) => state.subjects.some(({ injection }) => injection !== 0),
     },
-    'line-masked': { description: 'A level-triggered line is masked.', seen: (state: State) => state.maskedIrqs !== 0 },
+    'line-masked': {
+      description: 'A level-triggered line is masked.',
+      seen: (state: State) => state.maskedIrqs.some(word => word !== 0),
+    },
     'subject-reset': { description: 'A subject is reset.', seen: inMode('access.clearEvents') },
     'handed-over': {
       description: 'A group runs another subject than at first.',

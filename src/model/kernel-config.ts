@@ -73,6 +73,10 @@ export interface KernelConfig {
   readonly targets: readonly (readonly TargetEvent[])[];
   /** By host vector. */
   readonly routes: readonly Route[];
+  /** Highest redirection entry of the I/O APIC. */
+  readonly lastLine: number;
+  /** IRQs that reach a subject through the I/O APIC. */
+  readonly lines: readonly number[];
   readonly timerUnitCycles: number;
   /** Most target events that one exit delivers: as many as a subject has event numbers. */
   readonly deliveriesPerExit: number;
@@ -169,6 +173,34 @@ function routes(document: PolicyDocument): Route[] {
   return table;
 }
 
+const deviceOf = (document: PolicyDocument, name: string) =>
+  document.hardware.devices.find(candidate => candidate.name === name);
+
+/** IRQs of assigned devices that are not signalled by messages. */
+function lines(document: PolicyDocument): number[] {
+  const found = new Set<number>();
+  for (const logical of document.subjects.flatMap(subject => subject.devices)) {
+    const device = deviceOf(document, logical.physical);
+    if (device?.pci?.msi === true) continue;
+    for (const irq of logical.irqs) {
+      const physical = device?.irqs.find(candidate => candidate.name === irq.physical);
+      if (physical !== undefined) found.add(physical.number);
+    }
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+/** The kernel's I/O APIC says how many entries it has; the usual part has 24. */
+function lastLine(document: PolicyDocument): number {
+  for (const { physical } of document.kernel.devices) {
+    const { capabilities = [] } = deviceOf(document, physical) ?? {};
+    if (!capabilities.some(row => row.name === 'ioapic')) continue;
+    const entries = Number(capabilities.find(row => row.name === 'max_redirection_entry')?.value);
+    if (Number.isInteger(entries)) return entries;
+  }
+  return 23;
+}
+
 /** Numbers the declarations of a policy; derived from the document alone, apart from the implementation's kernel tables. */
 export function kernelConfig(document: PolicyDocument): KernelConfig {
   const { scheduling, hardware } = document;
@@ -234,6 +266,8 @@ export function kernelConfig(document: PolicyDocument): KernelConfig {
     traps: subjects.map(subject => sourceTable(document, subject, 'vmx_exit', targets)),
     targets: subjects.map(targetTable),
     routes: routes(document),
+    lastLine: lastLine(document),
+    lines: lines(document),
     timerUnitCycles: 2 ** hardware.processor.vmxTimerRate,
     deliveriesPerExit: EVENT_COUNT,
     storedMsrs: subjects.map(storedMsrs),

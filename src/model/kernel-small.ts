@@ -26,7 +26,7 @@ const nothing: SourceEvent = {
 const sleep: SourceEvent = { ...nothing, action: ACTION_SLEEP };
 const yields: SourceEvent = { ...nothing, action: ACTION_YIELD };
 const panic: SourceEvent = { ...nothing, action: ACTION_SYSTEM };
-const unmask: SourceEvent = { ...nothing, action: ACTION_UNMASK };
+const unmask: SourceEvent = { ...nothing, action: ACTION_UNMASK, irq: 1 };
 /** Sets an event pending without switching to its target. */
 const tell = (target: number, targetEvent: number): SourceEvent => ({ ...nothing, target, targetEvent });
 /** Switches to the target; -1 for a pure handover. */
@@ -55,6 +55,8 @@ const common = {
   timerUnitCycles: 8,
   xcr0Features: 0b111,
   deliveriesPerExit: 2,
+  lastLine: 23,
+  lines: [],
   routes: routed(DEVICE_VECTOR, unrouted),
 } as const;
 
@@ -232,4 +234,34 @@ export const remoteSender: KernelConfig = {
   ],
   traps: [[panic], [panic], [panic]],
   targets: [[wake], [wake], [wake]],
+};
+
+/** Two CPUs with one subject each, which has a level-triggered line; both share the I/O APIC. */
+export const twoLines: KernelConfig = {
+  ...common,
+  ...entryPoints(2),
+  cpuCount: 2,
+  plans: [[[{ partition: 1, barrier: 0, deadlineCycles: 8 }]], [[{ partition: 2, barrier: 0, deadlineCycles: 8 }]]],
+  periodsCycles: [0],
+  barrierSizes: [[]],
+  barrierCount: 0,
+  partitionGroups: [[], [1], [2]],
+  partitionNames: ['none', 'left', 'right'],
+  groupPartition: [0, 1, 2],
+  groupIndex: [0, 0, 0],
+  initialSubject: [0, 0, 1],
+  subjectNames: ['left', 'right'],
+  subjectCpu: [0, 1],
+  subjectGroup: [1, 2],
+  vmcalls: [
+    [nothing, { ...unmask, irq: 1 }],
+    [nothing, { ...unmask, irq: 2 }],
+  ],
+  traps: [[panic], [panic]],
+  targets: [[wake], [wake]],
+  routes: routed(DEVICE_VECTOR, { subject: 0, vector: 34, level: true }).with(DEVICE_VECTOR + 1, {
+    subject: 1,
+    vector: 34,
+    level: true,
+  }),
 };

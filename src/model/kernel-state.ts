@@ -32,7 +32,10 @@ export function kernelSchema(config: KernelConfig) {
     stopped: bool(),
     /** 0 is the all-CPU barrier. */
     barriers: array(config.barrierCount + 1, record({ size: int(0, 255), sense: int(0, 1), count: int(0, 255) })),
-    maskedIrqs: bits(32),
+    /** By IRQ: the I/O APIC holds the line back. */
+    maskedIrqs: array(IRQ_WORDS, bits(32)),
+    /** Spin lock of the I/O APIC. */
+    lock: bool(),
     cpus: array(
       config.cpuCount,
       record({
@@ -55,6 +58,8 @@ export function kernelSchema(config: KernelConfig) {
         handover: bool(),
         ipi: bool(),
         irq: int(0, 255),
+        /** The line is to be masked, not unmasked. */
+        masking: bool(),
         advanceRip: bool(),
         handled: bool(),
         taken: int(0, 64),

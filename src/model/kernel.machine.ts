@@ -2,6 +2,7 @@ import { and, setup } from 'xstate';
 import { defineModel } from './define.ts';
 import * as events from './events.ts';
 import * as interrupts from './interrupts.ts';
+import * as ioApic from './io-apic.ts';
 import type { KernelConfig } from './kernel-config.ts';
 import type { KernelEvent, KernelSchema, KernelState } from './kernel-state.ts';
 import * as scheduler from './scheduler.ts';
@@ -23,6 +24,8 @@ const guards = {
   isFound: groups.isFound,
   isKnownTrap: events.isKnownTrap,
   isHaltKept: events.isHaltKept,
+  isLockFree: ioApic.isLockFree,
+  isMasking: ioApic.isMasking,
   isLastArrival: scheduler.isLastArrival,
   isLastMinor: scheduler.isLastMinor,
   isLastTaken: events.isLastTaken,
@@ -30,6 +33,7 @@ const guards = {
   isReleased: scheduler.isReleased,
   isResetPending: events.isResetPending,
   isRouted: events.isRouted,
+  isRoutedLevel: events.isRoutedLevel,
   isRoutedToActive: events.isRoutedToActive,
   isSecondMeeting: scheduler.isSecondMeeting,
   isSleep: events.isSleep,
@@ -51,6 +55,7 @@ const actions = {
   arrive: scheduler.arrive,
   beginDispatch: groups.beginDispatch,
   beginReschedule: groups.beginReschedule,
+  beginUnmask: events.beginUnmask,
   chooseCandidate: groups.chooseCandidate,
   chooseNone: groups.chooseNone,
   closeWindow: interrupts.closeWindow,
@@ -73,6 +78,7 @@ const actions = {
   readBarrier: scheduler.readBarrier,
   refuseXsetbv: interrupts.refuseXsetbv,
   releaseBarrier: scheduler.releaseBarrier,
+  releaseLock: ioApic.releaseLock,
   resetBarrier: scheduler.resetBarrier,
   resetExtended: events.resetExtended,
   resetSubject: events.resetSubject,
@@ -84,14 +90,15 @@ const actions = {
   sleepPartition: groups.sleepPartition,
   sleepSource: groups.sleepSource,
   stop: events.stop,
+  takeLock: ioApic.takeLock,
   takeTimedEvent: events.takeTimedEvent,
   takeTimer: groups.takeTimer,
   takeTrap: events.takeTrap,
   takeVmcall: events.takeVmcall,
   unmarkCandidate: groups.unmarkCandidate,
   unmarkCurrent: groups.unmarkCurrent,
-  unmask: events.unmask,
   unparkCurrent: groups.unparkCurrent,
+  updateLine: ioApic.updateLine,
   writeTimedEvent: events.writeTimedEvent,
   writeXcr0: interrupts.writeXcr0,
 };
@@ -115,6 +122,11 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
             {
               guard: and(['isHaltKept', 'isRoutedToActive']),
               target: 'access.interruptIndicate',
+              actions: ['saveExit', 'routeInterrupt'],
+            },
+            {
+              guard: and(['isHaltKept', 'isRoutedLevel']),
+              target: 'access.lockTake',
               actions: ['saveExit', 'routeInterrupt'],
             },
             {
@@ -200,7 +212,7 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
                 { guard: 'isSystemAction', target: '#kernel.stopped', actions: 'stop' },
                 { guard: 'isSleep', target: 'rest', actions: 'sleepSource' },
                 { guard: 'isYield', target: 'rest' },
-                { guard: 'isUnmask', target: 'target', actions: 'unmask' },
+                { guard: 'isUnmask', target: '#kernel.access.lockTake', actions: 'beginUnmask' },
                 { target: 'target' },
               ],
             },
@@ -298,7 +310,35 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
             },
           },
           indicate: { on: { proceed: { target: 'takeEvent', actions: ['indicate', 'finishSource'] } } },
-          interruptIndicate: { on: { proceed: { target: 'takeEvent', actions: 'indicate' } } },
+          interruptIndicate: {
+            on: {
+              proceed: [
+                { guard: 'isMasking', target: 'lockTake', actions: 'indicate' },
+                { target: 'takeEvent', actions: 'indicate' },
+              ],
+            },
+          },
+          lockTake: {
+            on: {
+              proceed: [{ guard: 'isLockFree', target: 'lineSelect', actions: 'takeLock' }, { target: 'lockSpin' }],
+            },
+          },
+          lockSpin: {
+            on: {
+              proceed: [{ guard: 'isLockFree', target: 'lineSelect', actions: 'takeLock' }, { target: 'lockSpin' }],
+            },
+          },
+          lineSelect: { on: { proceed: { target: 'lineRead' } } },
+          lineRead: { on: { proceed: { target: 'lineWrite' } } },
+          lineWrite: { on: { proceed: { target: 'lockRelease', actions: 'updateLine' } } },
+          lockRelease: {
+            on: {
+              proceed: [
+                { guard: 'isMasking', target: 'takeEvent', actions: 'releaseLock' },
+                { target: '#kernel.choose.target', actions: 'releaseLock' },
+              ],
+            },
+          },
           takeEvent: {
             on: {
               proceed: [

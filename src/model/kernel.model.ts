@@ -2,7 +2,15 @@ import { createKernelMachine } from './kernel.machine.ts';
 import { type AlphabetForm, kernelAlphabet } from './kernel-alphabet.ts';
 import { type KernelWitness, kernelInvariants, kernelWitnesses } from './kernel-claims.ts';
 import type { KernelConfig } from './kernel-config.ts';
-import { DEVICE_VECTOR, monitoredGuest, remoteSender, sleeper, twoCpus, twoPartitions } from './kernel-small.ts';
+import {
+  DEVICE_VECTOR,
+  monitoredGuest,
+  remoteSender,
+  sleeper,
+  twoCpus,
+  twoLines,
+  twoPartitions,
+} from './kernel-small.ts';
 import { initialKernelState, type KernelEvent, type KernelState, kernelSchema } from './kernel-state.ts';
 import { eraseInstance, type Model, type ModelConfiguration, type ModelInstance, party } from './model.ts';
 
@@ -45,7 +53,7 @@ const plain: AlphabetForm = {
 const SMALL_KERNELS: readonly SmallKernel[] = [
   {
     name: '1 CPU, guest and monitor in one group, all exits',
-    states: 16763,
+    states: 26246,
     config: monitoredGuest,
     alphabets: [
       {
@@ -96,6 +104,16 @@ const SMALL_KERNELS: readonly SmallKernel[] = [
       { ...plain, vmcalls: [0] },
     ],
     witnesses: ['partition-sleeps', 'barrier-spin', 'other-major-frame'],
+  },
+  {
+    name: '2 CPUs, level-triggered lines at one I/O APIC',
+    states: 8484,
+    config: twoLines,
+    alphabets: [
+      { ...plain, vmcalls: [1], vectors: [DEVICE_VECTOR], timerExpiry: false },
+      { ...plain, vmcalls: [1], vectors: [DEVICE_VECTOR + 1], timerExpiry: false },
+    ],
+    witnesses: ['line-masked', 'lock-spin'],
   },
   {
     name: '2 CPUs, remote sender, one frame switch',

@@ -69,6 +69,7 @@ export function compareGlobal(a: KernelState, m: KernelState, config: KernelConf
   if (a.major !== m.major) return difference('major frame', a.major, m.major);
   if (a.majorStartTsc !== m.majorStartTsc)
     return difference('start of the major frame', a.majorStartTsc, m.majorStartTsc);
+  if (a.lock !== m.lock) return difference('lock of the I/O APIC', a.lock, m.lock);
   for (let barrier = 0; barrier < m.barriers.length; barrier++) {
     const left = a.barriers[barrier]!;
     const right = m.barriers[barrier]!;
@@ -93,6 +94,17 @@ export function compareGlobal(a: KernelState, m: KernelState, config: KernelConf
       return difference(`active groups of partition ${name}`, left.activityLow, right.activityLow);
     if (left.activityHigh !== right.activityHigh)
       return difference(`active groups 32.. of partition ${name}`, left.activityHigh, right.activityHigh);
+  }
+  return '';
+}
+
+/** Mask bits of the lines that the policy assigns. */
+export function compareLines(a: KernelState, m: KernelState, { lines }: KernelConfig): string {
+  for (const irq of lines) {
+    const bit = 1 << (irq & 31);
+    const left = (a.maskedIrqs[irq >>> 5]! & bit) !== 0;
+    const right = (m.maskedIrqs[irq >>> 5]! & bit) !== 0;
+    if (left !== right) return difference(`masked line ${irq} of the I/O APIC`, left, right);
   }
   return '';
 }

@@ -40,6 +40,12 @@ const ACCESS_OF_LEAF: Readonly<Record<string, number>> = {
   interruptIndicate: AtomicAccess.activitySet,
   takeEvent: AtomicAccess.pendingConsume,
   clearEvents: AtomicAccess.pendingClear,
+  lockTake: AtomicAccess.lockTake,
+  lockSpin: AtomicAccess.lockSpin,
+  lockRelease: AtomicAccess.lockRelease,
+  lineSelect: AtomicAccess.ioApicSelect,
+  lineRead: AtomicAccess.ioApicRead,
+  lineWrite: AtomicAccess.ioApicWrite,
 };
 
 /** Builds and compiles the kernel model of a policy. */
@@ -76,6 +82,9 @@ for (const access of [
   AtomicAccess.barrierReset,
   AtomicAccess.barrierRelease,
   AtomicAccess.majorAdvance,
+  AtomicAccess.lockTake,
+  AtomicAccess.lockSpin,
+  AtomicAccess.lockRelease,
 ]) {
   WRITES_SHARED[access] = 1;
 }

@@ -10,7 +10,14 @@ import { initialKernelState, type KernelEvent, type KernelState } from '../model
 import type { Divergence } from './divergence.ts';
 import { EXIT_TEMPLATE, type ExitEvent, fillExitEvent } from './exit-event.ts';
 import { KeptState } from './kept-state.ts';
-import { compareEntry, compareGlobal, compareLocal, compareSchedulingInfo, compareSubject } from './kernel-compare.ts';
+import {
+  compareEntry,
+  compareGlobal,
+  compareLines,
+  compareLocal,
+  compareSchedulingInfo,
+  compareSubject,
+} from './kernel-compare.ts';
 import { type KernelModel, WRITES_SHARED } from './kernel-model.ts';
 import { pageOwners, type SlotOwner } from './page-owners.ts';
 import * as alpha from './relation/kernel.ts';
@@ -345,10 +352,12 @@ export class Lockstep implements SystemObserver {
     }
     alpha.abstractEntry(this.#system, cpu.id, this.#alpha);
     this.#note(cpu, compareEntry(this.#alpha, this.#state, cpu.id, this.#system.subjectOn(cpu)));
-    // Another CPU that stands inside the kernel may have masked a line in the model and not yet in the I/O APIC.
-    const isQuiet = this.#mode.every(mode => mode === this.#model.guestMode);
-    if (isQuiet && this.#system.kernel.platform.ioApicMask !== this.#state.maskedIrqs)
-      this.#note(cpu, 'masked lines of the I/O APIC differ');
+    if (config.lines.length > 0) {
+      alpha.abstractLines(this.#system, config.lines, this.#alpha);
+      this.#note(cpu, compareLines(this.#alpha, this.#state, config));
+    }
+    const inService = cpu.highestInService();
+    if (inService >= 0) this.#note(cpu, `interrupt ${inService} is still in service at an entry of CPU ${cpu.id}`);
   }
 
   #currentSubject(cpu: Cpu): number {

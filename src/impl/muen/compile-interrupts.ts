@@ -1,5 +1,5 @@
 import type { PhysicalDevice, PolicyDocument } from '../../policy/document.ts';
-import type { VectorRoute } from './tables.ts';
+import type { LineSpec, VectorRoute } from './tables.ts';
 
 /** Host vector of a hardware IRQ = IRQ number + 32 (Muen `Host_IRQ_Remap_Offset`). */
 export const IRQ_REMAP_OFFSET = 32;
@@ -28,6 +28,21 @@ export function compileInterrupts(document: PolicyDocument): readonly (VectorRou
     }
   }
   return routing;
+}
+
+/** Lines of the I/O APIC that belong to a subject, each once: all assigned interrupts but MSIs. */
+export function compileLines(document: PolicyDocument): readonly LineSpec[] {
+  const lines = new Map<number, LineSpec>();
+  const devices = new Map(document.hardware.devices.map(device => [device.name, device]));
+  for (const logical of document.subjects.flatMap(subject => subject.devices)) {
+    const device = devices.get(logical.physical);
+    if (device === undefined || device.pci?.msi === true) continue;
+    for (const { physical } of logical.irqs) {
+      const irq = device.irqs.find(row => row.name === physical)?.number;
+      if (irq !== undefined) lines.set(irq, { irq, isLevel: isLevelTriggered(device) });
+    }
+  }
+  return [...lines.values()];
 }
 
 /** PCI line-signalled interrupts are level-triggered; ISA and MSI are edges. */

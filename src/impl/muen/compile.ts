@@ -15,7 +15,7 @@ import {
 } from '../vmx/controls.ts';
 import { MAX_TRAP } from '../vmx/exit-reasons.ts';
 import { ENABLE_EPT } from '../vmx/vmcs.ts';
-import { compileInterrupts } from './compile-interrupts.ts';
+import { compileInterrupts, compileLines } from './compile-interrupts.ts';
 import { compilePlatform } from './compile-platform.ts';
 import { compileScheduling } from './compile-scheduling.ts';
 import { RegionIndex } from './region-index.ts';
@@ -37,6 +37,7 @@ import {
 export interface CompileOps {
   readonly compileScheduling: typeof compileScheduling;
   readonly compileInterrupts: typeof compileInterrupts;
+  readonly compileLines: typeof compileLines;
   readonly compileSourceEvent: typeof compileSourceEvent;
   readonly compileTargetEvent: typeof compileTargetEvent;
   readonly compileInitialState: typeof compileInitialState;
@@ -70,6 +71,7 @@ export function compilePolicy(document: PolicyDocument, ops: CompileOps): Result
     vmxTimerRate: document.hardware.processor.vmxTimerRate,
     vectorRouting: ops.compileInterrupts(document),
     platform: compilePlatform(document),
+    lines: ops.compileLines(document),
     xcr0Features: ((leaf?.eax ?? 3) & SUPPORTED_XCR0) | 1,
   };
   return ok({ tables, pages });
@@ -237,6 +239,7 @@ export function compileInitialState(subject: Subject): Uint32Array {
 export const compileOps: CompileOps = {
   compileScheduling,
   compileInterrupts,
+  compileLines,
   compileSourceEvent,
   compileTargetEvent,
   compileInitialState,

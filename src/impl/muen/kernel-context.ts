@@ -1,5 +1,6 @@
 import type { Cpu } from '../cpu.ts';
 import type { PhysicalMemory } from '../memory.ts';
+import type { IoApic } from '../platform/io-apic.ts';
 import type { Ports } from '../ports.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import type { KernelOps } from './ops.ts';
@@ -13,8 +14,7 @@ export interface Platform {
   power: PowerState;
   /** Subject that stopped the system, and the exit reason or source action behind it. */
   stopReason: string;
-  /** Redirection-table mask bits by I/O APIC entry, 0 .. 31. */
-  ioApicMask: number;
+  readonly ioApic: IoApic;
   readonly ports: Ports;
   /** Sends a fixed interrupt to another CPU through the x2APIC. */
   sendIpi(target: number, vector: number, tsc: number): void;
@@ -48,6 +48,12 @@ export const AtomicAccess = {
   barrierRelease: 11,
   barrierSpin: 12,
   majorAdvance: 13,
+  lockTake: 14,
+  lockSpin: 15,
+  lockRelease: 16,
+  ioApicSelect: 17,
+  ioApicRead: 18,
+  ioApicWrite: 19,
 } as const;
 export type AtomicAccess = (typeof AtomicAccess)[keyof typeof AtomicAccess];
 

@@ -38,8 +38,9 @@ export interface KernelMemory {
   readonly crashAuditSlot: number;
 }
 
-/** Words of the global page: 0 current major frame, 2..3 its start TSC, then the barriers. */
+/** Words of the global page: 0 current major frame, 1 lock of the I/O APIC, 2..3 start TSC of the frame, then the barriers. */
 export const GLOBAL_MAJOR_FRAME = 0;
+export const GLOBAL_IO_APIC_LOCK = 1;
 export const GLOBAL_MAJOR_START = 2;
 export const GLOBAL_BARRIERS = 4;
 /** Words of one barrier record: size, sense, wait count, unused. */

@@ -103,14 +103,16 @@ export function* handleTrap(kernel: Kernel, cpu: Cpu, subject: SubjectId, reason
   yield* kernel.ops.handleSourceEvent(kernel, cpu, subject, kernel.tables.subjects[subject]!.traps[reason]!, true);
 }
 
-/** External interrupt: routed to its subject's pending interrupts; a level-triggered line is masked. */
+/** External interrupt: routed to its subject's pending interrupts; a level-triggered line is masked; always ended at the local APIC. */
 export function* handleInterrupt(kernel: Kernel, cpu: Cpu, vector: number): Segments {
-  if (vector < IRQ_REMAP_OFFSET || vector >= VTD_FAULT_VECTOR) return;
-  const route = kernel.tables.vectorRouting[vector];
-  if (route === undefined) return;
-  kernel.ops.insertInterrupt(kernel, route.subject, route.vector);
-  yield* kernel.ops.indicateActivity(kernel, cpu, route.subject, true);
-  if (route.level) kernel.ops.maskIrq(kernel, vector - IRQ_REMAP_OFFSET);
+  const isDevice = vector >= IRQ_REMAP_OFFSET && vector < VTD_FAULT_VECTOR;
+  const route = isDevice ? kernel.tables.vectorRouting[vector] : undefined;
+  if (route !== undefined) {
+    kernel.ops.insertInterrupt(kernel, route.subject, route.vector);
+    yield* kernel.ops.indicateActivity(kernel, cpu, route.subject, true);
+    if (route.level) yield* kernel.ops.maskIrq(kernel, vector - IRQ_REMAP_OFFSET);
+  }
+  kernel.ops.endOfInterrupt(kernel, cpu);
 }
 
 /** End of a minor frame; afterwards the timed event of the subject now selected, at most one. */
@@ -201,6 +203,7 @@ export function bootCpu(kernel: Kernel, cpu: Cpu): void {
 /** Boot of the shared state by the BSP: every existing group starts with its activity bit set. */
 export function bootGlobal(kernel: Kernel, bsp: Cpu): void {
   setMajorFrame(kernel, 0, bsp.tsc);
+  kernel.ops.setupIoApic(kernel);
   kernel.ops.initAllBarrier(kernel, kernel.tables.cpuCount);
   kernel.ops.configureBarriers(kernel, kernel.tables.majorFrames[0]!.barrierSizes);
   for (const partition of kernel.tables.partitions.slice(1)) {

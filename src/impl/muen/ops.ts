@@ -1,5 +1,5 @@
 import { resetFpu, restoreFpu, saveFpu, setSubjectXcr0, writeXcr0 } from './fpu.ts';
-import { maskIrq, unmaskIrq } from './io-apic.ts';
+import { maskIrq, releaseIoApicLock, setupIoApic, takeIoApicLock, unmaskIrq } from './io-apic.ts';
 import {
   handleHypercall,
   handleInterrupt,
@@ -11,6 +11,7 @@ import {
   isValidHypercall,
   isValidXcr0,
 } from './kernel.ts';
+import { endOfInterrupt, sendIpi } from './local-apic.ts';
 import { configureBarriers, initAllBarrier, waitBarrier } from './mp.ts';
 import { clearMsrStore } from './msr-store.ts';
 import {
@@ -73,6 +74,7 @@ export const kernelOps = {
   consumeEvent,
   consumeInterrupt,
   deactivateGroup,
+  endOfInterrupt,
   filterState,
   findNextActiveGroup,
   handleHypercall,
@@ -103,6 +105,7 @@ export const kernelOps = {
   privilegeLevel,
   publishSchedulingInfo,
   readActivityBit,
+  releaseIoApicLock,
   removeTimer,
   requestedMajorFrame,
   reschedulePartition,
@@ -113,13 +116,16 @@ export const kernelOps = {
   restoreState,
   saveFpu,
   saveState,
+  sendIpi,
   setActivity,
   setActivityBit,
   setEventPending,
   setInterruptWindow,
   setRunning,
   setSubjectXcr0,
+  setupIoApic,
   switchFrame,
+  takeIoApicLock,
   timedEventNumber,
   unmaskIrq,
   updateSchedulingPartition,

@@ -1,7 +1,6 @@
 import type { SubjectId } from '../../units/ids.ts';
 import { unreachable } from '../../units/invariant.ts';
 import type { Cpu } from '../cpu.ts';
-import { IPI_VECTOR } from './compile-interrupts.ts';
 import type { Kernel, PowerState, Segments } from './kernel-context.ts';
 import { activeGroupIndex, currentPartition, groupAt, setActiveSubject } from './scheduling-state.ts';
 import { NONE, type SourceEventSpec } from './tables.ts';
@@ -33,7 +32,7 @@ export function* handleSourceEvent(
       stopSystem(kernel, 'panic', subject, event.action);
       return;
     case 'unmask_irq':
-      kernel.ops.unmaskIrq(kernel, event.irq);
+      yield* kernel.ops.unmaskIrq(kernel, event.irq);
       break;
     default:
       unreachable(event.action);
@@ -43,7 +42,7 @@ export function* handleSourceEvent(
   if (event.targetEvent !== NONE) {
     yield* kernel.ops.setEventPending(kernel, target.id, event.targetEvent);
     yield* kernel.ops.indicateActivity(kernel, cpu, target.id, target.cpu === cpu.id);
-    if (event.sendIpi) kernel.platform.sendIpi(target.cpu, IPI_VECTOR, cpu.tsc);
+    if (event.sendIpi) kernel.ops.sendIpi(kernel, cpu, target.cpu);
   }
   if (event.handover) {
     const partition = currentPartition(kernel, cpu);

@@ -18,6 +18,8 @@ export interface KernelTables {
   readonly vmxTimerRate: number;
   /** Host vector 0 .. 255 -> subject and guest vector. */
   readonly vectorRouting: readonly (VectorRoute | undefined)[];
+  /** Lines of the I/O APIC that belong to a subject. */
+  readonly lines: readonly LineSpec[];
   /** XCR0 features of the processor that the kernel supports, low 32 bits. */
   readonly xcr0Features: number;
   readonly platform: PlatformTables;
@@ -28,6 +30,12 @@ export interface VectorRoute {
   readonly vector: Vector;
   /** Level-triggered: the kernel masks the I/O APIC entry on arrival. */
   readonly level: boolean;
+}
+
+/** A line of the I/O APIC: an ISA interrupt (edge, active high) or a PCI one (level, active low). */
+export interface LineSpec {
+  readonly irq: number;
+  readonly isLevel: boolean;
 }
 
 export interface MinorFrameSpec {

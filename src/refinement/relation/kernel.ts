@@ -71,6 +71,7 @@ function abstractFrames(system: System, state: KernelState): void {
   const base = kernel.at.globalSlot * FRAME_WORDS;
   const { words } = memory;
   state.major = scheduling.currentMajorFrame(kernel);
+  state.lock = words[base + LOCK_WORD] !== 0;
   state.majorStartTsc = scheduling.majorFrameStart(kernel);
   for (let barrier = 0; barrier < state.barriers.length; barrier++) {
     const at = base + barrierWord(kernel, barrier);
@@ -78,6 +79,21 @@ function abstractFrames(system: System, state: KernelState): void {
     target.size = words[at]!;
     target.sense = words[at + 1]!;
     target.count = words[at + 2]!;
+  }
+}
+
+/** Word of the lock of the I/O APIC in the shared page. */
+const LOCK_WORD = 1;
+/** Mask bit of a redirection entry. */
+const ENTRY_MASKED = 0x1_0000;
+
+/** Mask bits of the lines that the policy assigns; others stay as they are. IRQ 0 is wired to pin 2. */
+export function abstractLines(system: System, lines: readonly number[], state: KernelState): void {
+  const { entries } = system.kernel.platform.ioApic;
+  for (const irq of lines) {
+    const isMasked = (entries[2 * (irq === 0 ? 2 : irq)]! & ENTRY_MASKED) !== 0;
+    const bit = 1 << (irq & 31);
+    state.maskedIrqs[irq >>> 5] = ((state.maskedIrqs[irq >>> 5]! & ~bit) | (isMasked ? bit : 0)) >>> 0;
   }
 }
 
