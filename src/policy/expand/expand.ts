@@ -13,7 +13,9 @@ import { STAGES } from './stages.ts';
 export function expandPolicy(tree: PolicyTree): Result<ToolOutcome, readonly Finding[]> {
   return inWorkspace(tree, workspace => {
     for (const { checks, expanders } of STAGES) {
-      for (const check of checks) check.expand(workspace);
+      for (const { code, check } of checks) {
+        check(workspace, (element, message, hint) => workspace.report(element, code, message, hint));
+      }
       if (workspace.errorCount > 0) return;
       for (const expander of expanders) expander.expand(workspace);
       if (workspace.errorCount > 0) return;

@@ -1,4 +1,5 @@
 import type { Workspace } from '../workspace.ts';
+import type { SourceCheck } from './checks/source-check.ts';
 
 /** One step of the expansion. */
 export interface Expander {
@@ -10,6 +11,6 @@ export interface Expander {
 /** A stage: what must hold before it, and its steps in order. */
 export interface Stage {
   readonly name: string;
-  readonly checks: readonly Expander[];
+  readonly checks: readonly SourceCheck[];
   readonly expanders: readonly Expander[];
 }

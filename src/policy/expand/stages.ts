@@ -1,5 +1,11 @@
 import { addBarriers } from './barriers.ts';
 import { addChannelEvents, addChannelMappings, addChannelMemory, removeChannels } from './channels.ts';
+import { CHANNEL_CHECKS, EVENT_CHECKS } from './checks/communication.ts';
+import { COMPONENT_CHECKS } from './checks/components.ts';
+import { HARDWARE_CHECKS, RESERVED_MEMORY_CHECKS } from './checks/hardware.ts';
+import { PLATFORM_CHECKS } from './checks/platform.ts';
+import type { SourceCheck } from './checks/source-check.ts';
+import { SCHEDULING_CHECKS, SIBLING_CHECKS, SUBJECT_CHECKS } from './checks/subjects.ts';
 import { addChannelArrays, addMemoryArrays } from './component-arrays.ts';
 import { addLibraryResources } from './component-libraries.ts';
 import {
@@ -81,7 +87,7 @@ import {
 export const STAGES: readonly Stage[] = [
   {
     name: 'stage0',
-    checks: [],
+    checks: PLATFORM_CHECKS,
     expanders: [
       { name: 'Subjects.Add_Missing_Elements', expand: addMissingElements },
       { name: 'Subjects.Merge_Bootparams', expand: mergeBootparams },
@@ -96,7 +102,7 @@ export const STAGES: readonly Stage[] = [
   },
   {
     name: 'stage1',
-    checks: [],
+    checks: [...RESERVED_MEMORY_CHECKS, ...COMPONENT_CHECKS, ...SIBLING_CHECKS],
     expanders: [
       { name: 'Memory.Add_Reserved_Memory_Regions', expand: addReservedRegions },
       { name: 'Hardware.Add_Reserved_Memory_Blocks', expand: addReservedBlocks },
@@ -119,7 +125,7 @@ export const STAGES: readonly Stage[] = [
   },
   {
     name: 'stage2',
-    checks: [],
+    checks: [...SUBJECT_CHECKS, ...CHANNEL_CHECKS, ...EVENT_CHECKS, ...HARDWARE_CHECKS, ...SCHEDULING_CHECKS],
     expanders: [
       { name: 'Hardware.Add_PCI_Device_MSI_IRQs', expand: decidePciMsi },
       { name: 'Subjects.Remove_Channel_Elements', expand: removeChannels },
@@ -191,3 +197,6 @@ export const STAGES: readonly Stage[] = [
     ],
   },
 ];
+
+/** Every check of the expansion. */
+export const SOURCE_CHECKS: readonly SourceCheck[] = STAGES.flatMap(({ checks }) => checks);

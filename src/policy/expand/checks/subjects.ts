@@ -1,0 +1,234 @@
+import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
+import { bdfOf } from '../logical-devices.ts';
+import { placesOf } from '../scheduling-ids.ts';
+import { devicesOf, familyOf, mappingsOf, nameOf, originOf, subjectsByName, subjectsOf } from '../subjects.ts';
+import { lineOf, repeated, type SourceCheck } from './source-check.ts';
+
+/** Checks of subjects before components are resolved. */
+export const SIBLING_CHECKS: readonly SourceCheck[] = [
+  {
+    code: 'SRC-SUBJECT-MSI-NAME',
+    name: 'Subject_IRQ_MSI_Name_Uniqueness',
+    title: "Validate that the MSI names of a subject's device are unique.",
+    check(workspace, report) {
+      for (const subject of subjectsOf(workspace)) {
+        for (const device of elementsAt(subject, 'devices/device')) {
+          const messages = childrenNamed(device, 'irq').flatMap(irq => childrenNamed(irq, 'msi'));
+          for (const [msi, first] of repeated(messages, ({ attributes }) => attributes.logical)) {
+            const message = `subject '${nameOf(subject)}' has the MSI '${msi.attributes.logical}' again (first: ${lineOf(first)})`;
+            report(msi, message, 'Rename one of them.');
+          }
+        }
+      }
+    },
+  },
+  {
+    code: 'SRC-SUBJECT-MSI',
+    name: 'Subject_IRQ_MSI_References',
+    title: 'Validate that MSIs which subjects use exist.',
+    check(workspace, report) {
+      const devices = new Map(workspace.all('hardware/devices/device').map(device => [nameOf(device), device]));
+      for (const device of workspace.all('subjects/subject/devices/device')) {
+        const physical = devices.get(device.attributes.physical ?? '');
+        if (physical === undefined) continue;
+        const known = new Set(elementsAt(physical, 'irq/msi').map(nameOf));
+        for (const msi of elementsAt(device, 'irq/msi')) {
+          const message = `a subject uses the MSI '${msi.attributes.physical}', which device '${nameOf(physical)}' does not have`;
+          if (!known.has(msi.attributes.physical ?? '')) report(msi, message, 'Name an MSI of the device.');
+        }
+      }
+    },
+  },
+  {
+    code: 'SRC-SIBLING',
+    name: 'Subject_Sibling_References',
+    title: 'Validate that siblings name a subject that exists and is no sibling itself.',
+    check(workspace, report) {
+      const subjects = subjectsByName(workspace);
+      for (const subject of subjectsOf(workspace)) {
+        const origin = originOf(subject);
+        if (origin === undefined) continue;
+        const found = subjects.get(origin);
+        const problem = found === undefined ? 'does not exist' : 'is a sibling itself';
+        const message = `subject '${nameOf(subject)}' is a sibling of '${origin}', which ${problem}`;
+        if (found === undefined || originOf(found) !== undefined) report(subject, message, 'Name an ordinary subject.');
+      }
+    },
+  },
+];
+
+const monitorsOf = (subject: TreeElement): TreeElement[] =>
+  childrenNamed(subject, 'monitor').flatMap(monitor => monitor.children);
+
+/** Checks of subjects before they are numbered and mapped. */
+export const SUBJECT_CHECKS: readonly SourceCheck[] = [
+  {
+    code: 'SRC-MEMORY-REFERENCE',
+    name: 'Physical_Memory_References',
+    title: 'Validate that memory regions which subjects and device domains map exist.',
+    check(workspace, report) {
+      // Mappings of channels are there already; SRC-CHANNEL-REFERENCE is about their names.
+      const channels = subjectsOf(workspace).flatMap(subject => [
+        ...elementsAt(subject, 'channels/reader'),
+        ...elementsAt(subject, 'channels/writer'),
+      ]);
+      const known = new Set([
+        ...workspace.all('memory/memory').map(nameOf),
+        ...channels.map(({ attributes }) => attributes.physical ?? ''),
+      ]);
+      const mappings = [
+        ...workspace.all('subjects/subject/memory/memory'),
+        ...workspace.all('deviceDomains/domain/memory/memory'),
+      ];
+      for (const mapping of mappings) {
+        const { logical = '', physical = '' } = mapping.attributes;
+        const message = `the mapping '${logical}' names the memory region '${physical}', which does not exist`;
+        if (!known.has(physical)) report(mapping, message, 'Add the region, or correct the name.');
+      }
+    },
+  },
+  {
+    code: 'SRC-CRASH-AUDIT',
+    name: 'Uncached_Crash_Audit_Presence',
+    title: 'Validate that there is an uncached memory region for crash audits.',
+    check(workspace, report) {
+      const audits = workspace
+        .all('memory/memory')
+        .filter(({ attributes }) => attributes.type === 'subject_crash_audit');
+      const hint = 'Add <memory name="crash_audit" type="subject_crash_audit" caching="UC" .../>.';
+      if (audits.length === 0) report(workspace.section('memory'), 'there is no memory region for crash audits', hint);
+      for (const audit of audits.filter(({ attributes }) => attributes.caching !== 'UC')) {
+        report(audit, `the crash audit region '${nameOf(audit)}' is cached`, 'Write caching="UC".');
+      }
+    },
+  },
+  {
+    code: 'SRC-DEVICE-REFERENCE',
+    name: 'Physical_Device_References',
+    title: 'Validate that devices which subjects and device domains use exist.',
+    check(workspace, report) {
+      const known = new Set(workspace.all('hardware/devices/device').map(nameOf));
+      const users = [
+        ...workspace.all('subjects/subject/devices/device'),
+        ...workspace.all('deviceDomains/domain/devices/device'),
+      ];
+      for (const user of users) {
+        const { logical = '', physical = '' } = user.attributes;
+        const message = `the logical device '${logical}' names the device '${physical}', which does not exist`;
+        if (!known.has(physical)) report(user, message, 'Name a device of the hardware section, an alias or a class.');
+      }
+    },
+  },
+  {
+    code: 'SRC-DEVICE-MEMORY',
+    name: 'Device_Memory_References',
+    title: 'Validate that device memory which subjects map exists.',
+    check(workspace, report) {
+      const devices = new Map(workspace.all('hardware/devices/device').map(device => [nameOf(device), device]));
+      for (const device of workspace.all('subjects/subject/devices/device')) {
+        const physical = devices.get(device.attributes.physical ?? '');
+        if (physical === undefined) continue;
+        const known = new Set(childrenNamed(physical, 'memory').map(nameOf));
+        for (const memory of childrenNamed(device, 'memory')) {
+          const message = `a subject maps the memory '${memory.attributes.physical}', which device '${nameOf(physical)}' does not have`;
+          if (!known.has(memory.attributes.physical ?? '')) report(memory, message, 'Name memory of the device.');
+        }
+      }
+    },
+  },
+  {
+    code: 'SRC-RUNNABILITY',
+    name: 'Runnability',
+    title: 'Validate that every subject is in a scheduling group.',
+    check(workspace, report) {
+      const places = placesOf(workspace);
+      for (const subject of subjectsOf(workspace)) {
+        const message = `subject '${nameOf(subject)}' is in no scheduling group`;
+        if (!places.has(nameOf(subject))) report(subject, message, 'Add it to a group of the scheduling plan.');
+      }
+    },
+  },
+  {
+    code: 'SRC-MONITOR',
+    name: 'Subject_Monitor_References',
+    title: 'Validate that subjects which others monitor or load exist.',
+    check(workspace, report) {
+      const known = subjectsByName(workspace);
+      for (const subject of subjectsOf(workspace)) {
+        for (const element of monitorsOf(subject)) {
+          const { subject: monitored = '' } = element.attributes;
+          const message = `subject '${nameOf(subject)}' monitors the subject '${monitored}', which does not exist`;
+          if (!known.has(monitored)) report(element, message, 'Name a subject of the policy.');
+        }
+      }
+    },
+  },
+  {
+    code: 'SRC-LOADER-ADDRESS',
+    name: 'Subject_Monitor_Loader_Addresses',
+    title: 'Validate that loaders reach all memory of what they load.',
+    check(workspace, report) {
+      const known = subjectsByName(workspace);
+      for (const subject of subjectsOf(workspace)) {
+        for (const loader of monitorsOf(subject).filter(({ name }) => name === 'loader')) {
+          const loadee = known.get(loader.attributes.subject ?? '');
+          if (loadee === undefined || loadee === subject) continue;
+          const offset = workspace.word(loader, 'virtualAddress');
+          const last = Math.max(0, ...mappingsOf(loadee).map(mapping => workspace.word(mapping, 'virtualAddress')));
+          const message = `subject '${nameOf(subject)}' loads '${nameOf(loadee)}' at ${loader.attributes.virtualAddress}: memory of it would lie above the 47-bit address space`;
+          if (offset + last >= 2 ** 47) report(loader, message, 'Choose a lower virtualAddress.');
+        }
+      }
+    },
+  },
+  {
+    code: 'SRC-SIBLING-BDF',
+    name: 'Subject_Sibling_Device_BDFs',
+    title: 'Validate that devices of siblings have different PCI addresses.',
+    check(workspace, report) {
+      for (const origin of subjectsOf(workspace).filter(subject => originOf(subject) === undefined)) {
+        const devices = familyOf(workspace, origin).flatMap(devicesOf);
+        const key = (device: TreeElement): string | undefined => {
+          const bdf = bdfOf(device);
+          return bdf === undefined ? undefined : `${bdf.bus}:${bdf.device}.${bdf.function}`;
+        };
+        for (const [device, first] of repeated(devices, key)) {
+          const message = `the devices '${first.attributes.logical}' and '${device.attributes.logical}' of '${nameOf(origin)}' and its siblings have the same PCI address`;
+          report(device, message, 'Give one of them another address.');
+        }
+      }
+    },
+  },
+];
+
+/** Checks of the scheduling plan. */
+export const SCHEDULING_CHECKS: readonly SourceCheck[] = [
+  {
+    code: 'SRC-PARTITION-REFERENCE',
+    name: 'Minor_Frame_Partition_References',
+    title: 'Validate that scheduling partitions which minor frames name exist.',
+    check(workspace, report) {
+      const known = new Set(workspace.all('scheduling/partitions/partition').map(nameOf));
+      const missing = new Set<string>();
+      for (const frame of workspace.all('scheduling/majorFrame/cpu/minorFrame')) {
+        const { partition = '' } = frame.attributes;
+        if (known.has(partition) || missing.has(partition)) continue;
+        missing.add(partition);
+        const message = `the scheduling plan names the partition '${partition}', which does not exist`;
+        report(frame, message, 'Add the partition, or correct the name.');
+      }
+    },
+  },
+  {
+    code: 'SRC-GROUP-ASSIGNMENT',
+    name: 'Subject_Scheduling_Group_Assignment',
+    title: 'Validate that every subject is in one scheduling group only.',
+    check(workspace, report) {
+      const entries = workspace.all('scheduling/partitions/partition/group/subject');
+      for (const [entry, first] of repeated(entries, nameOf)) {
+        const message = `subject '${nameOf(entry)}' is in more than one scheduling group (first: ${lineOf(first)})`;
+        report(entry, message, 'Leave it in one group.');
+      }
+    },
+  },
+];

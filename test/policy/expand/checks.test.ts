@@ -1,0 +1,197 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { allocatePolicy } from '../../../src/policy/allocate/allocate.ts';
+import { checkPolicy } from '../../../src/policy/check.ts';
+import { expandPolicy } from '../../../src/policy/expand/expand.ts';
+import { SOURCE_CHECKS } from '../../../src/policy/expand/stages.ts';
+import type { Finding } from '../../../src/policy/finding.ts';
+import { readPolicy } from '../../../src/policy/parse.ts';
+import { type PolicyTree, parseTree, toXmlDocument } from '../../../src/policy/tree.ts';
+import { bytesOf, hasShared, SKIP_REASON, sharedJson, sharedPath } from '../shared-files.ts';
+import { sharedTree } from '../shared-trees.ts';
+import { SMALL_SOURCE } from './small-source.ts';
+
+const errorsOf = (findings: readonly Finding[]): readonly Finding[] =>
+  findings.filter(({ severity }) => severity === 'error');
+
+/** The tool that refuses a policy after components are joined, or null, and its errors. */
+function verdict(tree: PolicyTree): readonly [string | null, readonly Finding[]] {
+  const a = expandPolicy(tree);
+  if (!a.ok) return ['mucfgexpand', a.error];
+  const b = allocatePolicy(a.value.tree);
+  if (!b.ok) return ['mucfgalloc', b.error];
+  const document = readPolicy(toXmlDocument(b.value.tree));
+  if (!document.ok) return ['schema', document.error];
+  const errors = errorsOf(checkPolicy(document.value.document).findings);
+  return [errors.length === 0 ? null : 'mucfgvalidate', errors];
+}
+
+function source(text: string): PolicyTree {
+  const tree = parseTree(bytesOf(text), 'small.xml');
+  if (!tree.ok) throw new Error(`${tree.error.line}: ${tree.error.message}`);
+  return tree.value;
+}
+
+describe.skipIf(!hasShared)(`violations written by hand (${hasShared ? '' : SKIP_REASON})`, () => {
+  const cases = hasShared
+    ? sharedJson<readonly { case: string; failsIn: string | null }[]>('golden/hand/index.json').filter(entry =>
+        existsSync(sharedPath(`golden/hand/${entry.case}/policy_with_comp.xml`)),
+      )
+    : [];
+
+  test('there are 26 systems with components joined', () => {
+    expect(cases).toHaveLength(26);
+  });
+
+  test.each(cases)('$case: refused by the same tool ($failsIn)', ({ case: name, failsIn }) => {
+    const [tool, errors] = verdict(sharedTree(`golden/hand/${name}/policy_with_comp.xml`));
+    expect([tool, errors.length > 0]).toEqual([failsIn, failsIn !== null]);
+  });
+});
+
+/** One edit of the small source for each check: what is replaced by what. */
+const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  'SRC-LIBRARY-NAME': [['<library name="libbase">', '<library name="liblog"/><library name="libbase">']],
+  'SRC-LIBRARY-REFERENCE': [
+    ['<library ref="libbase"/>', '<library ref="libnone"/>'],
+    ['<map logical="shared" physical="shared"/>', ''],
+  ],
+  'SRC-LIBRARY-CYCLE': [
+    ['<library name="libbase">', '<library name="libbase"><depends><library ref="liblog"/></depends>'],
+  ],
+  'SRC-ALIAS-DEVICE': [['name="network" physical="nic"', 'name="network" physical="none"']],
+  'SRC-ALIAS-RESOURCE': [['name="registers" physical="mem1"/></alias>', 'name="registers" physical="mem7"/></alias>']],
+  'SRC-CLASS-DEVICE': [['<device physical="disk"/>', '<device physical="none"/>']],
+  'SRC-ALIAS-USE': [['logical="registers" physical="registers"', 'logical="registers" physical="mem1"']],
+  'SRC-MSI-NAME': [['<msi name="msi2"/>', '<msi name="msi1"/>']],
+  'SRC-RESERVED-NAME': [
+    [
+      '<reservedMemory name="rmrr1"',
+      '<reservedMemory name="rmrr1" physicalAddress="16#2100_0000#" size="16#1000#"/><reservedMemory name="rmrr1"',
+    ],
+  ],
+  'SRC-RESERVED-REFERENCE': [['<reservedMemory ref="rmrr1"/>', '<reservedMemory ref="rmrr2"/>']],
+  'SRC-RESERVED-DOMAIN': [
+    ['logical="disks" physical="disks"', 'logical="disks" mapReservedMemory="true" physical="disks"'],
+  ],
+  'SRC-COMPONENT-REFERENCE': [['<component ref="sink">', '<component ref="none">']],
+  'SRC-COMPONENT-NAME': [
+    [
+      '<component name="sink" profile="native">',
+      '<component name="sink" profile="native"/><component name="sink" profile="native">',
+    ],
+  ],
+  'SRC-COMPONENT-CHANNEL-NAME': [
+    ['logical="in" size="16#1000#" vector="50"', 'logical="log" size="16#1000#" vector="50"'],
+    ['<map logical="in" physical="data"/>', ''],
+  ],
+  'SRC-MAP-NAME': [
+    ['<map logical="in" physical="data"/>', '<map logical="in" physical="data"/><map logical="in" physical="data"/>'],
+  ],
+  'SRC-MAP-UNKNOWN': [
+    [
+      '<map logical="in" physical="data"/>',
+      '<map logical="in" physical="data"/><map logical="other" physical="data"/>',
+    ],
+  ],
+  'SRC-MAP-MISSING': [['<map logical="registers" physical="mem1"/>', '']],
+  'SRC-CHANNEL-SIZE': [['<channel name="log" size="16#1000#"/>', '<channel name="log" size="16#2000#"/>']],
+  'SRC-MEMORY-SIZE': [['name="shared" size="16#2000#"', 'name="shared" size="16#3000#"']],
+  'SRC-DEVICE-MEMORY-SIZE': [['logical="registers" size="16#1000#"', 'logical="registers" size="16#2000#"']],
+  'SRC-PORT-RANGE': [['end="16#03ff#" logical="ports"', 'end="16#03fe#" logical="ports"']],
+  'SRC-SUBJECT-MSI-NAME': [
+    [
+      'physical="network"><memory',
+      'physical="nic"><irq logical="i" physical="irq1"><msi logical="m" physical="msi1"/><msi logical="m" physical="msi2"/></irq><memory',
+    ],
+    ['logical="registers" physical="registers"', 'logical="registers" physical="mem1"'],
+  ],
+  'SRC-SUBJECT-MSI': [
+    [
+      'physical="network"><memory',
+      'physical="nic"><irq logical="i" physical="irq1"><msi logical="m" physical="msi9"/></irq><memory',
+    ],
+    ['logical="registers" physical="registers"', 'logical="registers" physical="mem1"'],
+  ],
+  'SRC-SIBLING': [['<sibling ref="two"/>', '<sibling ref="none"/>']],
+  'SRC-MEMORY-REFERENCE': [['logical="own" physical="own"', 'logical="own" physical="none"']],
+  'SRC-CRASH-AUDIT': [['<memory caching="UC" name="crash_audit"', '<memory caching="WB" name="crash_audit"']],
+  'SRC-DEVICE-REFERENCE': [
+    ['<device logical="nic" mapReservedMemory="true" physical="nic"/>', '<device logical="nic" physical="none"/>'],
+  ],
+  'SRC-DEVICE-MEMORY': [
+    ['physical="network"><memory', 'physical="nic"><memory'],
+    ['logical="registers" physical="registers"', 'logical="registers" physical="mem9"'],
+  ],
+  'SRC-RUNNABILITY': [['<group><subject name="one"/></group>', '']],
+  'SRC-MONITOR': [['<state logical="state" subject="three"', '<state logical="state" subject="none"']],
+  'SRC-LOADER-ADDRESS': [
+    [
+      '<state logical="state" subject="three" virtualAddress="16#4200_0000#" writable="false"/>',
+      '<loader logical="load" subject="one" virtualAddress="16#7fff_ffff_f000#"/>',
+    ],
+  ],
+  'SRC-SIBLING-BDF': [
+    ['physical="network"><memory', 'physical="network"><pci bus="16#00#" device="16#01#" function="0"/><memory'],
+    ['<sibling ref="two"/>', '<sibling ref="two"/>'],
+    [
+      '   <vcpu><registers><gpr><rip>16#0040_0000#',
+      '   <devices><device logical="disk" physical="disk"><pci bus="16#00#" device="16#01#" function="0"/></device></devices><vcpu><registers><gpr><rip>16#0040_0000#',
+    ],
+  ],
+  'SRC-CHANNEL-REFERENCE': [['<channel name="log" size="16#1000#"/>', '']],
+  'SRC-CHANNEL-ENDS': [
+    [
+      '<channel name="log" size="16#1000#"/>',
+      '<channel name="log" size="16#1000#"/><channel name="unused" size="16#1000#"/>',
+    ],
+  ],
+  'SRC-CHANNEL-WRITER-EVENT': [['<writer event="3" logical="out"', '<writer logical="out"']],
+  'SRC-CHANNEL-READER-VECTOR': [['size="16#1000#" vector="50"', 'size="16#1000#"']],
+  'SRC-EVENT-REFERENCE': [
+    ['logical="woken" physical="wake"', 'logical="woken" physical="none"'],
+    ['<event id="0" logical="wake" physical="wake"/>', ''],
+    ['<event mode="asap" name="wake"/>', ''],
+  ],
+  'SRC-EVENT-ENDS': [['<target><event logical="woken" physical="wake"/></target>', '']],
+  'SRC-EVENT-SELF': [['<event mode="asap" name="wake"/>', '<event mode="self" name="wake"/>']],
+  'SRC-BDF': [['<pci bus="16#01#" device="16#03#" function="0">', '<pci bus="16#00#" device="16#02#" function="0">']],
+  'SRC-PCI-CONFIG': [[' pciConfigAddress="16#e000_0000#"', '']],
+  'SRC-SYSTEM-BOARD': [['<capability name="systemboard"/>', '']],
+  'SRC-IOAPIC': [['<capability name="ioapic"/>', '']],
+  'SRC-IOMMU': [['<capability name="iommu"/>', '']],
+  'SRC-CPU-ELEMENTS': [[' cpuCores="2"', '']],
+  'SRC-CPU-COUNT': [[' cpuCores="2"', ' cpuCores="1"']],
+  'SRC-DIAGNOSTICS': [['<device physical="serial"><ioPort', '<device physical="none"><ioPort']],
+  'SRC-PARTITION-REFERENCE': [
+    ['partition="second" ticks="20"', 'partition="second" ticks="10"/><minorFrame partition="none" ticks="10"'],
+  ],
+  'SRC-GROUP-ASSIGNMENT': [
+    [
+      '<group><subject name="two"/></group>',
+      '<group><subject name="two"/></group><group><subject name="one"/></group>',
+    ],
+  ],
+};
+
+describe('checks of the expansion', () => {
+  test('the small source expands, allocates and is valid', () => {
+    expect(verdict(source(SMALL_SOURCE))).toEqual([null, []]);
+  });
+
+  test('each check has an edit that breaks it', () => {
+    expect(Object.keys(EDITS).sort()).toEqual(SOURCE_CHECKS.map(({ code }) => code).sort());
+  });
+
+  test.each(Object.entries(EDITS))('%s and only it finds what it looks for', (code, edits) => {
+    let text = SMALL_SOURCE;
+    for (const [from, to] of edits) {
+      expect(text).toContain(from);
+      text = text.replace(from, to);
+    }
+    const outcome = expandPolicy(source(text));
+    const errors = outcome.ok ? [] : outcome.error;
+    expect([...new Set(errors.map(finding => finding.code))]).toEqual([code]);
+    for (const { file, line } of errors) expect([file, line > 0]).toEqual(['small.xml', true]);
+  });
+});
