@@ -1,7 +1,9 @@
+import { SOURCE_CHECKS } from '../policy/expand/stages.ts';
 import { SOURCE_CODES } from '../policy/source/problem.ts';
 
 /** What a code of a finding means that no policy rule stands for: problems of reading and of building. */
 export const FINDING_CODES: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(SOURCE_CHECKS.map(({ code, title }) => [code, title])),
   ...SOURCE_CODES,
   'XML-CHARACTER': 'The file has a character that XML 1.0 does not allow in this place.',
   'XML-DOCTYPE': 'The file has a document type declaration; policies need none, and none is read.',

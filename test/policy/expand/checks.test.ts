@@ -51,87 +51,89 @@ describe.skipIf(!hasShared)(`violations written by hand (${hasShared ? '' : SKIP
 
 /** One edit of the small source for each check: what is replaced by what. */
 const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
-  'SRC-LIBRARY-NAME': [['<library name="libbase">', '<library name="liblog"/><library name="libbase">']],
-  'SRC-LIBRARY-REFERENCE': [
+  'EXPAND-LIBRARY-NAME': [['<library name="libbase">', '<library name="liblog"/><library name="libbase">']],
+  'EXPAND-LIBRARY-REFERENCE': [
     ['<library ref="libbase"/>', '<library ref="libnone"/>'],
     ['<map logical="shared" physical="shared"/>', ''],
   ],
-  'SRC-LIBRARY-CYCLE': [
+  'EXPAND-LIBRARY-CYCLE': [
     ['<library name="libbase">', '<library name="libbase"><depends><library ref="liblog"/></depends>'],
   ],
-  'SRC-ALIAS-DEVICE': [['name="network" physical="nic"', 'name="network" physical="none"']],
-  'SRC-ALIAS-RESOURCE': [['name="registers" physical="mem1"/></alias>', 'name="registers" physical="mem7"/></alias>']],
-  'SRC-CLASS-DEVICE': [['<device physical="disk"/>', '<device physical="none"/>']],
-  'SRC-ALIAS-USE': [['logical="registers" physical="registers"', 'logical="registers" physical="mem1"']],
-  'SRC-MSI-NAME': [['<msi name="msi2"/>', '<msi name="msi1"/>']],
-  'SRC-RESERVED-NAME': [
+  'EXPAND-ALIAS-DEVICE': [['name="network" physical="nic"', 'name="network" physical="none"']],
+  'EXPAND-ALIAS-RESOURCE': [
+    ['name="registers" physical="mem1"/></alias>', 'name="registers" physical="mem7"/></alias>'],
+  ],
+  'EXPAND-CLASS-DEVICE': [['<device physical="disk"/>', '<device physical="none"/>']],
+  'EXPAND-ALIAS-USE': [['logical="registers" physical="registers"', 'logical="registers" physical="mem1"']],
+  'EXPAND-MSI-NAME': [['<msi name="msi2"/>', '<msi name="msi1"/>']],
+  'EXPAND-RESERVED-NAME': [
     [
       '<reservedMemory name="rmrr1"',
       '<reservedMemory name="rmrr1" physicalAddress="16#2100_0000#" size="16#1000#"/><reservedMemory name="rmrr1"',
     ],
   ],
-  'SRC-RESERVED-REFERENCE': [['<reservedMemory ref="rmrr1"/>', '<reservedMemory ref="rmrr2"/>']],
-  'SRC-RESERVED-DOMAIN': [
+  'EXPAND-RESERVED-REFERENCE': [['<reservedMemory ref="rmrr1"/>', '<reservedMemory ref="rmrr2"/>']],
+  'EXPAND-RESERVED-DOMAIN': [
     ['logical="disks" physical="disks"', 'logical="disks" mapReservedMemory="true" physical="disks"'],
   ],
-  'SRC-COMPONENT-REFERENCE': [['<component ref="sink">', '<component ref="none">']],
-  'SRC-COMPONENT-NAME': [
+  'EXPAND-COMPONENT-REFERENCE': [['<component ref="sink">', '<component ref="none">']],
+  'EXPAND-COMPONENT-NAME': [
     [
       '<component name="sink" profile="native">',
       '<component name="sink" profile="native"/><component name="sink" profile="native">',
     ],
   ],
-  'SRC-COMPONENT-CHANNEL-NAME': [
+  'EXPAND-COMPONENT-CHANNEL-NAME': [
     ['logical="in" size="16#1000#" vector="50"', 'logical="log" size="16#1000#" vector="50"'],
     ['<map logical="in" physical="data"/>', ''],
   ],
-  'SRC-MAP-NAME': [
+  'EXPAND-MAP-NAME': [
     ['<map logical="in" physical="data"/>', '<map logical="in" physical="data"/><map logical="in" physical="data"/>'],
   ],
-  'SRC-MAP-UNKNOWN': [
+  'EXPAND-MAP-UNKNOWN': [
     [
       '<map logical="in" physical="data"/>',
       '<map logical="in" physical="data"/><map logical="other" physical="data"/>',
     ],
   ],
-  'SRC-MAP-MISSING': [['<map logical="registers" physical="mem1"/>', '']],
-  'SRC-CHANNEL-SIZE': [['<channel name="log" size="16#1000#"/>', '<channel name="log" size="16#2000#"/>']],
-  'SRC-MEMORY-SIZE': [['name="shared" size="16#2000#"', 'name="shared" size="16#3000#"']],
-  'SRC-DEVICE-MEMORY-SIZE': [['logical="registers" size="16#1000#"', 'logical="registers" size="16#2000#"']],
-  'SRC-PORT-RANGE': [['end="16#03ff#" logical="ports"', 'end="16#03fe#" logical="ports"']],
-  'SRC-SUBJECT-MSI-NAME': [
+  'EXPAND-MAP-MISSING': [['<map logical="registers" physical="mem1"/>', '']],
+  'EXPAND-CHANNEL-SIZE': [['<channel name="log" size="16#1000#"/>', '<channel name="log" size="16#2000#"/>']],
+  'EXPAND-MEMORY-SIZE': [['name="shared" size="16#2000#"', 'name="shared" size="16#3000#"']],
+  'EXPAND-DEVICE-MEMORY-SIZE': [['logical="registers" size="16#1000#"', 'logical="registers" size="16#2000#"']],
+  'EXPAND-PORT-RANGE': [['end="16#03ff#" logical="ports"', 'end="16#03fe#" logical="ports"']],
+  'EXPAND-SUBJECT-MSI-NAME': [
     [
       'physical="network"><memory',
       'physical="nic"><irq logical="i" physical="irq1"><msi logical="m" physical="msi1"/><msi logical="m" physical="msi2"/></irq><memory',
     ],
     ['logical="registers" physical="registers"', 'logical="registers" physical="mem1"'],
   ],
-  'SRC-SUBJECT-MSI': [
+  'EXPAND-SUBJECT-MSI': [
     [
       'physical="network"><memory',
       'physical="nic"><irq logical="i" physical="irq1"><msi logical="m" physical="msi9"/></irq><memory',
     ],
     ['logical="registers" physical="registers"', 'logical="registers" physical="mem1"'],
   ],
-  'SRC-SIBLING': [['<sibling ref="two"/>', '<sibling ref="none"/>']],
-  'SRC-MEMORY-REFERENCE': [['logical="own" physical="own"', 'logical="own" physical="none"']],
-  'SRC-CRASH-AUDIT': [['<memory caching="UC" name="crash_audit"', '<memory caching="WB" name="crash_audit"']],
-  'SRC-DEVICE-REFERENCE': [
+  'EXPAND-SIBLING': [['<sibling ref="two"/>', '<sibling ref="none"/>']],
+  'EXPAND-MEMORY-REFERENCE': [['logical="own" physical="own"', 'logical="own" physical="none"']],
+  'EXPAND-CRASH-AUDIT': [['<memory caching="UC" name="crash_audit"', '<memory caching="WB" name="crash_audit"']],
+  'EXPAND-DEVICE-REFERENCE': [
     ['<device logical="nic" mapReservedMemory="true" physical="nic"/>', '<device logical="nic" physical="none"/>'],
   ],
-  'SRC-DEVICE-MEMORY': [
+  'EXPAND-DEVICE-MEMORY': [
     ['physical="network"><memory', 'physical="nic"><memory'],
     ['logical="registers" physical="registers"', 'logical="registers" physical="mem9"'],
   ],
-  'SRC-RUNNABILITY': [['<group><subject name="one"/></group>', '']],
-  'SRC-MONITOR': [['<state logical="state" subject="three"', '<state logical="state" subject="none"']],
-  'SRC-LOADER-ADDRESS': [
+  'EXPAND-RUNNABILITY': [['<group><subject name="one"/></group>', '']],
+  'EXPAND-MONITOR': [['<state logical="state" subject="three"', '<state logical="state" subject="none"']],
+  'EXPAND-LOADER-ADDRESS': [
     [
       '<state logical="state" subject="three" virtualAddress="16#4200_0000#" writable="false"/>',
       '<loader logical="load" subject="one" virtualAddress="16#7fff_ffff_f000#"/>',
     ],
   ],
-  'SRC-SIBLING-BDF': [
+  'EXPAND-SIBLING-BDF': [
     ['physical="network"><memory', 'physical="network"><pci bus="16#00#" device="16#01#" function="0"/><memory'],
     ['<sibling ref="two"/>', '<sibling ref="two"/>'],
     [
@@ -139,34 +141,36 @@ const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
       '   <devices><device logical="disk" physical="disk"><pci bus="16#00#" device="16#01#" function="0"/></device></devices><vcpu><registers><gpr><rip>16#0040_0000#',
     ],
   ],
-  'SRC-CHANNEL-REFERENCE': [['<channel name="log" size="16#1000#"/>', '']],
-  'SRC-CHANNEL-ENDS': [
+  'EXPAND-CHANNEL-REFERENCE': [['<channel name="log" size="16#1000#"/>', '']],
+  'EXPAND-CHANNEL-ENDS': [
     [
       '<channel name="log" size="16#1000#"/>',
       '<channel name="log" size="16#1000#"/><channel name="unused" size="16#1000#"/>',
     ],
   ],
-  'SRC-CHANNEL-WRITER-EVENT': [['<writer event="3" logical="out"', '<writer logical="out"']],
-  'SRC-CHANNEL-READER-VECTOR': [['size="16#1000#" vector="50"', 'size="16#1000#"']],
-  'SRC-EVENT-REFERENCE': [
+  'EXPAND-CHANNEL-WRITER-EVENT': [['<writer event="3" logical="out"', '<writer logical="out"']],
+  'EXPAND-CHANNEL-READER-VECTOR': [['size="16#1000#" vector="50"', 'size="16#1000#"']],
+  'EXPAND-EVENT-REFERENCE': [
     ['logical="woken" physical="wake"', 'logical="woken" physical="none"'],
     ['<event id="0" logical="wake" physical="wake"/>', ''],
     ['<event mode="asap" name="wake"/>', ''],
   ],
-  'SRC-EVENT-ENDS': [['<target><event logical="woken" physical="wake"/></target>', '']],
-  'SRC-EVENT-SELF': [['<event mode="asap" name="wake"/>', '<event mode="self" name="wake"/>']],
-  'SRC-BDF': [['<pci bus="16#01#" device="16#03#" function="0">', '<pci bus="16#00#" device="16#02#" function="0">']],
-  'SRC-PCI-CONFIG': [[' pciConfigAddress="16#e000_0000#"', '']],
-  'SRC-SYSTEM-BOARD': [['<capability name="systemboard"/>', '']],
-  'SRC-IOAPIC': [['<capability name="ioapic"/>', '']],
-  'SRC-IOMMU': [['<capability name="iommu"/>', '']],
-  'SRC-CPU-ELEMENTS': [[' cpuCores="2"', '']],
-  'SRC-CPU-COUNT': [[' cpuCores="2"', ' cpuCores="1"']],
-  'SRC-DIAGNOSTICS': [['<device physical="serial"><ioPort', '<device physical="none"><ioPort']],
-  'SRC-PARTITION-REFERENCE': [
+  'EXPAND-EVENT-ENDS': [['<target><event logical="woken" physical="wake"/></target>', '']],
+  'EXPAND-EVENT-SELF': [['<event mode="asap" name="wake"/>', '<event mode="self" name="wake"/>']],
+  'EXPAND-BDF': [
+    ['<pci bus="16#01#" device="16#03#" function="0">', '<pci bus="16#00#" device="16#02#" function="0">'],
+  ],
+  'EXPAND-PCI-CONFIG': [[' pciConfigAddress="16#e000_0000#"', '']],
+  'EXPAND-SYSTEM-BOARD': [['<capability name="systemboard"/>', '']],
+  'EXPAND-IOAPIC': [['<capability name="ioapic"/>', '']],
+  'EXPAND-IOMMU': [['<capability name="iommu"/>', '']],
+  'EXPAND-CPU-ELEMENTS': [[' cpuCores="2"', '']],
+  'EXPAND-CPU-COUNT': [[' cpuCores="2"', ' cpuCores="1"']],
+  'EXPAND-DIAGNOSTICS': [['<device physical="serial"><ioPort', '<device physical="none"><ioPort']],
+  'EXPAND-PARTITION-REFERENCE': [
     ['partition="second" ticks="20"', 'partition="second" ticks="10"/><minorFrame partition="none" ticks="10"'],
   ],
-  'SRC-GROUP-ASSIGNMENT': [
+  'EXPAND-GROUP-ASSIGNMENT': [
     [
       '<group><subject name="two"/></group>',
       '<group><subject name="two"/></group><group><subject name="one"/></group>',

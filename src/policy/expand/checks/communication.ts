@@ -41,7 +41,7 @@ const channelsOf = (workspace: Workspace): TreeElement[] => workspace.all('chann
 /** Checks of channels. */
 export const CHANNEL_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-CHANNEL-REFERENCE',
+    code: 'EXPAND-CHANNEL-REFERENCE',
     name: 'Subject_Channel_References',
     title: 'Validate that channels which subjects use exist.',
     check(workspace, report) {
@@ -56,7 +56,7 @@ export const CHANNEL_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-CHANNEL-ENDS',
+    code: 'EXPAND-CHANNEL-ENDS',
     name: 'Channel_Reader_Writer',
     title: 'Validate that each channel has one writer, and one reader if it has an event, else at least one.',
     check(workspace, report) {
@@ -75,7 +75,7 @@ export const CHANNEL_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-CHANNEL-WRITER-EVENT',
+    code: 'EXPAND-CHANNEL-WRITER-EVENT',
     name: 'Channel_Writer_Has_Event_ID',
     title: 'Validate that writers of channels with an event have an event number.',
     check(workspace, report) {
@@ -89,7 +89,7 @@ export const CHANNEL_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-CHANNEL-READER-VECTOR',
+    code: 'EXPAND-CHANNEL-READER-VECTOR',
     name: 'Channel_Reader_Has_Event_Vector',
     title: 'Validate that readers of channels with an event have a vector, or none in so many words.',
     check(workspace, report) {
@@ -109,7 +109,7 @@ export const CHANNEL_CHECKS: readonly SourceCheck[] = [
 /** Checks of events. */
 export const EVENT_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-EVENT-REFERENCE',
+    code: 'EXPAND-EVENT-REFERENCE',
     name: 'Subject_Event_References',
     title: 'Validate that events which subjects use exist.',
     check(workspace, report) {
@@ -124,7 +124,7 @@ export const EVENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-EVENT-ENDS',
+    code: 'EXPAND-EVENT-ENDS',
     name: 'Source_Targets',
     title: 'Validate that each event has a source, and one target unless the kernel handles it.',
     check(workspace, report) {
@@ -140,7 +140,7 @@ export const EVENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-EVENT-SELF',
+    code: 'EXPAND-EVENT-SELF',
     name: 'Self_References',
     title: 'Validate that self events stay in their subject, and other events leave it.',
     check(workspace, report) {

@@ -52,7 +52,7 @@ const mapFor = (level: TreeElement, logical: string): TreeElement | undefined =>
 /** Checks of components and of how subjects use them. */
 export const COMPONENT_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-COMPONENT-REFERENCE',
+    code: 'EXPAND-COMPONENT-REFERENCE',
     name: 'Subject_Component_References',
     title: 'Validate that components which subjects instantiate exist.',
     check(workspace, report) {
@@ -67,7 +67,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-COMPONENT-NAME',
+    code: 'EXPAND-COMPONENT-NAME',
     name: 'Component_Name_Uniqueness',
     title: 'Validate that the names of components are unique.',
     check(workspace, report) {
@@ -78,7 +78,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-COMPONENT-CHANNEL-NAME',
+    code: 'EXPAND-COMPONENT-CHANNEL-NAME',
     name: 'Component_Channel_Name_Uniqueness',
     title: 'Validate that the logical channel names of a component are unique.',
     check(workspace, report) {
@@ -94,7 +94,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-MAP-NAME',
+    code: 'EXPAND-MAP-NAME',
     name: 'Subject_Resource_Maps_Logical_Uniqueness',
     title: 'Validate that a subject maps each logical resource of its component once.',
     check(workspace, report) {
@@ -107,7 +107,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-MAP-UNKNOWN',
+    code: 'EXPAND-MAP-UNKNOWN',
     name: 'Subject_Component_Resource_Mappings',
     title: 'Validate that subjects map only what their component requires.',
     check(workspace, report) {
@@ -121,7 +121,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-MAP-MISSING',
+    code: 'EXPAND-MAP-MISSING',
     name: 'Subject_Resource_Exports',
     title: 'Validate that subjects map everything that their component requires.',
     check(workspace, report) {
@@ -135,7 +135,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-CHANNEL-SIZE',
+    code: 'EXPAND-CHANNEL-SIZE',
     name: 'Component_Channel_Size',
     title: 'Validate that channels have the size that components require.',
     check(workspace, report) {
@@ -143,7 +143,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-MEMORY-SIZE',
+    code: 'EXPAND-MEMORY-SIZE',
     name: 'Component_Memory_Size',
     title: 'Validate that memory regions have the size that components require.',
     check(workspace, report) {
@@ -151,7 +151,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-DEVICE-MEMORY-SIZE',
+    code: 'EXPAND-DEVICE-MEMORY-SIZE',
     name: 'Component_Device_Memory_Size',
     title: 'Validate that device memory has the size that components require.',
     check(workspace, report) {
@@ -163,7 +163,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-PORT-RANGE',
+    code: 'EXPAND-PORT-RANGE',
     name: 'Component_Device_IO_Port_Range',
     title: 'Validate that I/O ports have the numbers that components require.',
     check(workspace, report) {

@@ -11,7 +11,7 @@ const devicesOf = (workspace: Workspace): TreeElement[] => workspace.all('hardwa
 /** Checks of the hardware that the second stage relies on. */
 export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-MSI-NAME',
+    code: 'EXPAND-MSI-NAME',
     name: 'Hardware_IRQ_MSI_Name_Uniqueness',
     title: 'Validate that the MSI names of a device are unique.',
     check(workspace, report) {
@@ -25,7 +25,7 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-RESERVED-NAME',
+    code: 'EXPAND-RESERVED-NAME',
     name: 'Hardware_Reserved_Memory_Region_Name_Uniqueness',
     title: 'Validate that the names of reserved memory regions are unique.',
     check(workspace, report) {
@@ -36,7 +36,7 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-RESERVED-REFERENCE',
+    code: 'EXPAND-RESERVED-REFERENCE',
     name: 'Hardware_Reserved_Memory_Region_References',
     title: 'Validate that reserved memory regions which devices name exist.',
     check(workspace, report) {
@@ -49,7 +49,7 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-RESERVED-DOMAIN',
+    code: 'EXPAND-RESERVED-DOMAIN',
     name: 'Device_RMRR_Domain_Assignment',
     title: 'Validate that devices which share reserved memory are in one device domain.',
     check(workspace, report) {
@@ -75,7 +75,7 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
 
 export const HARDWARE_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-BDF',
+    code: 'EXPAND-BDF',
     name: 'PCI_Device_BDF_Uniqueness',
     title: 'Validate that PCI devices have different bus, device and function numbers.',
     check(workspace, report) {
@@ -90,7 +90,7 @@ export const HARDWARE_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-PCI-CONFIG',
+    code: 'EXPAND-PCI-CONFIG',
     name: 'PCI_Config_Space_Address',
     title: 'Validate that hardware with PCI devices says where their configuration space is.',
     check(workspace, report) {
@@ -103,11 +103,11 @@ export const HARDWARE_CHECKS: readonly SourceCheck[] = [
       report(section, message, 'Add pciConfigAddress="..." pciConfigSize="...".');
     },
   },
-  presence('SRC-SYSTEM-BOARD', 'System_Board_Presence', 'a system board', 'systemboard'),
-  presence('SRC-IOAPIC', 'IOAPIC_Presence', 'an I/O APIC', 'ioapic'),
-  presence('SRC-IOMMU', 'IOMMU_Presence', 'an IOMMU', 'iommu'),
+  presence('EXPAND-SYSTEM-BOARD', 'System_Board_Presence', 'a system board', 'systemboard'),
+  presence('EXPAND-IOAPIC', 'IOAPIC_Presence', 'an I/O APIC', 'ioapic'),
+  presence('EXPAND-IOMMU', 'IOMMU_Presence', 'an IOMMU', 'iommu'),
   {
-    code: 'SRC-CPU-ELEMENTS',
+    code: 'EXPAND-CPU-ELEMENTS',
     name: 'Hardware_CPU_Count_Presence',
     title: 'Validate that the hardware says how many CPU cores it has.',
     check(workspace, report) {
@@ -120,7 +120,7 @@ export const HARDWARE_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-CPU-COUNT',
+    code: 'EXPAND-CPU-COUNT',
     name: 'CPU_Count',
     title: 'Validate that the hardware has as many CPUs as the scheduling plan uses.',
     check(workspace, report) {
@@ -132,7 +132,7 @@ export const HARDWARE_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-DIAGNOSTICS',
+    code: 'EXPAND-DIAGNOSTICS',
     name: 'Kernel_Diagnostics_Dev_Reference',
     title: "Validate that the device for the kernel's messages exists.",
     check(workspace, report) {

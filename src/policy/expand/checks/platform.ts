@@ -11,7 +11,7 @@ const aliases = (workspace: Workspace): TreeElement[] => workspace.all('platform
 /** Checks of libraries, aliases and classes: what the first stage resolves. */
 export const PLATFORM_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-LIBRARY-NAME',
+    code: 'EXPAND-LIBRARY-NAME',
     name: 'Library_Name_Uniqueness',
     title: 'Validate that the names of libraries are unique.',
     check(workspace, report) {
@@ -21,7 +21,7 @@ export const PLATFORM_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-LIBRARY-REFERENCE',
+    code: 'EXPAND-LIBRARY-REFERENCE',
     name: 'Component_Library_References',
     title: 'Validate that libraries which components and libraries depend on exist.',
     check(workspace, report) {
@@ -37,7 +37,7 @@ export const PLATFORM_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-LIBRARY-CYCLE',
+    code: 'EXPAND-LIBRARY-CYCLE',
     name: 'Component_Library_Cyclic_References',
     title: 'Validate that no library depends on itself, directly or through others.',
     check(workspace, report) {
@@ -50,7 +50,7 @@ export const PLATFORM_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-ALIAS-DEVICE',
+    code: 'EXPAND-ALIAS-DEVICE',
     name: 'Alias_Physical_Device_References',
     title: 'Validate that devices which aliases stand for exist.',
     check(workspace, report) {
@@ -63,7 +63,7 @@ export const PLATFORM_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-ALIAS-RESOURCE',
+    code: 'EXPAND-ALIAS-RESOURCE',
     name: 'Alias_Physical_Device_Resource_References',
     title: 'Validate that device resources which aliases name exist.',
     check(workspace, report) {
@@ -80,7 +80,7 @@ export const PLATFORM_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-CLASS-DEVICE',
+    code: 'EXPAND-CLASS-DEVICE',
     name: 'Class_Physical_Device_References',
     title: 'Validate that devices of device classes exist.',
     check(workspace, report) {
@@ -93,7 +93,7 @@ export const PLATFORM_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-ALIAS-USE',
+    code: 'EXPAND-ALIAS-USE',
     name: 'Subject_Alias_Resource_References',
     title: 'Validate that subjects use only resources of an alias that it provides.',
     check(workspace, report) {

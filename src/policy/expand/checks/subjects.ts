@@ -7,7 +7,7 @@ import { lineOf, repeated, type SourceCheck } from './source-check.ts';
 /** Checks of subjects before components are resolved. */
 export const SIBLING_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-SUBJECT-MSI-NAME',
+    code: 'EXPAND-SUBJECT-MSI-NAME',
     name: 'Subject_IRQ_MSI_Name_Uniqueness',
     title: "Validate that the MSI names of a subject's device are unique.",
     check(workspace, report) {
@@ -23,7 +23,7 @@ export const SIBLING_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-SUBJECT-MSI',
+    code: 'EXPAND-SUBJECT-MSI',
     name: 'Subject_IRQ_MSI_References',
     title: 'Validate that MSIs which subjects use exist.',
     check(workspace, report) {
@@ -40,7 +40,7 @@ export const SIBLING_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-SIBLING',
+    code: 'EXPAND-SIBLING',
     name: 'Subject_Sibling_References',
     title: 'Validate that siblings name a subject that exists and is no sibling itself.',
     check(workspace, report) {
@@ -63,11 +63,11 @@ const monitorsOf = (subject: TreeElement): TreeElement[] =>
 /** Checks of subjects before they are numbered and mapped. */
 export const SUBJECT_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-MEMORY-REFERENCE',
+    code: 'EXPAND-MEMORY-REFERENCE',
     name: 'Physical_Memory_References',
     title: 'Validate that memory regions which subjects and device domains map exist.',
     check(workspace, report) {
-      // Mappings of channels are there already; SRC-CHANNEL-REFERENCE is about their names.
+      // Mappings of channels are there already; EXPAND-CHANNEL-REFERENCE is about their names.
       const channels = subjectsOf(workspace).flatMap(subject => [
         ...elementsAt(subject, 'channels/reader'),
         ...elementsAt(subject, 'channels/writer'),
@@ -88,7 +88,7 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-CRASH-AUDIT',
+    code: 'EXPAND-CRASH-AUDIT',
     name: 'Uncached_Crash_Audit_Presence',
     title: 'Validate that there is an uncached memory region for crash audits.',
     check(workspace, report) {
@@ -103,7 +103,7 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-DEVICE-REFERENCE',
+    code: 'EXPAND-DEVICE-REFERENCE',
     name: 'Physical_Device_References',
     title: 'Validate that devices which subjects and device domains use exist.',
     check(workspace, report) {
@@ -120,7 +120,7 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-DEVICE-MEMORY',
+    code: 'EXPAND-DEVICE-MEMORY',
     name: 'Device_Memory_References',
     title: 'Validate that device memory which subjects map exists.',
     check(workspace, report) {
@@ -137,7 +137,7 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-RUNNABILITY',
+    code: 'EXPAND-RUNNABILITY',
     name: 'Runnability',
     title: 'Validate that every subject is in a scheduling group.',
     check(workspace, report) {
@@ -149,7 +149,7 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-MONITOR',
+    code: 'EXPAND-MONITOR',
     name: 'Subject_Monitor_References',
     title: 'Validate that subjects which others monitor or load exist.',
     check(workspace, report) {
@@ -164,7 +164,7 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-LOADER-ADDRESS',
+    code: 'EXPAND-LOADER-ADDRESS',
     name: 'Subject_Monitor_Loader_Addresses',
     title: 'Validate that loaders reach all memory of what they load.',
     check(workspace, report) {
@@ -182,7 +182,7 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-SIBLING-BDF',
+    code: 'EXPAND-SIBLING-BDF',
     name: 'Subject_Sibling_Device_BDFs',
     title: 'Validate that devices of siblings have different PCI addresses.',
     check(workspace, report) {
@@ -204,7 +204,7 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
 /** Checks of the scheduling plan. */
 export const SCHEDULING_CHECKS: readonly SourceCheck[] = [
   {
-    code: 'SRC-PARTITION-REFERENCE',
+    code: 'EXPAND-PARTITION-REFERENCE',
     name: 'Minor_Frame_Partition_References',
     title: 'Validate that scheduling partitions which minor frames name exist.',
     check(workspace, report) {
@@ -220,7 +220,7 @@ export const SCHEDULING_CHECKS: readonly SourceCheck[] = [
     },
   },
   {
-    code: 'SRC-GROUP-ASSIGNMENT',
+    code: 'EXPAND-GROUP-ASSIGNMENT',
     name: 'Subject_Scheduling_Group_Assignment',
     title: 'Validate that every subject is in one scheduling group only.',
     check(workspace, report) {
