@@ -1,4 +1,6 @@
+import { ENTRY_CHECK_GROUPS } from '../../impl/vmx/entry-check-table.ts';
 import { EXIT_REASONS } from '../../impl/vmx/exit-reasons.ts';
+import { VMCS_FIELDS } from '../../impl/vmx/vmcs-fields.ts';
 import { INSTRUCTIONS } from '../../impl/x86/table.ts';
 import { toJson } from '../../trace/json.ts';
 import { layoutTable } from '../../trace/text.ts';
@@ -49,6 +51,24 @@ const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]
       action,
       kernel: EXIT_ACTIONS[action],
       causedBy,
+    })),
+  'entry-checks': () =>
+    ENTRY_CHECK_GROUPS.flatMap(({ checks, failure }) =>
+      checks.map(({ id, section, rule }) => ({
+        id,
+        failure:
+          'error' in failure ? `VMfailValid(${failure.error})` : `exit 33, qualification ${failure.qualification}`,
+        rule,
+        section,
+      })),
+    ),
+  'vmcs-fields': () =>
+    VMCS_FIELDS.map(({ name, encoding, width, isNatural, readOnly, section }) => ({
+      name,
+      encoding: `0x${encoding.toString(16).padStart(4, '0')}`,
+      width: isNatural ? 'natural' : width,
+      access: readOnly ? 'read-only' : 'read-write',
+      section,
     })),
   instructions: () =>
     INSTRUCTIONS.map(row => ({
@@ -117,7 +137,8 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
 
 export const listCommand: Command = {
   name: 'list',
-  summary: 'what exists: properties, faults, policy rules, scenarios, models, VM exits, instructions',
+  summary:
+    'what exists: properties, faults, policy rules, scenarios, models, VM exits, VM-entry checks, VMCS fields, instructions',
   operands: `<${Object.keys(LISTINGS).join(' | ')}>`,
   minOperands: 1,
   maxOperands: 1,

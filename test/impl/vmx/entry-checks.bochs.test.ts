@@ -5,7 +5,7 @@ import { bochsMissing, runBochs } from '../../guests/emulators.ts';
 import { builtGuest, romImage } from '../../guests/rom.ts';
 import { readCapabilities } from './cases/bochs-capabilities.ts';
 import { BOCHS_DIFFERENCES } from './cases/bochs-differences.ts';
-import { caseData, launch, vmwrite } from './cases/case-program.ts';
+import { caseData, launch, readTranscript, vmwrite } from './cases/case-program.ts';
 import { entryCases } from './cases/entry-mutations.ts';
 import { goldenTranscript, recordTranscript } from './cases/golden-transcript.ts';
 import { entryOutcome, HostedCases } from './cases/hosted-case.ts';
@@ -13,6 +13,14 @@ import { LONG, PROTECTED } from './cases/profiles.ts';
 
 const cases = entryCases();
 const golden = goldenTranscript('entry-bochs');
+/** Every how many-th case Bochs runs again. */
+const STRIDE = ['MUENCHECK_UPDATE', 'MUENCHECK_BUDGET'].some(name => name in process.env) ? 1 : 7;
+/** Bochs keeps virtual-NMI blocking when a VM entry says that there is none, so this bit depends on the cases before. */
+const withoutNmiBlocking = (line: string): string =>
+  line
+    .replace(/ b8(?=[ ;])/g, '')
+    .replace(/ b9(?=[ ;])/g, ' b1')
+    .replace(/ ba(?=[ ;])/g, ' b2');
 const isMsrLoad = (name: string): boolean => name.includes('MSR load');
 
 describe('VM-entry checks against Bochs', () => {
@@ -52,11 +60,13 @@ describe('VM-entry checks against Bochs', () => {
   });
 
   it.skipIf(bochsMissing !== '')(`reproduce the transcript on Bochs ${bochsMissing}`, () => {
-    const run = runBochs(romImage(builtGuest('vmx-cases'), caseData(cases)));
+    const chosen = (_: unknown, index: number): boolean => index % STRIDE === 0;
+    const run = runBochs(romImage(builtGuest('vmx-cases'), caseData(cases.filter(chosen))));
     if (!run.ok) throw new Error(run.reason);
-    const fresh = recordTranscript('entry-bochs', run.text);
-    expect(fresh.capabilities).toEqual(goldenTranscript('entry-bochs').capabilities);
-    expect(fresh.lines.filter((line, index) => line !== goldenTranscript('entry-bochs').lines[index])).toEqual([]);
+    const fresh = STRIDE === 1 ? recordTranscript('entry-bochs', run.text) : readTranscript(run.text);
+    const { capabilities, lines } = goldenTranscript('entry-bochs');
+    expect(fresh.capabilities).toEqual(capabilities);
+    expect(fresh.lines.map(withoutNmiBlocking)).toEqual(lines.filter(chosen).map(withoutNmiBlocking));
   });
 });
 
