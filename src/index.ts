@@ -12,7 +12,7 @@ export type {
   TaskResult,
   Witness,
 } from './engine/property.ts';
-export type { PairCount, PropertyVerdict, VerdictWord } from './engine/verdict.ts';
+export type { PairCount, PropertyVerdict, TableCount, VerdictWord } from './engine/verdict.ts';
 export { defineFault, type Fault } from './faults/fault.ts';
 export type { Seams } from './impl/seams.ts';
 export type { CpuState } from './impl/x86/cpu-state.ts';
@@ -32,6 +32,7 @@ export type { PolicyFiles } from './policy/source/source-files.ts';
 export { type PolicyTree, parseTree, type TreeElement, toXmlDocument } from './policy/tree.ts';
 export { writeTree } from './policy/tree-write.ts';
 export type { ToolOutcome } from './policy/workspace.ts';
+export type { GivenFile } from './refinement/structures/given.ts';
 export type { CheckReport } from './report/check-report.ts';
 export type { RunSpec, Trace, TraceBody, TraceOutcome } from './trace/trace.ts';
 export type { Operation } from './units/operation.ts';

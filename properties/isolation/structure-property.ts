@@ -10,7 +10,7 @@ import {
 } from '../../src/refinement/structures/items.ts';
 import type { StructureDifference, StructureReport } from '../../src/refinement/structures/report.ts';
 import type { TraceOutcome } from '../../src/trace/trace.ts';
-import { formatDigest } from '../../src/units/digest.ts';
+import { digestWords, formatDigest } from '../../src/units/digest.ts';
 import { type StructureWorlds, structureWorlds } from './structure-worlds.ts';
 
 /** Structures judged per task. */
@@ -62,6 +62,7 @@ function differenceOutcome(
   item: StructureItem,
   report: StructureReport,
   where: (difference: StructureDifference) => string,
+  digests: readonly string[],
 ): TraceOutcome {
   const shown = report.differences.slice(0, EXPLAINED);
   const rest = report.differenceCount - shown.length;
@@ -72,7 +73,7 @@ function differenceOutcome(
     ...(rest > 0 ? [`Then ${rest} more differences of ${item.holder}.`] : []),
   ];
   const lines = shown.flatMap(difference => difference.policyLines);
-  return staticOutcome(messages[0] ?? '', explanation, lines, [formatDigest(world.memory.digest())]);
+  return staticOutcome(messages[0] ?? '', explanation, lines, digests);
 }
 
 interface Judgement {
@@ -89,8 +90,15 @@ function judgeOwn(worlds: StructureWorlds, kind: StructureKind, item: StructureI
   const { world, findings } = kind.endsWith('page-tables') ? worlds.pageTables() : worlds.others();
   if (findings.length > 0) return { outcome: buildOutcome(kind, findings), missing: [], files: [] };
   const report = item.judge(world);
-  const outcome = report.differenceCount === 0 ? undefined : differenceOutcome(world, item, report, () => '');
-  return { report, missing: [], files: [], ...(outcome === undefined ? {} : { outcome }) };
+  if (report.differenceCount === 0) return { report, missing: [], files: [] };
+  const digests = [formatDigest(world.memory.digest())];
+  return { report, outcome: differenceOutcome(world, item, report, () => '', digests), missing: [], files: [] };
+}
+
+function digestOf(bytes: Uint8Array): string {
+  const words = new Uint32Array(Math.ceil(bytes.length / 4));
+  new Uint8Array(words.buffer).set(bytes);
+  return formatDigest(digestWords(words, 0, words.length, bytes.length));
 }
 
 function judgeGiven({ given }: StructureWorlds, item: StructureItem): Judgement | undefined {
@@ -112,7 +120,8 @@ function judgeGiven({ given }: StructureWorlds, item: StructureItem): Judgement 
     if (place !== '') return ` (given ${place})`;
     return kind === 'wrong-size' ? ' (given)' : ` (given ${files.join(', ')})`;
   };
-  return { report, outcome: differenceOutcome(world, item, report, where), missing: [], files };
+  const digests = item.regions.map(region => digestOf(placed.files.get(region)!.bytes));
+  return { report, outcome: differenceOutcome(world, item, report, where, digests), missing: [], files };
 }
 
 /** Judges a slice of the structures, ours before the given ones, up to the first failure. */

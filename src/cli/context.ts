@@ -8,6 +8,7 @@ import { parsePolicy } from '../policy/parse.ts';
 import { defined, invariant } from '../units/invariant.ts';
 import { err, type Result } from '../units/result.ts';
 import type { Catalogue } from './catalogue.ts';
+import { readTables, type TablesSpec } from './tables-input.ts';
 
 /** Plain data from which every thread rebuilds the same CheckContext. */
 export interface ContextSpec {
@@ -18,6 +19,7 @@ export interface ContextSpec {
   readonly seed: number;
   readonly budget: Budget;
   readonly software: readonly ScenarioSoftware[];
+  readonly tables?: TablesSpec;
 }
 
 /** Loads a user's fault module; the error lists what is wrong with it. */
@@ -46,6 +48,13 @@ async function findFault(spec: NonNullable<ContextSpec['fault']>, catalogue: Cat
   );
 }
 
+/** Reads the given tables again; they must not change while they are checked. */
+function givenTables(spec: TablesSpec): NonNullable<CheckContext['tables']> {
+  const read = readTables(spec.folders);
+  invariant(read.ok && read.value.spec.sha256 === spec.sha256, 'the given tables changed while they were checked');
+  return read.value.files;
+}
+
 /** Builds the context of a policy that is known to parse. */
 export async function createContext(spec: ContextSpec, catalogue: Catalogue): Promise<CheckContext> {
   const parsed = parsePolicy(spec.policyBytes);
@@ -61,6 +70,7 @@ export async function createContext(spec: ContextSpec, catalogue: Catalogue): Pr
     seed: spec.seed,
     budget: spec.budget,
     software: spec.software,
+    ...(spec.tables === undefined ? {} : { tables: givenTables(spec.tables) }),
   };
 }
 

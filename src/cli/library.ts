@@ -6,6 +6,7 @@ import type { InternalError } from '../engine/task-queue.ts';
 import type { Fault } from '../faults/fault.ts';
 import { elapsedMs, nowMs } from '../host/clock.ts';
 import { inProcessRunner } from '../host/workers.ts';
+import type { GivenFile } from '../refinement/structures/given.ts';
 import type { CheckReport } from '../report/check-report.ts';
 import { defined } from '../units/invariant.ts';
 import { type ContextSpec, createContext } from './context.ts';
@@ -24,6 +25,8 @@ export interface CheckPolicyOptions {
   /** 32-bit seed. */
   readonly seed?: number;
   readonly budget?: Budget;
+  /** Tables of your own toolchain, unpacked, by the names that it gives them. */
+  readonly tables?: readonly GivenFile[];
 }
 
 /** A report, and our own errors: with any of them the report is not to be trusted. */
@@ -45,7 +48,8 @@ export async function check(policyBytes: Uint8Array, options: CheckPolicyOptions
   const version = readVersion();
   let result = NO_RESULT;
   if (policy.valid) {
-    const context = await createContext(spec, catalogue);
+    const { tables } = options;
+    const context = { ...(await createContext(spec, catalogue)), ...(tables === undefined ? {} : { tables }) };
     const byId = new Map<string, Property>(catalogue.properties.map(property => [property.id, property]));
     const runner = inProcessRunner((task: Task) =>
       defined(byId.get(task.property), task.property).runTask(context, task),
@@ -54,7 +58,7 @@ export async function check(policyBytes: Uint8Array, options: CheckPolicyOptions
     result = await checkPolicyProperties(context, {
       properties: selected,
       jobs: 1,
-      origin: toTraceOrigin(spec, version),
+      origin: toTraceOrigin(spec, version, tables),
       execute: task => runner.submit(task),
     });
   }

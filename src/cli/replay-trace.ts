@@ -3,6 +3,7 @@ import { type ReplayResult, replay } from '../engine/replay.ts';
 import type { Fault } from '../faults/fault.ts';
 import { gunzipBase64, sha256Hex } from '../host/files.ts';
 import { parsePolicy } from '../policy/parse.ts';
+import type { GivenFile } from '../refinement/structures/given.ts';
 import { readTrace } from '../trace/read.ts';
 import type { Trace } from '../trace/trace.ts';
 import { err, ok, type Result } from '../units/result.ts';
@@ -34,6 +35,18 @@ function embeddedPolicy(
       parsed.error.map(finding => `$.policy.gzipBase64: line ${finding.line}: ${finding.code} ${finding.message}`),
     );
   return ok({ bytes: bytes.value, document: parsed.value.document });
+}
+
+/** Given tables embedded in a trace; undefined if it has none. */
+function embeddedTables(trace: Trace): Result<CheckContext['tables'], readonly string[]> {
+  if (trace.body.kind !== 'static' || trace.body.tables === undefined) return ok(undefined);
+  const files: GivenFile[] = [];
+  for (const [index, { name, gzipBase64 }] of trace.body.tables.entries()) {
+    const bytes = gunzipBase64(gzipBase64);
+    if (!bytes.ok) return err([`$.body.tables[${index}].gzipBase64: ${bytes.error}`]);
+    files.push({ name, bytes: bytes.value });
+  }
+  return ok(files);
 }
 
 function faultOf(trace: Trace, faults: readonly Fault[]): Result<Fault | undefined, readonly string[]> {
@@ -79,6 +92,8 @@ export function prepareTrace(
   }
   const fault = faultOf(trace, [...userFaults, ...catalogue.faults]);
   if (!fault.ok) return fault;
+  const tables = embeddedTables(trace);
+  if (!tables.ok) return tables;
   const policyText = new TextDecoder().decode(policy.value.bytes);
   const context: CheckContext = {
     document: policy.value.document,
@@ -89,6 +104,7 @@ export function prepareTrace(
     seed: trace.seed,
     budget: { name: 'smoke' },
     software: [],
+    ...(tables.value === undefined ? {} : { tables: tables.value }),
   };
   return ok({ trace, claim: property.claim, policyText, run: () => replay(context, property, trace) });
 }

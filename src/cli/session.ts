@@ -64,7 +64,7 @@ export class Session {
     const result = await checkPolicyProperties(context, {
       properties,
       jobs: this.options.jobs,
-      origin: toTraceOrigin(spec, this.environment.version),
+      origin: toTraceOrigin(spec, this.environment.version, context.tables),
       execute,
       stopReason: () => this.stopReason,
       onProgress: ({ property, tasksDone, tasksTotal, refuted }) => {

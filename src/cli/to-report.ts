@@ -1,5 +1,6 @@
 import { overallVerdict } from '../engine/conclude.ts';
 import type { CheckResult } from '../engine/run.ts';
+import type { Finding } from '../policy/finding.ts';
 import type { CheckReport } from '../report/check-report.ts';
 import type { PolicyInput } from './policy-input.ts';
 
@@ -20,6 +21,7 @@ export function toReport(
   seed: number,
   result: CheckResult,
   times: Times,
+  moreFindings: readonly Finding[] = [],
 ): CheckReport {
   const { document } = policy;
   return {
@@ -35,7 +37,7 @@ export function toReport(
     seed,
     verdict: result.verdict,
     properties: result.properties.map(verdict => ({ ...verdict, durationMs: result.durationsMs[verdict.id] ?? 0 })),
-    findings: policy.findings,
+    findings: [...policy.findings, ...moreFindings],
     timing: { ...times },
   };
 }

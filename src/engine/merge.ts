@@ -37,9 +37,13 @@ function addPair(pairs: Map<string, PairCount>, pair: PairCount): void {
 
 /** Adds up whose structures were judged. */
 function addTables(left: TableCount | undefined, right: TableCount | undefined): TableCount | undefined {
-  if (left === undefined || right === undefined) return left ?? right;
-  const missing = [...new Set([...left.missing, ...right.missing])].sort();
-  return { own: left.own + right.own, given: left.given + right.given, missing };
+  if (right === undefined) return left;
+  const { own, given, missing } = left ?? { own: 0, given: 0, missing: [] };
+  return {
+    own: own + right.own,
+    given: given + right.given,
+    missing: [...new Set([...missing, ...right.missing])].sort(),
+  };
 }
 
 /** Merges results in the order given; results after the first failure do not count, so that the number of jobs cannot show. */

@@ -124,7 +124,7 @@ export function fileExists(path: string): boolean {
 
 /** Names of the entries of a folder, sorted; empty when there is no such folder. */
 export function listFolder(path: string): readonly string[] {
-  return existsSync(path) ? readdirSync(path).sort() : [];
+  return existsSync(path) && statSync(path).isDirectory() ? readdirSync(path).sort() : [];
 }
 
 /** Joins path parts. */
@@ -140,13 +140,18 @@ export function gzipBase64(bytes: Uint8Array): string {
   return gzipSync(bytes, { level: 9 }).toString('base64');
 }
 
-/** Reverses gzipBase64 for hostile input: at most `maxBytes` of output. */
-export function gunzipBase64(text: string, maxBytes: number = MAX_FILE_BYTES): Result<Uint8Array, string> {
+/** Unpacks gzip as hostile input: at most `maxBytes` of output. */
+export function gunzipLimited(bytes: Uint8Array, maxBytes: number = MAX_FILE_BYTES): Result<Uint8Array, string> {
   try {
-    return ok(new Uint8Array(gunzipSync(Buffer.from(text, 'base64'), { maxOutputLength: maxBytes })));
+    return ok(new Uint8Array(gunzipSync(bytes, { maxOutputLength: maxBytes })));
   } catch (cause) {
     return err(
       `not a gzip stream of at most ${maxBytes} bytes: ${cause instanceof Error ? cause.message : String(cause)}`,
     );
   }
+}
+
+/** Reverses gzipBase64 for hostile input: at most `maxBytes` of output. */
+export function gunzipBase64(text: string, maxBytes: number = MAX_FILE_BYTES): Result<Uint8Array, string> {
+  return gunzipLimited(Buffer.from(text, 'base64'), maxBytes);
 }

@@ -27,7 +27,7 @@ function hashOf(document: PolicyDocument, region: MemoryRegion): string | undefi
   if (stated === 'none') return '0'.repeat(64);
   if (stated !== undefined) return stated.toLowerCase();
   // Content without a stated hash may be hashed by a later step of the toolchain; memory without content never is.
-  return region.content === undefined ? '0'.repeat(64) : undefined;
+  return region.content === undefined && region.hashRef === undefined ? '0'.repeat(64) : undefined;
 }
 
 export const memoryFacts = (

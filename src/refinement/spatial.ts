@@ -3,8 +3,8 @@ import type { AddressSpace } from '../impl/muen/address-spaces.ts';
 import { EPT_READER, enumerateEpt } from '../impl/vmx/ept-enumerate.ts';
 import { DMA_READER, enumerateDma } from '../impl/vtd/second-level.ts';
 import {
-  decidingEntry,
   type Enumeration,
+  entriesOnPath,
   enumerateIa32e,
   IA32E_READER,
   type LeafRun,
@@ -292,13 +292,17 @@ function enumerate(memory: PhysicalMemory, space: SpaceUnderTest['space']): Enum
   }
 }
 
-/** Adds the table entry that decides about the difference's address. */
+/** Adds the table entry that decides about the difference's address, inside of the tables' region if possible. */
 function withEntry(memory: PhysicalMemory, { space }: SpaceUnderTest, found: SpatialDifference): SpatialDifference {
   if (found.entry !== undefined || found.kind === 'incomplete') return found;
   if (found.kind === 'foreign-table') return { ...found, entry: hpa(found.address) };
   const reader = space.kind === 'ept' ? EPT_READER : space.kind === 'dma' ? DMA_READER : IA32E_READER;
   const topLevel = space.kind === 'dma' ? space.levels : 4;
-  return { ...found, entry: decidingEntry(memory, space.root, found.address, reader, topLevel) };
+  const path = entriesOnPath(memory, space.root, found.address, reader, topLevel);
+  // A path that leaves the tables' region is decided by the entry that leads out of it.
+  const { physicalAddress: base, sizeBytes } = space.region;
+  const entry = path.findLast(candidate => candidate >= base && candidate < base + sizeBytes) ?? path.at(-1)!;
+  return { ...found, entry };
 }
 
 /**

@@ -108,6 +108,22 @@ function pairLines(properties: readonly ReportedProperty[]): string[] {
   return ['', 'pairs of subjects (report.json and report.html name each pair that is not tested)', ...lines];
 }
 
+/** Whose structures were judged; nothing if the user gave no tables. */
+function tableLines(properties: readonly ReportedProperty[]): string[] {
+  const rows = properties.flatMap(({ id, tables }) =>
+    tables === undefined || tables.given + tables.missing.length === 0
+      ? []
+      : [
+          [
+            `  ${id}`,
+            `${groupDigits(tables.given)} given,`,
+            `${groupDigits(tables.own)} built by muencheck${tables.missing.length === 0 ? '' : `; not given: ${tables.missing.map(printable).join(', ')}`}`,
+          ],
+        ],
+  );
+  return rows.length === 0 ? [] : ['', 'structures that were judged', ...layoutTable(rows)];
+}
+
 function unspecifiedLines(properties: readonly ReportedProperty[]): string[] {
   const rows = properties.flatMap(property =>
     Object.entries(property.unspecified).map(([reason, steps]) => [`  ${property.id}`, groupDigits(steps), reason]),
@@ -166,6 +182,7 @@ export const textReporter: Reporter = {
       ...(report.properties.length === 0 ? [] : ['', ...verdictTable(report, paint)]),
       ...witnessLines(report.properties),
       ...pairLines(report.properties),
+      ...tableLines(report.properties),
       ...unspecifiedLines(report.properties),
       ...findingBlock(input, paint),
       ...counterexampleBlocks(input),

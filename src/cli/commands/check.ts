@@ -3,6 +3,7 @@ import type { CheckResult } from '../../engine/run.ts';
 import type { VerdictWord } from '../../engine/verdict.ts';
 import { elapsedMs, nowMs } from '../../host/clock.ts';
 import { joinPath, readFileLimited } from '../../host/files.ts';
+import type { Finding } from '../../policy/finding.ts';
 import { type Baseline, compareWithBaseline, readBaseline } from '../../report/baseline.ts';
 import type { ReportInput } from '../../report/check-report.ts';
 import { REPORTERS } from '../../report/registry.ts';
@@ -19,17 +20,19 @@ import { runLimits, selectedProperties, sessionOptions } from '../run-options.ts
 import { Session } from '../session.ts';
 import { programName, shellWord } from '../shell.ts';
 import { systemPicture } from '../system-picture.ts';
+import { readTables, type TablesInput, unknownTables } from '../tables-input.ts';
 import { NO_RESULT, toReport } from '../to-report.ts';
 
 const DEFAULT_FOLDER = 'muencheck-report';
 /** Context of a valid policy without a fault. */
-export function contextSpec(policy: PolicyInput, args: Arguments): ContextSpec {
+export function contextSpec(policy: PolicyInput, args: Arguments, tables?: TablesInput): ContextSpec {
   return {
     policyBytes: policy.bytes,
     policyPath: policy.path,
     policySha256: policy.digest,
     software: policy.software,
     ...runLimits(args),
+    ...(tables === undefined ? {} : { tables: tables.spec }),
   };
 }
 
@@ -45,6 +48,14 @@ function loadBaseline(path: string | undefined): Result<Baseline | undefined, st
   );
 }
 
+function loadTables(args: Arguments): Result<TablesInput | undefined, string> {
+  const folders = args.lists.get('tables') ?? [];
+  return folders.length === 0 ? ok(undefined) : readTables(folders);
+}
+
+const tableFindings = ({ document }: PolicyInput, tables: TablesInput | undefined): readonly Finding[] =>
+  tables === undefined || document === undefined ? [] : [...tables.findings, ...unknownTables(document, tables.files)];
+
 /** Exit code of a finished check. */
 export function exitCodeOf(verdict: VerdictWord): ExitCode {
   if (verdict === 'refuted') return EXIT.refuted;
@@ -56,10 +67,11 @@ async function runCheck(
   properties: Parameters<Session['check']>[1],
   args: Arguments,
   environment: Environment,
+  tables: TablesInput | undefined,
 ): Promise<CheckResult> {
   const session = new Session(environment, await environment.loadCatalogue(), sessionOptions(args));
   try {
-    return await session.check(contextSpec(policy, args), properties, '');
+    return await session.check(contextSpec(policy, args, tables), properties, '');
   } finally {
     await session.close();
   }
@@ -74,7 +86,6 @@ function conclude(policy: PolicyInput, result: CheckResult, args: Arguments, env
 /** Inputs that later versions compare a policy with. */
 const LATER_INPUTS: Readonly<Record<string, string>> = {
   claims: 'reading intended flows from a file; the intent is inferred from the policy',
-  tables: 'checking tables that your toolchain generated; the tables are built here',
   files: 'running component binaries; subjects run hosted software',
 };
 
@@ -93,12 +104,21 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const input = readPolicyInput(args.positionals[0] ?? catalogue.defaultScenario, catalogue);
   if (!input.ok) return usageError(environment, 'check', input.error);
   const policy = input.value;
+  const tables = loadTables(args);
+  if (!tables.ok) return usageError(environment, 'check', tables.error);
   const policyMs = elapsedMs(startMs);
   if (args.positionals[0] === undefined && !args.flags.has('quiet'))
     environment.stderr(`no policy named: checking the scenario ${catalogue.defaultScenario}\n`);
-  const result = policy.valid ? await runCheck(policy, properties.value, args, environment) : NO_RESULT;
+  const result = policy.valid ? await runCheck(policy, properties.value, args, environment, tables.value) : NO_RESULT;
   const times = { policyMs, checkMs: elapsedMs(startMs + policyMs), totalMs: elapsedMs(startMs) };
-  const report = toReport(environment.version, policy, runLimits(args).seed, result, times);
+  const report = toReport(
+    environment.version,
+    policy,
+    runLimits(args).seed,
+    result,
+    times,
+    tableFindings(policy, tables.value),
+  );
   const folder = args.texts.get('out') ?? DEFAULT_FOLDER;
   const reportInput: ReportInput = {
     report,
@@ -133,6 +153,12 @@ export const checkCommand: Command = {
       kind: 'list',
       placeholder: 'name[:file]',
       help: `${REPORTERS.map(reporter => reporter.name).join(', ')}; repeatable`,
+    },
+    {
+      name: 'tables',
+      kind: 'list',
+      placeholder: 'dir',
+      help: 'also check the tables that your toolchain generated (vt_pt, vt_iobm, vtd_root ..., raw or .gz); repeatable',
     },
     { name: 'baseline', kind: 'text', placeholder: 'old.json', help: 'say what changed since an earlier report' },
     ...Object.keys(LATER_INPUTS).map(name => ({

@@ -191,22 +191,25 @@ export function enumerateTables(
   };
 }
 
-/** Address of the lowest entry that a translation of `address` reads: the one that grants or refuses it. */
-export function decidingEntry(
+/** Addresses of the entries that a translation of `address` reads, top table first; the last one grants or refuses it. */
+export function entriesOnPath(
   memory: PhysicalMemory,
   root: Hpa,
   address: number,
   reader: Pick<EntryReader, 'isPresent' | 'isLeaf'>,
   topLevel: 3 | 4 = 4,
-): Hpa {
+): readonly Hpa[] {
+  const entries: Hpa[] = [];
   let table: number = frameBase(frameOf(root));
-  for (let level: number = topLevel; ; level--) {
+  for (let level: number = topLevel; level >= 1; level--) {
     const index = Math.floor((address < 0 ? address + 2 ** 48 : address) / entrySpan(level)) % 512;
     const entry = (table + index * 8) as Hpa;
+    entries.push(entry);
     const low = memory.readWordAt(entry);
-    if (level === 1 || !reader.isPresent(low) || reader.isLeaf(level, low)) return entry;
+    if (!reader.isPresent(low) || reader.isLeaf(level, low)) break;
     table = frameBase(entryFrame(low, memory.readWordAt((entry + 4) as Hpa)) as FrameNumber);
   }
+  return entries;
 }
 
 /** Memory types by PAT index with the PAT that Muen programs, 0x0007040500010406 (SDM Vol. 3A, "Page Attribute Table (PAT)"). */
