@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
+import { exploreNarrow, exploreWide } from './explore-peers.ts';
 import { kernelSteps, kernelStepsUnchecked } from './kernel-steps.ts';
 import { modelSteps } from './model-steps.ts';
 import { policyPipeline } from './policy-pipeline.ts';
@@ -11,4 +12,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   kernelStepsUnchecked,
   policyPipeline,
   snapshotRestore,
+  exploreNarrow,
+  exploreWide,
 ];

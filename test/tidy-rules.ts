@@ -20,7 +20,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/impl',
     'src/trace',
   ],
-  'src/explore': ['src/units', 'src/model', 'src/trace'],
+  'src/explore': ['src/units', 'src/model', 'src/trace', 'typescript'],
   'src/faults': ['src/units', 'src/impl', 'src/policy/finding.ts'],
   'src/engine': [
     'src/units',

@@ -1,7 +1,9 @@
-import { modelSystem } from '../explore/model-system.ts';
 import type { PackedSystem } from '../explore/packed-system.ts';
 import { type ExpandJob, type ExpandReply, expandBlock } from '../explore/search-parallel.ts';
+import { compileModel } from '../explore/symbolic/packed-model.ts';
+import { readModelSources } from '../host/model-sources.ts';
 import { MODELS } from '../model/index.ts';
+import { kernelModel } from '../model/kernel.model.ts';
 import { type PolicyScope, policyKernel } from '../model/kernel-policy.ts';
 import { eraseInstance, type ModelInstance } from '../model/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
@@ -24,6 +26,12 @@ export function targetInstance(target: ExploreTarget): ModelInstance {
   return eraseInstance(policyKernel(parsed.value.document, target.scope));
 }
 
+/** The compiled system of a target. */
+export function targetSystem(target: ExploreTarget): PackedSystem {
+  const model = target.kind === 'policy' ? kernelModel : MODELS.find(({ id }) => id === target.model);
+  return compileModel(targetInstance(target), readModelSources(model?.sources ?? []));
+}
+
 /** One block of an exploration for a worker thread. */
 export interface ExplorePayload {
   readonly target: ExploreTarget;
@@ -35,6 +43,6 @@ let known: { readonly key: string; readonly system: PackedSystem } | undefined;
 /** Expands a block; a thread builds the system once. */
 export function handle({ target, job }: ExplorePayload): ExpandReply {
   const key = target.kind === 'model' ? `${target.model} ${target.configuration}` : JSON.stringify(target.scope);
-  if (known?.key !== key) known = { key, system: modelSystem(targetInstance(target)) };
+  if (known?.key !== key) known = { key, system: targetSystem(target) };
   return expandBlock(known.system, job);
 }

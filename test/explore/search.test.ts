@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ExploreTarget, handle, targetInstance } from '../../src/cli/explore-target.ts';
+import { type ExploreTarget, handle, targetSystem } from '../../src/cli/explore-target.ts';
 import { modelSystem } from '../../src/explore/model-system.ts';
 import { explorationReport } from '../../src/explore/report.ts';
 import { breadthFirst, type SearchOptions, type SearchResult } from '../../src/explore/search.ts';
@@ -86,7 +86,7 @@ describe('breadth-first search', () => {
       model: 'channel',
       configuration: '1 element, 2 writes, hostile writer',
     };
-    const system = modelSystem(targetInstance(target));
+    const system = targetSystem(target);
     const module = new URL('../../src/cli/explore-target.ts', import.meta.url).href;
     const runner = workerRunner<Parameters<typeof handle>[0], ExpandReply>(module, 2);
     const parallel = await parallelBreadthFirst(system, {}, async job => {

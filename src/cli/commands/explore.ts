@@ -1,4 +1,3 @@
-import { modelSystem } from '../../explore/model-system.ts';
 import type { PackedSystem } from '../../explore/packed-system.ts';
 import { type ExplorationReport, explorationReport } from '../../explore/report.ts';
 import { breadthFirst, type SearchOptions, type SearchResult } from '../../explore/search.ts';
@@ -14,7 +13,7 @@ import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { type ExplorePayload, type ExploreTarget, targetInstance } from '../explore-target.ts';
+import { type ExplorePayload, type ExploreTarget, targetSystem } from '../explore-target.ts';
 import { explorationText } from '../explore-text.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
@@ -104,7 +103,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     const startMs = nowMs();
     const maxStates = args.numbers.get('max-states');
     const seconds = args.numbers.get('timeout');
-    const system = modelSystem(targetInstance(target));
+    const system = targetSystem(target);
     const result = await search(
       target,
       system,

@@ -1,0 +1,399 @@
+import ts from 'typescript';
+import { InvariantError } from '../../units/invariant.ts';
+import { TWO32 } from '../../units/word.ts';
+import type { SourceIndex, SubsetFunction } from './source-index.ts';
+import type { Operator, Term, Terms } from './terms.ts';
+import {
+  type Choice,
+  element,
+  isScalarPlace,
+  isTerm,
+  lengthOf,
+  member,
+  type Place,
+  type Scalars,
+  type Value,
+} from './values.ts';
+import { WORD_TERMS } from './word-helpers.ts';
+
+/** State, locals and control flow at one point of a function. */
+interface Frame {
+  readonly scalars: Term[];
+  readonly locals: Map<string, Value>;
+  /** The function has returned; the loop was left; the rest of the loop's body is skipped. */
+  returned: Term;
+  broken: Term;
+  skipped: Term;
+  result: Value | undefined;
+}
+
+const BINARY: Readonly<Record<string, Operator>> = {
+  '+': '+',
+  '-': '-',
+  '*': '*',
+  '/': '/',
+  '%': '%',
+  '<': '<',
+  '<=': '<=',
+  '===': '===',
+  '&&': '&&',
+  '||': '||',
+  '&': '&',
+  '|': '|',
+  '^': '^',
+  '<<': '<<',
+  '>>': '>>',
+  '>>>': '>>>',
+};
+const MATH: Readonly<Record<string, Operator>> = {
+  floor: 'floor',
+  min: 'min',
+  max: 'max',
+  clz32: 'clz32',
+  imul: 'imul',
+};
+/** Loops are bounded by constants; this is a backstop. */
+const MAX_ROUNDS = 4096;
+
+/**
+ * Runs functions of the model subset on terms instead of numbers: both sides of every condition, loops unrolled, calls inlined.
+ *
+ * Reading an element behind the end of an array yields the last one; the model's own invariants exclude that in reachable states.
+ */
+export class Interpreter {
+  private readonly index: SourceIndex;
+  private readonly terms: Terms;
+  private readonly shape: Scalars;
+  private file = '';
+
+  constructor(index: SourceIndex, terms: Terms, shape: Scalars) {
+    this.index = index;
+    this.terms = terms;
+    this.shape = shape;
+  }
+
+  /** Calls a guard or an action; changes `scalars` in place. @returns what it returns. */
+  call(key: string, args: readonly Value[], scalars: Term[]): Value | undefined {
+    const declaration = this.index.functions.get(key);
+    if (declaration === undefined) throw new InvariantError(`there is no subset function ${key}`);
+    return this.invoke(declaration, args, scalars);
+  }
+
+  private invoke(declaration: SubsetFunction, args: readonly Value[], scalars: Term[]): Value | undefined {
+    const { terms } = this;
+    const outer = this.file;
+    this.file = declaration.file;
+    const locals = new Map<string, Value>();
+    declaration.parameters.forEach((name, position) => {
+      const arg = args[position];
+      if (arg !== undefined) locals.set(name, arg);
+    });
+    const frame: Frame = {
+      scalars,
+      locals,
+      returned: terms.no,
+      broken: terms.no,
+      skipped: terms.no,
+      result: undefined,
+    };
+    this.block(declaration.body.statements, frame);
+    this.file = outer;
+    return frame.result;
+  }
+
+  private fail(node: ts.Node, why: string): never {
+    throw new InvariantError(`${this.file}: ${why}: ${node.getText()}`);
+  }
+
+  private copy(frame: Frame): Frame {
+    return { ...frame, scalars: [...frame.scalars], locals: new Map(frame.locals) };
+  }
+
+  /** `into` becomes: `yes` where the condition holds, `no` elsewhere. */
+  private merge(condition: Term, yes: Frame, no: Frame, into: Frame): void {
+    const { terms } = this;
+    for (let scalar = 0; scalar < into.scalars.length; scalar++) {
+      const [a, b] = [yes.scalars[scalar]!, no.scalars[scalar]!];
+      into.scalars[scalar] = a === b ? a : terms.ite(condition, a, b);
+    }
+    for (const name of into.locals.keys()) {
+      const [a, b] = [yes.locals.get(name)!, no.locals.get(name)!];
+      into.locals.set(name, this.choose(condition, a, b));
+    }
+    into.returned = terms.ite(condition, yes.returned, no.returned);
+    into.broken = terms.ite(condition, yes.broken, no.broken);
+    into.skipped = terms.ite(condition, yes.skipped, no.skipped);
+    if (yes.result === undefined || no.result === undefined) into.result = yes.result ?? no.result;
+    else into.result = this.choose(condition, yes.result, no.result);
+  }
+
+  private choose(condition: Term, a: Value, b: Value): Value {
+    if (a === b) return a;
+    if (isTerm(a) && isTerm(b)) return this.terms.ite(condition, a, b);
+    if (isTerm(a) || isTerm(b)) throw new InvariantError('a number and a part of the state cannot be merged');
+    return [
+      ...a.map(({ when, place }) => ({ when: this.terms.and(condition, when), place })),
+      ...b.map(({ when, place }) => ({ when: this.terms.and(this.terms.not(condition), when), place })),
+    ];
+  }
+
+  private block(statements: readonly ts.Statement[], frame: Frame): void {
+    const { terms } = this;
+    for (const [position, statement] of statements.entries()) {
+      const stopped = terms.or(frame.returned, terms.or(frame.broken, frame.skipped));
+      if (stopped === terms.yes) return;
+      if (stopped === terms.no) {
+        this.statement(statement, frame);
+        continue;
+      }
+      // The rest runs only where nothing has left it.
+      const rest = this.copy(frame);
+      rest.returned = terms.no;
+      rest.broken = terms.no;
+      rest.skipped = terms.no;
+      this.block(statements.slice(position), rest);
+      this.merge(stopped, this.copy(frame), rest, frame);
+      return;
+    }
+  }
+
+  private statement(node: ts.Statement, frame: Frame): void {
+    if (ts.isBlock(node)) this.block(node.statements, frame);
+    else if (ts.isVariableStatement(node)) {
+      for (const { name, initializer } of node.declarationList.declarations)
+        frame.locals.set(name.getText(), this.expression(initializer!, frame));
+    } else if (ts.isExpressionStatement(node)) this.effect(node.expression, frame);
+    else if (ts.isIfStatement(node)) this.branch(node, frame);
+    else if (ts.isForStatement(node)) this.loop(node, frame);
+    else if (ts.isReturnStatement(node)) {
+      if (node.expression !== undefined) frame.result = this.expression(node.expression, frame);
+      frame.returned = this.terms.yes;
+    } else if (ts.isBreakStatement(node)) frame.broken = this.terms.yes;
+    else if (ts.isContinueStatement(node)) frame.skipped = this.terms.yes;
+    else this.fail(node, 'statement outside of the subset');
+  }
+
+  private branch(node: ts.IfStatement, frame: Frame): void {
+    const condition = this.scalar(node.expression, frame);
+    const { yes, no } = this.terms;
+    if (condition === yes || condition === no) {
+      const taken = condition === yes ? node.thenStatement : node.elseStatement;
+      if (taken !== undefined) this.statement(taken, frame);
+      return;
+    }
+    const left = this.copy(frame);
+    const right = this.copy(frame);
+    this.statement(node.thenStatement, left);
+    if (node.elseStatement !== undefined) this.statement(node.elseStatement, right);
+    this.merge(condition, left, right, frame);
+  }
+
+  private loop(node: ts.ForStatement, frame: Frame): void {
+    const { terms } = this;
+    for (const { name, initializer } of (node.initializer as ts.VariableDeclarationList).declarations)
+      frame.locals.set(name.getText(), this.expression(initializer!, frame));
+    for (let round = 0; ; round++) {
+      if (round > MAX_ROUNDS) this.fail(node, 'loop of more than 4096 rounds');
+      const goesOn = this.scalar(node.condition!, frame);
+      if (goesOn !== terms.yes && goesOn !== terms.no) this.fail(node, 'loop bound is not a constant');
+      if (goesOn === terms.no || frame.broken === terms.yes || frame.returned === terms.yes) break;
+      this.block([node.statement], frame);
+      frame.skipped = terms.no;
+      this.effect(node.incrementor!, frame);
+    }
+    frame.broken = terms.no;
+  }
+
+  private effect(node: ts.Expression, frame: Frame): void {
+    const { terms } = this;
+    if (ts.isCallExpression(node)) {
+      this.expression(node, frame);
+      return;
+    }
+    if (ts.isPostfixUnaryExpression(node) || ts.isPrefixUnaryExpression(node)) {
+      const by = terms.constant(node.operator === ts.SyntaxKind.PlusPlusToken ? 1 : -1);
+      this.assign(node.operand, terms.make('+', this.scalar(node.operand, frame), by), frame);
+      return;
+    }
+    if (!ts.isBinaryExpression(node)) this.fail(node, 'statement without effect');
+    const operator = node.operatorToken.getText();
+    const right = this.expression(node.right, frame);
+    if (operator === '=') {
+      this.assign(node.left, right, frame);
+      return;
+    }
+    const binary = BINARY[operator.slice(0, -1)];
+    if (binary === undefined || !isTerm(right)) this.fail(node, 'assignment outside of the subset');
+    this.assign(node.left, terms.make(binary, this.scalar(node.left, frame), right), frame);
+  }
+
+  private assign(target: ts.Expression, value: Value, frame: Frame): void {
+    if (ts.isIdentifier(target)) {
+      frame.locals.set(target.text, value);
+      return;
+    }
+    const places = this.place(target, frame);
+    if (!isTerm(value)) this.fail(target, 'only scalars are assigned');
+    for (const { when, place } of places) {
+      if (place.kind !== 'state') this.fail(target, 'assignment to data');
+      const scalar = this.shape.indexOf(place.path);
+      if (scalar < 0) this.fail(target, `no scalar ${place.path}`);
+      frame.scalars[scalar] = this.terms.ite(when, value, frame.scalars[scalar]!);
+    }
+  }
+
+  private scalar(node: ts.Expression, frame: Frame): Term {
+    const value = this.expression(node, frame);
+    if (!isTerm(value)) this.fail(node, 'not a scalar');
+    return value;
+  }
+
+  /** Places that a path names. */
+  private place(node: ts.Expression, frame: Frame): Choice {
+    if (ts.isNonNullExpression(node) || ts.isParenthesizedExpression(node)) return this.place(node.expression, frame);
+    if (ts.isPropertyAccessExpression(node)) {
+      const name = node.name.text;
+      return this.place(node.expression, frame).map(({ when, place }) => {
+        const inner = member(place, name);
+        if (inner === undefined) this.fail(node, `no part ${name}`);
+        return { when, place: inner };
+      });
+    }
+    if (ts.isElementAccessExpression(node)) {
+      const at = this.scalar(node.argumentExpression, frame);
+      return this.place(node.expression, frame).flatMap(({ when, place }) => this.elements(when, place, at));
+    }
+    const value = this.expression(node, frame);
+    if (isTerm(value)) this.fail(node, 'not a part of the state or of data');
+    return value;
+  }
+
+  /** Elements of one array that the index may name; the last one also stands for what is behind the end. */
+  private elements(when: Term, place: Place, at: Term): Choice {
+    const { terms } = this;
+    const length = lengthOf(place);
+    if (length <= 0) return [];
+    if (at.kind === 'constant') {
+      const index = at.value as number;
+      return index >= 0 && index < length
+        ? [{ when, place: element(place, index) }]
+        : [{ when, place: element(place, length - 1) }];
+    }
+    const choices: { when: Term; place: Place }[] = [];
+    let otherwise = when;
+    for (let index = 0; index < length; index++) {
+      const isLast = index === length - 1;
+      const condition = isLast ? otherwise : terms.and(when, terms.equal(at, terms.constant(index)));
+      if (!isLast) otherwise = terms.and(otherwise, terms.not(terms.equal(at, terms.constant(index))));
+      if (condition !== terms.no) choices.push({ when: condition, place: element(place, index) });
+    }
+    return choices;
+  }
+
+  /** Value of places: a scalar as a choice of terms, other places as they are. */
+  private read(places: Choice, frame: Frame): Value {
+    if (!places.every(({ place }) => isScalarPlace(place))) return places;
+    const { terms, shape } = this;
+    let value: Term | undefined;
+    for (const { when, place } of places.toReversed()) {
+      const here =
+        place.kind === 'state' ? frame.scalars[shape.indexOf(place.path)]! : this.constant(place.value as number);
+      value = value === undefined ? here : terms.ite(when, here, value);
+    }
+    if (value === undefined) throw new InvariantError('a path that names nothing');
+    return value;
+  }
+
+  private lengths(places: Choice): Term {
+    const { terms } = this;
+    const last = terms.constant(lengthOf(places.at(-1)!.place));
+    return places
+      .toReversed()
+      .reduce<Term>((value, { when, place }) => terms.ite(when, terms.constant(lengthOf(place)), value), last);
+  }
+
+  private constant(value: number | boolean | string): Term {
+    if (typeof value !== 'string') return this.terms.constant(value);
+    return this.terms.constant(this.shape.numberOf(value));
+  }
+
+  private expression(node: ts.Expression, frame: Frame): Value {
+    const { terms } = this;
+    if (ts.isParenthesizedExpression(node) || ts.isNonNullExpression(node))
+      return this.expression(node.expression, frame);
+    if (ts.isNumericLiteral(node)) return terms.constant(Number(node.text.replaceAll('_', '')));
+    if (ts.isStringLiteral(node)) return this.constant(node.text);
+    if (node.kind === ts.SyntaxKind.TrueKeyword) return terms.yes;
+    if (node.kind === ts.SyntaxKind.FalseKeyword) return terms.no;
+    if (ts.isIdentifier(node)) return this.identifier(node, frame);
+    if (ts.isPropertyAccessExpression(node) && node.name.text === 'length') {
+      const places = this.place(node.expression, frame);
+      // A record may have a field of this name.
+      if (places.every(({ place }) => lengthOf(place) >= 0)) return this.lengths(places);
+    }
+    if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node))
+      return this.read(this.place(node, frame), frame);
+    if (ts.isConditionalExpression(node)) {
+      const condition = this.scalar(node.condition, frame);
+      if (condition === terms.yes) return this.expression(node.whenTrue, frame);
+      if (condition === terms.no) return this.expression(node.whenFalse, frame);
+      return this.choose(condition, this.expression(node.whenTrue, frame), this.expression(node.whenFalse, frame));
+    }
+    if (ts.isCallExpression(node)) return this.callExpression(node, frame);
+    if (ts.isPrefixUnaryExpression(node)) return this.unary(node, frame);
+    if (ts.isBinaryExpression(node)) return this.binary(node, frame);
+    return this.fail(node, 'expression outside of the subset');
+  }
+
+  private identifier(node: ts.Identifier, frame: Frame): Value {
+    const local = frame.locals.get(node.text);
+    if (local !== undefined) return local;
+    const meaning = this.index.names.get(this.file)?.get(node.text);
+    if (meaning?.kind === 'constant') return this.expression(meaning.node, frame);
+    if (meaning?.kind === 'helper' && meaning.name === 'TWO32') return this.terms.constant(TWO32);
+    return this.fail(node, 'unknown name');
+  }
+
+  private unary(node: ts.PrefixUnaryExpression, frame: Frame): Term {
+    const { terms } = this;
+    const operand = this.scalar(node.operand, frame);
+    if (node.operator === ts.SyntaxKind.ExclamationToken) return terms.not(operand);
+    if (node.operator === ts.SyntaxKind.TildeToken) return terms.make('^', operand, terms.constant(-1));
+    return node.operator === ts.SyntaxKind.MinusToken ? terms.make('-', terms.constant(0), operand) : operand;
+  }
+
+  private binary(node: ts.BinaryExpression, frame: Frame): Term {
+    const { terms } = this;
+    const operator = node.operatorToken.getText();
+    const left = this.scalar(node.left, frame);
+    // What cannot be reached is not evaluated: it may read behind the end of an array.
+    if ((operator === '&&' && left === terms.no) || (operator === '||' && left === terms.yes)) return left;
+    const right = this.scalar(node.right, frame);
+    if (operator === '!==') return terms.not(terms.equal(left, right));
+    if (operator === '>') return terms.make('<', right, left);
+    if (operator === '>=') return terms.make('<=', right, left);
+    const binary = BINARY[operator];
+    return binary === undefined ? this.fail(node, 'operator outside of the subset') : terms.make(binary, left, right);
+  }
+
+  private callExpression(node: ts.CallExpression, frame: Frame): Value {
+    const { terms } = this;
+    const args = node.arguments.map(argument => this.expression(argument, frame));
+    const callee = node.expression;
+    if (ts.isPropertyAccessExpression(callee)) {
+      const operator = MATH[callee.name.text];
+      if (operator === undefined || !args.every(isTerm)) this.fail(node, 'Math function outside of the subset');
+      if (operator !== 'min' && operator !== 'max') return terms.make(operator, ...args);
+      return args.slice(1).reduce((left, right) => terms.make(operator, left, right), args[0]!);
+    }
+    const meaning = this.index.names.get(this.file)?.get(callee.getText());
+    if (meaning?.kind === 'helper') {
+      const helper = WORD_TERMS[meaning.name];
+      if (helper === undefined || !args.every(isTerm)) this.fail(node, 'helper outside of the subset');
+      return helper(terms, args);
+    }
+    const declaration = meaning?.kind === 'function' ? this.index.functions.get(meaning.key) : undefined;
+    if (declaration === undefined) this.fail(node, 'unknown function');
+    return this.invoke(declaration, args, frame.scalars) ?? terms.no;
+  }
+}
