@@ -22,9 +22,9 @@ export function isMasking(state: Readonly<KernelState>, event: Proceed): boolean
 
 /** An entry that the I/O APIC does not have takes no value. */
 export function updateLine(state: KernelState, event: Proceed, config: KernelConfig): void {
-  const { irq, masking } = state.cpus[event.cpu]!;
-  if (irq > config.lastLine) return;
-  const word = irq >>> 5;
-  const bit = 1 << (irq & 31);
-  state.maskedIrqs[word] = ((state.maskedIrqs[word]! & ~bit) | (masking ? bit : 0)) >>> 0;
+  const local = state.cpus[event.cpu]!;
+  if (local.irq > config.lastLine) return;
+  const word = local.irq >>> 5;
+  const bit = 1 << (local.irq & 31);
+  state.maskedIrqs[word] = ((state.maskedIrqs[word]! & ~bit) | (local.masking ? bit : 0)) >>> 0;
 }

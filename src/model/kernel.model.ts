@@ -146,6 +146,6 @@ function configuration({ name, states, config, alphabets, witnesses }: SmallKern
 export const kernelModel: Model = {
   id: 'kernel',
   title: 'Muen kernel: scheduling, events and interrupts of all CPUs, single accesses to shared state',
-  sources: ['scheduler.ts', 'scheduler-groups.ts', 'events.ts', 'interrupts.ts'],
+  sources: ['scheduler.ts', 'scheduler-groups.ts', 'events.ts', 'interrupts.ts', 'io-apic.ts'],
   configurations: SMALL_KERNELS.map(configuration),
 };
