@@ -20,6 +20,11 @@ import { serverSurvivesHostileClient } from './proxies/hostile-client.ts';
 import { logProxyRefinement } from './proxies/log-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
+import { packetStream } from './sessions/packet-stream.ts';
+import { quotaConserved } from './sessions/quota-conserved.ts';
+import { rpcOrder } from './sessions/rpc-order.ts';
+import { sessionRefinement } from './sessions/session-refinement.ts';
+import { signalRefinement } from './sessions/signal-refinement.ts';
 import { entryChecks } from './vmx/entry-checks.ts';
 import { everyExitReason } from './vmx/every-exit-reason.ts';
 
@@ -50,6 +55,11 @@ export const PROPERTIES: readonly Property[] = [
   readerSurvivesHostileWriter,
   logProxyRefinement,
   serverSurvivesHostileClient,
+  signalRefinement,
+  rpcOrder,
+  sessionRefinement,
+  quotaConserved,
+  packetStream,
   determinism,
   compiledModel,
 ];

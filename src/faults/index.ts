@@ -1,6 +1,7 @@
 import { CHANNEL_FAULTS } from './channel-faults.ts';
 import { COMPILE_FAULTS } from './compile-faults.ts';
 import type { Fault } from './fault.ts';
+import { GENODE_FAULTS } from './genode-faults.ts';
 import { KERNEL_FAULTS } from './kernel-faults.ts';
 import { KERNEL_SCHEDULING_FAULTS } from './kernel-scheduling-faults.ts';
 import { MACHINE_FAULTS } from './machine-faults.ts';
@@ -18,4 +19,5 @@ export const FAULTS: readonly Fault[] = [
   ...MACHINE_FAULTS,
   ...CHANNEL_FAULTS,
   ...PROXY_FAULTS,
+  ...GENODE_FAULTS,
 ];

@@ -1,3 +1,4 @@
+import { type GenodeOps, genodeOps } from './genode/core/genode-ops.ts';
 import { type ProxyOps, proxyOps } from './genode/log-ops.ts';
 import { type MachineOps, machineOps } from './machine-ops.ts';
 import { type CompileOps, compileOps } from './muen/compile.ts';
@@ -15,6 +16,7 @@ export interface Seams {
   readonly machine: MachineOps;
   readonly channel: ChannelOps;
   readonly proxy: ProxyOps;
+  readonly genode: GenodeOps;
 }
 
 /** The implementation as it should be. */
@@ -26,4 +28,5 @@ export const defaultSeams: Seams = {
   machine: machineOps,
   channel: channelOps,
   proxy: proxyOps,
+  genode: genodeOps,
 };

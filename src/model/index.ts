@@ -3,6 +3,17 @@ import { cyclicSchedulerModel } from './cyclic-scheduler.model.ts';
 import { kernelModel } from './kernel.model.ts';
 import { logProxyModel } from './log-proxy.model.ts';
 import type { Model } from './model.ts';
+import { packetQueueModel } from './packet-queue.model.ts';
+import { sessionModel } from './session.model.ts';
+import { signalModel } from './signal.model.ts';
 
 /** All models, in the order in which `list models` shows them. */
-export const MODELS: readonly Model[] = [kernelModel, channelModel, logProxyModel, cyclicSchedulerModel];
+export const MODELS: readonly Model[] = [
+  kernelModel,
+  channelModel,
+  logProxyModel,
+  signalModel,
+  sessionModel,
+  packetQueueModel,
+  cyclicSchedulerModel,
+];

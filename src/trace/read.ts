@@ -80,6 +80,16 @@ const body: Decoder<TraceBody> = tagged<TraceBody>('kind', {
   run: object({ kind: literal('run'), run }),
   pair: object({ kind: literal('pair'), high: name, low: name, left: run, right: run }),
   static: object({ kind: literal('static') }, { tables: array(object({ name, gzipBase64: base64 }), 10_000) }),
+  script: object({
+    kind: literal('script'),
+    steps: array(
+      object({
+        operation: name,
+        operands: array(integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER), 100),
+      }),
+      MAX_ITEMS,
+    ),
+  }),
 });
 
 const outcome: Decoder<TraceOutcome> = object({

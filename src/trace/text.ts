@@ -33,6 +33,7 @@ const countOf = (count: number, noun: string): string => `${count} ${noun}${coun
 /** Says how much a trace body executes. */
 export function describeBody(body: TraceBody): string {
   if (body.kind === 'static') return 'no execution: a structure of the compiled policy';
+  if (body.kind === 'script') return `a script of ${countOf(body.steps.length, 'step')}`;
   const size = `${countOf(countOperations(body), 'operation')}, ${countOf(countEvents(body), 'external event')}`;
   return body.kind === 'run'
     ? `one run, ${size}`

@@ -39,12 +39,20 @@ export type TraceBody =
       readonly left: RunSpec;
       readonly right: RunSpec;
     }
+  /** Steps of one machine by itself, outside of any Muen system: what runs them is the property. */
+  | { readonly kind: 'script'; readonly steps: readonly ScriptStep[] }
   /** No execution: the property enumerates structures of the compiled policy. */
   | {
       readonly kind: 'static';
       /** Files of the user's own toolchain that show the failure, gzip, base64. */
       readonly tables?: readonly { readonly name: string; readonly gzipBase64: string }[];
     };
+
+/** One step of a script: an operation of the machine with its operands. */
+export interface ScriptStep {
+  readonly operation: string;
+  readonly operands: readonly number[];
+}
 
 /** A counterexample as a self-contained file. */
 export interface Trace {
@@ -93,6 +101,7 @@ export function countOperations(body: TraceBody): number {
   const inRun = (run: RunSpec): number =>
     run.programs.reduce((sum, program) => sum + ('operations' in program ? program.operations.length : 0), 0);
   if (body.kind === 'run') return inRun(body.run);
+  if (body.kind === 'script') return body.steps.length;
   return body.kind === 'pair' ? Math.max(inRun(body.left), inRun(body.right)) : 0;
 }
 

@@ -58,6 +58,7 @@ describe('readTrace', () => {
     ['small', fakeTrace],
     ['full', full],
     ['static', { ...fakeTrace, body: { kind: 'static' } } as Trace],
+    ['script', { ...fakeTrace, body: { kind: 'script', steps: [{ operation: 'ack', operands: [1, -2] }] } } as Trace],
     ['hostile text', hostileTrace],
   ])('what was written is read back: %s', (_, trace) => {
     expect(readTrace(writeTrace(trace))).toEqual({ ok: true, value: trace });
@@ -106,7 +107,7 @@ describe('readTrace', () => {
       (json: Record<string, unknown>): void => {
         json.body = { kind: 'toString' };
       },
-      '$.body.kind: expected one of run, pair, static',
+      '$.body.kind: expected one of run, pair, script, static',
     ],
     [
       'digest',

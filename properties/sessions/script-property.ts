@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import { generate } from '../../src/arbitraries/run-spec.ts';
+import type { CheckContext, Failure, Property, Task, TaskResult } from '../../src/engine/property.ts';
+import { shrinkList } from '../../src/engine/shrink-list.ts';
+import type { ScriptJudgement } from '../../src/refinement/script.ts';
+import type { ScriptStep, TraceBody, TraceOutcome } from '../../src/trace/trace.ts';
+import { defined } from '../../src/units/invariant.ts';
+import { deriveSeed } from '../../src/units/rng.ts';
+import { addCounts } from '../follow-runs.ts';
+import { BUDGET_FACTOR } from '../refinement-property.ts';
+
+const TASKS = 2;
+const RUNS_PER_TASK = 150;
+const MAX_STEPS = 60;
+/** Operands of a step; each machine brings them into its own ranges. */
+const OPERANDS = 5;
+/** Further runs that are tried for a shorter failure. */
+const FURTHER_RUNS = 100;
+
+/** A property of a machine of Genode's base that needs no Muen system around it. */
+export interface ScriptPropertyOptions
+  extends Pick<Property, 'id' | 'claim' | 'method' | 'witnesses' | 'killedBy'> {
+  /** Operations and how often each is drawn. */
+  readonly operations: Readonly<Record<string, number>>;
+  readonly run: (context: CheckContext, steps: readonly ScriptStep[]) => ScriptJudgement;
+  /** What the property assumes, for explanations. */
+  readonly premise: string;
+}
+
+const usesGenode = ({ software }: CheckContext): boolean =>
+  software.some(({ software: name }) => name.startsWith('log-proxy') || name.startsWith('genode'));
+
+function scriptArbitrary(operations: Readonly<Record<string, number>>): fc.Arbitrary<readonly ScriptStep[]> {
+  const names = Object.entries(operations).map(([name, weight]) => ({ weight, arbitrary: fc.constant(name) }));
+  const step = fc.record({
+    operation: fc.oneof(...names),
+    operands: fc.array(fc.oneof(fc.nat(7), fc.nat(0x3_ffff)), { minLength: OPERANDS, maxLength: OPERANDS }),
+  });
+  return fc.array(step, { maxLength: MAX_STEPS, size: 'max' });
+}
+
+/** Fewest steps first, then operands as small as possible. */
+function minimiseScript(
+  steps: readonly ScriptStep[],
+  fails: (steps: readonly ScriptStep[]) => boolean,
+): readonly ScriptStep[] {
+  let current = shrinkList(steps, fails);
+  for (const [index, { operands }] of current.entries()) {
+    for (let place = 0; place < operands.length; place++) {
+      for (const value of [0, 1, 2, 3]) {
+        const tried = current.map((step, other) =>
+          other === index
+            ? { ...step, operands: step.operands.map((old, at) => (at === place ? value : old)) }
+            : step,
+        );
+        if (!fails(tried)) continue;
+        current = tried;
+        break;
+      }
+    }
+  }
+  return current;
+}
+
+/** Builds a property from a machine that runs scripts. */
+export function scriptProperty(options: ScriptPropertyOptions): Property {
+  const { operations, run, premise, ...rest } = options;
+  const outcomeOf = (context: CheckContext, steps: readonly ScriptStep[]): TraceOutcome | undefined => {
+    const { what, step } = run(context, steps);
+    if (what === '') return undefined;
+    const shown = steps.map(({ operation, operands }, index) => `  ${index}: ${operation}(${operands.join(', ')})`);
+    const when = step < steps.length ? `at step ${step}` : 'at the end';
+    return { summary: what, explanation: [premise, ...shown, `Then, ${when}: ${what}.`], policyLines: [], timeline: [], digests: [] };
+  };
+  const explain = (context: CheckContext, steps: readonly ScriptStep[]): Failure => {
+    const small = minimiseScript(steps, tried => run(context, tried).what !== '');
+    const body: TraceBody = { kind: 'script', steps: small };
+    return { body, outcome: defined(outcomeOf(context, small), 'outcome of the minimised script') };
+  };
+  return {
+    ...rest,
+    area: 'sessions',
+    passes: 'tested',
+    notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
+    tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: rest.id, index, slice: { part: index } })),
+    runTask: (context, task) => runSlice(options, context, task, steps => explain(context, steps)),
+    replay: (context, trace) => (trace.body.kind === 'script' ? outcomeOf(context, trace.body.steps) : undefined),
+  };
+}
+
+function runSlice(
+  { id, operations, run }: ScriptPropertyOptions,
+  context: CheckContext,
+  task: Task,
+  explain: (steps: readonly ScriptStep[]) => Failure,
+): TaskResult {
+  const { budget } = context;
+  const arbitrary = scriptArbitrary(operations);
+  const seed = deriveSeed(context.seed, `${id}#${task.index}`);
+  const scriptOf = (index: number) => generate(arbitrary, deriveSeed(seed, String(index)));
+  const wanted =
+    budget.runs === undefined ? RUNS_PER_TASK * BUDGET_FACTOR[budget.name] : Math.ceil(budget.runs / TASKS);
+  let steps = 0;
+  let witnesses: Record<string, number> = {};
+  for (let index = 0; index < wanted; index++) {
+    const script = scriptOf(index);
+    const judgement = run(context, script);
+    steps += judgement.effective;
+    witnesses = addCounts(witnesses, judgement.witnesses);
+    if (judgement.what === '') continue;
+    const failure = shortest(explain(script), Math.min(wanted, index + FURTHER_RUNS), index + 1, scriptOf, script =>
+      run(context, script).what === '' ? undefined : explain(script),
+    );
+    return { runs: index + 1, steps, states: 0, witnesses, unspecified: {}, failure };
+  }
+  return { runs: wanted, steps, states: 0, witnesses, unspecified: {} };
+}
+
+/** The shortest of a failure and those of some later runs. */
+function shortest(
+  first: Failure,
+  end: number,
+  start: number,
+  scriptOf: (index: number) => readonly ScriptStep[],
+  failureOf: (steps: readonly ScriptStep[]) => Failure | undefined,
+): Failure {
+  const length = ({ body }: Failure): number => (body.kind === 'script' ? body.steps.length : 0);
+  let best = first;
+  for (let index = start; index < end && length(best) > 4; index++) {
+    const other = failureOf(scriptOf(index));
+    if (other !== undefined && length(other) < length(best)) best = other;
+  }
+  return best;
+}

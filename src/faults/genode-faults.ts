@@ -1,0 +1,176 @@
+import type { GenodeOps } from '../impl/genode/core/genode-ops.ts';
+import { MAX_SUBMITS } from '../impl/genode/core/signals.ts';
+import type { Fault } from './fault.ts';
+import { seamFaults } from './fault-parts.ts';
+
+/** Replaces entries of one concern of Genode's base. */
+const replaceIn =
+  <Concern extends keyof GenodeOps>(
+    concern: Concern,
+    replace: (ops: GenodeOps[Concern]) => Partial<GenodeOps[Concern]>,
+  ): ((ops: GenodeOps) => Partial<GenodeOps>) =>
+  ops => ({ [concern]: { ...ops[concern], ...replace(ops[concern]) } });
+
+const SIGNALS = ['sessions/signal-refinement'];
+const SESSIONS = ['sessions/session-refinement'];
+const QUOTA = ['sessions/quota-conserved'];
+const STREAM = ['sessions/packet-stream'];
+const RPC = ['sessions/rpc-order'];
+
+/** Defects of Genode's signals, sessions, quota accounting, packet streams and calls. */
+export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
+  {
+    id: 'signal-lost-while-handled',
+    title: 'what is submitted while a signal is handled is not delivered after the acknowledgement',
+    precedent: 'Genode 42397cb512: lost first wake-up',
+    killedBy: SIGNALS,
+    replace: replaceIn('signal', () => ({ isPendingAfterAck: () => false })),
+  },
+  {
+    id: 'signal-overflow-wraps',
+    title: 'the count of submissions wraps instead of staying at its bound',
+    precedent: 'CVE-2017-10235 (VirtualBox e1000): overflow of a counter that a peer drives',
+    killedBy: SIGNALS,
+    replace: replaceIn('signal', () => ({ addSubmits: (submits, count) => (submits + count) % (MAX_SUBMITS + 1) })),
+  },
+  {
+    id: 'signal-delivered-twice',
+    title: 'a signal is delivered again before the last one is acknowledged',
+    precedent: 'Genode 149f199735: logic of injection and acknowledgement reworked',
+    killedBy: SIGNALS,
+    replace: replaceIn('signal', () => ({ deliversUnacknowledged: () => true })),
+  },
+  {
+    id: 'signal-to-dead-context',
+    title: 'a context that was killed takes submissions',
+    precedent: 'Genode 2a698ffd5f: submit to a context without receiver',
+    killedBy: SIGNALS,
+    replace: replaceIn('signal', () => ({ acceptsSubmit: () => true })),
+  },
+  {
+    id: 'upgrade-before-cap',
+    title: 'a session is upgraded although its client does not have it yet',
+    precedent: 'Genode 924e5c54eb: upgrade that went elsewhere',
+    killedBy: SESSIONS,
+    replace: replaceIn('session', () => ({ mayUpgrade: phase => phase === 'CAP_HANDED_OUT' || phase === 'AVAILABLE' })),
+  },
+  {
+    id: 'response-out-of-phase',
+    title: "a server's late answer changes a session that has moved on",
+    precedent: 'Genode 935bb36fe4: session state unreachable while an asynchronous close is pending',
+    killedBy: SESSIONS,
+    replace: replaceIn('session', ops => ({
+      fits: (response, phase) => ops.fits(response, phase) || (response === 'DELIVER' && phase === 'CLOSE_REQUESTED'),
+    })),
+  },
+  {
+    id: 'client-exit-keeps-session',
+    title: 'the sessions of a client that ended stay open for ever',
+    precedent: 'Genode 935bb36fe4: child destroyed while a close is pending',
+    killedBy: SESSIONS,
+    replace: replaceIn('session', () => ({ endsWithClient: () => false })),
+  },
+  {
+    id: 'quota-leak-at-end',
+    title: 'the quota of an account that ends goes nowhere',
+    precedent: 'Genode c9e8d2ca28: budget not replenished',
+    killedBy: QUOTA,
+    replace: replaceIn('account', () => ({ returnedAtEnd: () => 0 })),
+  },
+  {
+    id: 'initial-quota-returned-twice',
+    title: 'an account that ends also returns the part that its donation returns',
+    precedent: 'Genode 0c465fbb4d: double accounting',
+    killedBy: QUOTA,
+    replace: replaceIn('account', () => ({ returnedAtEnd: ({ limit }) => limit })),
+  },
+  {
+    id: 'refund-without-cost',
+    title: "a closed session returns what the server had, without the parent's cost",
+    precedent: 'Genode c9e8d2ca28: quota leak',
+    killedBy: SESSIONS,
+    replace: replaceIn('session', ops => ({ refund: donated => ops.forServer(donated) })),
+  },
+  {
+    id: 'failed-donation-kept',
+    title: 'a donation that cannot be passed on to the server is not given back',
+    precedent: 'Genode 99bdfbe36f: donation of a failed session',
+    killedBy: SESSIONS,
+    replace: replaceIn('session', ops => ({
+      forServer: donated => (donated.ramBytes > 0x4000 ? { ...ops.forServer(donated), ramBytes: 2 ** 40 } : ops.forServer(donated)),
+      undoesFailedDonation: () => false,
+    })),
+  },
+  {
+    id: 'transfer-creates-quota',
+    title: 'a transfer of quota leaves it where it was as well',
+    precedent: 'Genode 0c465fbb4d: double accounting',
+    killedBy: QUOTA,
+    replace: replaceIn('account', () => ({ afterGiving: limit => limit })),
+  },
+  {
+    id: 'used-quota-transferred',
+    title: 'quota that is in use can be given away',
+    precedent: 'Genode 53a990579b: account destroyed before its users',
+    killedBy: QUOTA,
+    replace: replaceIn('account', () => ({ available: ({ limit }) => limit })),
+  },
+  {
+    id: 'packet-double-fetch',
+    title: 'a descriptor is read again from shared memory after it was judged',
+    precedent: 'XSA-155 (CVE-2015-8550): double fetch from a shared ring',
+    killedBy: STREAM,
+    replace: replaceIn('stream', () => ({ descriptorReads: () => 2 })),
+  },
+  {
+    id: 'packet-bounds-wrap',
+    title: 'offset and size of a packet are added in 32 bits before they are compared',
+    precedent: 'CVE-2018-2698 (VirtualBox VDMA): unchecked offsets; stock check of Genode without overflow guard',
+    killedBy: STREAM,
+    replace: replaceIn('stream', () => ({
+      isInsideBulk: (layout, offset, sizeBytes) => sizeBytes === 0 || (offset >= 64 && (offset + sizeBytes) >>> 0 <= layout.totalBytes),
+    })),
+  },
+  {
+    id: 'packet-queue-overfilled',
+    title: 'the slot that must stay free is used, so that a full queue looks empty',
+    precedent: 'Genode c02aa759e6: full stream stuck; wrap at capacity',
+    killedBy: STREAM,
+    replace: replaceIn('stream', () => ({ isFull: () => false })),
+  },
+  {
+    id: 'packet-wakeup-lost',
+    title: 'the first packet in an empty queue wakes nobody',
+    precedent: 'Genode 42397cb512: lost first wake-up',
+    killedBy: STREAM,
+    replace: replaceIn('stream', () => ({ wakesConsumer: count => count === 2 })),
+  },
+  {
+    id: 'packet-space-wakeup-lost',
+    title: 'a producer that waits for space is not woken',
+    precedent: 'Genode 8ddd93ec27: network stuck on unacknowledged packets',
+    killedBy: STREAM,
+    replace: replaceIn('stream', () => ({ wakesProducer: () => false })),
+  },
+  {
+    id: 'rpc-last-come-first-served',
+    title: 'the latest caller is served first',
+    precedent: 'Genode b811ef4331: starvation by the order of service',
+    killedBy: RPC,
+    replace: replaceIn('ipc', () => ({ nextSender: senders => senders.at(-1)! })),
+  },
+  {
+    id: 'rpc-late-reply',
+    title: 'the reply to a client that is gone reaches the next caller',
+    precedent: 'Genode d31492040c: race of a pager with its dissolved client',
+    killedBy: RPC,
+    replace: replaceIn('ipc', () => ({ afterLostClient: () => 'REPLY' })),
+  },
+  {
+    id: 'rpc-caps-unbounded',
+    title: 'a message may carry any number of capabilities',
+    precedent: 'CVE-2019-6225 (Mach voucher): references beyond what was accounted',
+    killedBy: RPC,
+    replace: replaceIn('ipc', () => ({ deliveredCaps: caps => caps })),
+  },
+]);

@@ -1,0 +1,21 @@
+import { type AccountOps, accountOps } from './accounts.ts';
+import { type IpcOps, ipcOps } from './ipc.ts';
+import { type StreamOps, streamOps } from './packet-stream.ts';
+import { type SessionOps, sessionOps } from './sessions.ts';
+import { type SignalOps, signalOps } from './signals.ts';
+
+/** Decisions of Genode's core and base library that a seeded fault can replace, by concern. */
+export interface GenodeOps {
+  readonly signal: SignalOps;
+  readonly ipc: IpcOps;
+  readonly stream: StreamOps;
+  readonly account: AccountOps;
+  readonly session: Omit<SessionOps, 'account'>;
+}
+
+const { account: _, ...session } = sessionOps(accountOps);
+
+export const genodeOps: GenodeOps = { signal: signalOps, ipc: ipcOps, stream: streamOps, account: accountOps, session };
+
+/** What the session protocol needs, with the accounting that it uses. */
+export const sessionOpsOf = ({ account, session }: GenodeOps): SessionOps => ({ ...session, account });

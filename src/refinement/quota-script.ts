@@ -1,0 +1,124 @@
+import type { Accounts } from '../impl/genode/core/accounts.ts';
+import {
+  closeSession,
+  createParent,
+  exitChild,
+  fetchSessionCap,
+  type ParentState,
+  requestSession,
+  respond,
+  type ServerResponse,
+  type SessionOps,
+  startChild,
+  upgradeSession,
+} from '../impl/genode/core/sessions.ts';
+import type { ScriptStep } from '../trace/trace.ts';
+import { operand, ScriptLog, type ScriptRunner } from './script.ts';
+
+/** Children that scripts address; those that are not started yet refuse everything. */
+const CHILDREN = 5;
+const CLIENT_IDS = 4;
+const ROOT = { ramBytes: 0x40_0000, caps: 2000 };
+const RESPONSES: readonly ServerResponse[] = [
+  'DELIVER',
+  'DENIED',
+  'INSUFFICIENT_RAM',
+  'INSUFFICIENT_CAPS',
+  'CONFIRM',
+  'CLOSED',
+];
+
+export const QUOTA_WITNESSES = ['session', 'upgrade', 'two-servers', 'client-exit', 'all-ended'] as const;
+
+/** Sum of all limits without what donations paid: that part is still in the limit of who gave it. */
+const heldBy = (accounts: Accounts): number =>
+  accounts.reduce((sum, { limit, initialLimit }) => sum + limit - initialLimit, 0);
+
+function broken({ ram, caps }: ParentState): string {
+  for (const [resource, accounts, total] of [
+    ['RAM', ram, ROOT.ramBytes],
+    ['caps', caps, ROOT.caps],
+  ] as const) {
+    const held = heldBy(accounts);
+    if (held !== total) return `${resource}: all accounts hold ${held} together, ${total} exist`;
+    const index = accounts.findIndex(
+      ({ used, limit, initialLimit }) => used > limit || limit < initialLimit || used < 0,
+    );
+    if (index >= 0) return `${resource}: account ${index} uses more than its limit, or has less than its donation`;
+  }
+  return '';
+}
+
+function perform(ops: SessionOps, parent: ParentState, step: ScriptStep): ParentState {
+  const client = operand(step, 0, CHILDREN);
+  const clientId = operand(step, 1, CLIENT_IDS);
+  const quota = { ramBytes: operand(step, 2, 0x2_0000), caps: operand(step, 3, 40) };
+  switch (step.operation) {
+    case 'start':
+      return (
+        startChild(ops, parent, { ramBytes: 0x2000 + operand(step, 0, 0x10_0000), caps: 4 + operand(step, 1, 300) }) ??
+        parent
+      );
+    case 'request': {
+      const server = operand(step, 4, CHILDREN);
+      return requestSession(ops, parent, { client, clientId, server, donated: quota }).parent;
+    }
+    case 'upgrade':
+      return upgradeSession(ops, parent, client, clientId, quota).parent;
+    case 'answer': {
+      const response = RESPONSES[operand(step, 1, RESPONSES.length)]!;
+      const id = operand(step, 0, parent.sessions.length);
+      return respond(ops, parent, parent.sessions[id]?.server ?? 0, id, response);
+    }
+    case 'fetch':
+      return fetchSessionCap(ops, parent, client, clientId).parent;
+    case 'close':
+      return closeSession(ops, parent, client, clientId).parent;
+    default:
+      return exitChild(ops, parent, client);
+  }
+}
+
+/**
+ * Runs session operations of several children and checks after each that RAM and caps are conserved, and at the end that
+ * the parent has everything back once all children have ended.
+ */
+export const runQuotaScript: ScriptRunner<SessionOps> = (ops, steps) => {
+  const log = new ScriptLog(QUOTA_WITNESSES);
+  let parent = createParent(ROOT);
+  for (const [index, step] of steps.entries()) {
+    const next = perform(ops, parent, step);
+    if (next !== parent) {
+      log.effective();
+      noteWitnesses(log, parent, next, step.operation);
+    }
+    parent = next;
+    log.fail(index, broken(parent));
+    if (log.hasFailed) return log.judgement();
+  }
+  for (let child = 0; child < parent.children.length; child++) parent = exitChild(ops, parent, child);
+  log.see('all-ended', parent.children.length > 0);
+  log.fail(steps.length, atEnd(parent));
+  return log.judgement();
+};
+
+/** When all children have ended nothing may be missing, in use or open. */
+function atEnd(parent: ParentState): string {
+  const [ram, caps] = [parent.ram[0]!, parent.caps[0]!];
+  if (ram.limit !== ROOT.ramBytes || ram.used !== 0)
+    return `after all children have ended the parent has ${ram.limit - ram.used} of ${ROOT.ramBytes} bytes`;
+  if (caps.limit !== ROOT.caps || caps.used !== 0)
+    return `after all children have ended the parent has ${caps.limit - caps.used} of ${ROOT.caps} caps`;
+  return parent.sessions.some(session => session !== undefined) ? 'a session outlives both of its ends' : '';
+}
+
+function noteWitnesses(log: ScriptLog, before: ParentState, after: ParentState, operation: string): void {
+  const open = after.sessions.filter(session => session !== undefined);
+  log.see('session', after.sessions.length > before.sessions.length);
+  log.see('upgrade', operation === 'upgrade' && open.some(({ phase }) => phase === 'UPGRADE_REQUESTED'));
+  log.see('two-servers', new Set(open.map(({ server }) => server)).size > 1);
+  log.see(
+    'client-exit',
+    open.some(({ isClientGone }) => isClientGone),
+  );
+}
