@@ -17,5 +17,11 @@ export const packetStream = scriptProperty({
     { id: 'rejected', description: 'a packet outside of the bulk buffer is rejected' },
     { id: 'changed-between-reads', description: 'the memory changes between two reads of one take' },
   ],
-  killedBy: ['packet-double-fetch', 'packet-bounds-wrap', 'packet-queue-overfilled', 'packet-wakeup-lost', 'packet-space-wakeup-lost'],
+  killedBy: [
+    'packet-double-fetch',
+    'packet-bounds-wrap',
+    'packet-queue-overfilled',
+    'packet-wakeup-lost',
+    'packet-space-wakeup-lost',
+  ],
 });

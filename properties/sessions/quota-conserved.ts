@@ -5,7 +5,8 @@ import { scriptProperty } from './script-property.ts';
 /** RAM and caps of a parent, its children and their sessions. */
 export const quotaConserved = scriptProperty({
   id: 'sessions/quota-conserved',
-  claim: 'RAM and caps are neither made nor lost by sessions, upgrades, failures, closes and exits of up to five children.',
+  claim:
+    'RAM and caps are neither made nor lost by sessions, upgrades, failures, closes and exits of up to five children.',
   method: 'conservation after every operation',
   premise: 'Let a parent start children that open sessions at each other:',
   operations: { start: 3, request: 9, upgrade: 5, answer: 12, fetch: 4, close: 4, exit: 1 },

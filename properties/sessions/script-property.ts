@@ -18,8 +18,7 @@ const OPERANDS = 5;
 const FURTHER_RUNS = 100;
 
 /** A property of a machine of Genode's base that needs no Muen system around it. */
-export interface ScriptPropertyOptions
-  extends Pick<Property, 'id' | 'claim' | 'method' | 'witnesses' | 'killedBy'> {
+export interface ScriptPropertyOptions extends Pick<Property, 'id' | 'claim' | 'method' | 'witnesses' | 'killedBy'> {
   /** Operations and how often each is drawn. */
   readonly operations: Readonly<Record<string, number>>;
   readonly run: (context: CheckContext, steps: readonly ScriptStep[]) => ScriptJudgement;
@@ -49,9 +48,7 @@ function minimiseScript(
     for (let place = 0; place < operands.length; place++) {
       for (const value of [0, 1, 2, 3]) {
         const tried = current.map((step, other) =>
-          other === index
-            ? { ...step, operands: step.operands.map((old, at) => (at === place ? value : old)) }
-            : step,
+          other === index ? { ...step, operands: step.operands.map((old, at) => (at === place ? value : old)) } : step,
         );
         if (!fails(tried)) continue;
         current = tried;
@@ -70,7 +67,13 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
     if (what === '') return undefined;
     const shown = steps.map(({ operation, operands }, index) => `  ${index}: ${operation}(${operands.join(', ')})`);
     const when = step < steps.length ? `at step ${step}` : 'at the end';
-    return { summary: what, explanation: [premise, ...shown, `Then, ${when}: ${what}.`], policyLines: [], timeline: [], digests: [] };
+    return {
+      summary: what,
+      explanation: [premise, ...shown, `Then, ${when}: ${what}.`],
+      policyLines: [],
+      timeline: [],
+      digests: [],
+    };
   };
   const explain = (context: CheckContext, steps: readonly ScriptStep[]): Failure => {
     const small = minimiseScript(steps, tried => run(context, tried).what !== '');
@@ -82,7 +85,8 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
     area: 'sessions',
     passes: 'tested',
     notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
-    tasks: () => Array.from({ length: TASKS }, (_, index): Task => ({ property: rest.id, index, slice: { part: index } })),
+    tasks: () =>
+      Array.from({ length: TASKS }, (_, index): Task => ({ property: rest.id, index, slice: { part: index } })),
     runTask: (context, task) => runSlice(options, context, task, steps => explain(context, steps)),
     replay: (context, trace) => (trace.body.kind === 'script' ? outcomeOf(context, trace.body.steps) : undefined),
   };

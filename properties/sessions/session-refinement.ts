@@ -5,7 +5,8 @@ import { scriptProperty } from './script-property.ts';
 /** The life of one session at its parent, beside the model. */
 export const sessionRefinement = scriptProperty({
   id: 'sessions/session-refinement',
-  claim: 'A session goes through the phases of its protocol, and its quota with it, whoever of client and server ends when.',
+  claim:
+    'A session goes through the phases of its protocol, and its quota with it, whoever of client and server ends when.',
   method: 'step refinement',
   premise: 'Let a client ask its parent for a session at a server that answers whenever it likes:',
   operations: { request: 6, upgrade: 4, answer: 12, fetch: 5, close: 3, clientExit: 1, serverExit: 1 },
@@ -18,5 +19,11 @@ export const sessionRefinement = scriptProperty({
     { id: 'client-exit', description: 'a client ends with an open session' },
     { id: 'server-exit', description: 'a server ends with an open session' },
   ],
-  killedBy: ['upgrade-before-cap', 'response-out-of-phase', 'client-exit-keeps-session', 'refund-without-cost', 'failed-donation-kept'],
+  killedBy: [
+    'upgrade-before-cap',
+    'response-out-of-phase',
+    'client-exit-keeps-session',
+    'refund-without-cost',
+    'failed-donation-kept',
+  ],
 });

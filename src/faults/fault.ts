@@ -1,7 +1,16 @@
 import type { Seams } from '../impl/seams.ts';
 
 /** The collaborator records of the implementation at which a fault can sit. */
-export const FAULT_SEAMS = ['kernel', 'paging', 'compile', 'structures', 'machine', 'channel', 'proxy', 'genode'] as const;
+export const FAULT_SEAMS = [
+  'kernel',
+  'paging',
+  'compile',
+  'structures',
+  'machine',
+  'channel',
+  'proxy',
+  'genode',
+] as const;
 export type FaultSeam = (typeof FAULT_SEAMS)[number];
 
 /** A seeded defect: the test of the tests. */

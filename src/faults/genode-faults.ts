@@ -97,7 +97,8 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
     precedent: 'Genode 99bdfbe36f: donation of a failed session',
     killedBy: SESSIONS,
     replace: replaceIn('session', ops => ({
-      forServer: donated => (donated.ramBytes > 0x4000 ? { ...ops.forServer(donated), ramBytes: 2 ** 40 } : ops.forServer(donated)),
+      forServer: donated =>
+        donated.ramBytes > 0x4000 ? { ...ops.forServer(donated), ramBytes: 2 ** 40 } : ops.forServer(donated),
       undoesFailedDonation: () => false,
     })),
   },
@@ -128,7 +129,8 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
     precedent: 'CVE-2018-2698 (VirtualBox VDMA): unchecked offsets; stock check of Genode without overflow guard',
     killedBy: STREAM,
     replace: replaceIn('stream', () => ({
-      isInsideBulk: (layout, offset, sizeBytes) => sizeBytes === 0 || (offset >= 64 && (offset + sizeBytes) >>> 0 <= layout.totalBytes),
+      isInsideBulk: (layout, offset, sizeBytes) =>
+        sizeBytes === 0 || (offset >= 64 && (offset + sizeBytes) >>> 0 <= layout.totalBytes),
     })),
   },
   {

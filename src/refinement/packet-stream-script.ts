@@ -47,7 +47,8 @@ class HostileMemory implements StreamMemory {
 
   #check(offset: number): void {
     const isInside = offset >= 0 && offset % 4 === 0 && offset < 2 * queueBytes(LAYOUT);
-    if (!isInside && this.outside === '') this.outside = `access to byte ${offset} of the stream, outside of the queues`;
+    if (!isInside && this.outside === '')
+      this.outside = `access to byte ${offset} of the stream, outside of the queues`;
   }
 
   readWord(offset: number): number {
@@ -93,11 +94,14 @@ function put(ops: StreamOps, state: StreamState, step: ScriptStep, log: ScriptLo
   log.see('woken', put.step.isWaking);
   if (state.isTampered) return '';
   const isFull = state.expected.length === LAYOUT.slots - 1;
-  if ((put.step.result === 'full') !== isFull) return `a put says ${put.step.result} with ${state.expected.length} packets queued`;
+  if ((put.step.result === 'full') !== isFull)
+    return `a put says ${put.step.result} with ${state.expected.length} packets queued`;
   if (isFull) return '';
   state.expected.push(descriptor);
   const mustWake = state.expected.length === 1;
-  return put.step.isWaking === mustWake ? '' : 'the consumer of an empty queue is not woken by a packet, or by a second one';
+  return put.step.isWaking === mustWake
+    ? ''
+    : 'the consumer of an empty queue is not woken by a packet, or by a second one';
 }
 
 function take(ops: StreamOps, state: StreamState, log: ScriptLog): string {
@@ -126,7 +130,15 @@ function checkOrder(
   if (JSON.stringify(step.descriptor) !== JSON.stringify(expected)) return 'another packet is taken than was put first';
   if ((step.result === 'done') !== isInside(expected)) return 'a packet inside of the bulk buffer is refused';
   const mustWake = left === LAYOUT.slots - 2;
-  return step.isWaking === mustWake ? '' : 'the producer of a full queue is not woken by a free slot, or by a second one';
+  return step.isWaking === mustWake
+    ? ''
+    : 'the producer of a full queue is not woken by a free slot, or by a second one';
+}
+
+/** Word that changes between two reads: one of the queue's indices, or one of the descriptor that is taken next. */
+function armedWord(tail: number, choice: number): number {
+  if (choice < 1) return choice;
+  return 2 + tail * LAYOUT.descriptorWords + choice - 1;
 }
 
 /** Runs a packet queue between an honest consumer and a producer that may tamper with the shared memory at any time. */
@@ -146,7 +158,7 @@ export const runPacketStreamScript: ScriptRunner<StreamOps> = (ops, steps) => {
         state.isTampered = true;
         break;
       case 'arm':
-        state.memory.arm(operand(step, 2, 12), operand(step, 0, queueWords), value);
+        state.memory.arm(operand(step, 2, 6), armedWord(state.tail, operand(step, 0, 4)), value);
         break;
       default:
         log.fail(index, take(ops, state, log));

@@ -5,29 +5,23 @@ import {
   exitChild,
   fetchSessionCap,
   type ParentState,
+  type Quota,
   requestSession,
   respond,
-  type ServerResponse,
   type SessionOps,
   startChild,
   upgradeSession,
 } from '../impl/genode/core/sessions.ts';
 import type { ScriptStep } from '../trace/trace.ts';
-import { operand, ScriptLog, type ScriptRunner } from './script.ts';
+import { operand, responseOf, ScriptLog, type ScriptRunner } from './script.ts';
 
 /** Children that scripts address; those that are not started yet refuse everything. */
 const CHILDREN = 5;
 const CLIENT_IDS = 4;
+/** Children that are there from the start, and what they have. */
+const FIRST_CHILDREN = 3;
+const FIRST_QUOTA = { ramBytes: 0x8_0000, caps: 120 };
 const ROOT = { ramBytes: 0x40_0000, caps: 2000 };
-const RESPONSES: readonly ServerResponse[] = [
-  'DELIVER',
-  'DENIED',
-  'INSUFFICIENT_RAM',
-  'INSUFFICIENT_CAPS',
-  'CONFIRM',
-  'CLOSED',
-];
-
 export const QUOTA_WITNESSES = ['session', 'upgrade', 'two-servers', 'client-exit', 'all-ended'] as const;
 
 /** Sum of all limits without what donations paid: that part is still in the limit of who gave it. */
@@ -49,16 +43,24 @@ function broken({ ram, caps }: ParentState): string {
   return '';
 }
 
+/** Quota of a new child: anything, or about all that the parent has left. */
+function startQuota({ ram, caps }: ParentState, step: ScriptStep): Quota {
+  const isRest = operand(step, 2, 3) === 0;
+  const rest = ({ limit, used }: Accounts[number]): number => limit - used;
+  if (!isRest) return { ramBytes: 0x2000 + operand(step, 0, 0x8_0000), caps: 4 + operand(step, 1, 100) };
+  return {
+    ramBytes: rest(ram[0]!) - 0x1000 + operand(step, 0, 0x4000),
+    caps: rest(caps[0]!) - 4 + operand(step, 1, 8),
+  };
+}
+
 function perform(ops: SessionOps, parent: ParentState, step: ScriptStep): ParentState {
   const client = operand(step, 0, CHILDREN);
   const clientId = operand(step, 1, CLIENT_IDS);
   const quota = { ramBytes: operand(step, 2, 0x2_0000), caps: operand(step, 3, 40) };
   switch (step.operation) {
     case 'start':
-      return (
-        startChild(ops, parent, { ramBytes: 0x2000 + operand(step, 0, 0x10_0000), caps: 4 + operand(step, 1, 300) }) ??
-        parent
-      );
+      return startChild(ops, parent, startQuota(parent, step)) ?? parent;
     case 'request': {
       const server = operand(step, 4, CHILDREN);
       return requestSession(ops, parent, { client, clientId, server, donated: quota }).parent;
@@ -66,8 +68,8 @@ function perform(ops: SessionOps, parent: ParentState, step: ScriptStep): Parent
     case 'upgrade':
       return upgradeSession(ops, parent, client, clientId, quota).parent;
     case 'answer': {
-      const response = RESPONSES[operand(step, 1, RESPONSES.length)]!;
       const id = operand(step, 0, parent.sessions.length);
+      const response = responseOf(step, 1, parent.sessions[id]?.phase);
       return respond(ops, parent, parent.sessions[id]?.server ?? 0, id, response);
     }
     case 'fetch':
@@ -86,6 +88,7 @@ function perform(ops: SessionOps, parent: ParentState, step: ScriptStep): Parent
 export const runQuotaScript: ScriptRunner<SessionOps> = (ops, steps) => {
   const log = new ScriptLog(QUOTA_WITNESSES);
   let parent = createParent(ROOT);
+  for (let child = 0; child < FIRST_CHILDREN; child++) parent = startChild(ops, parent, FIRST_QUOTA) ?? parent;
   for (const [index, step] of steps.entries()) {
     const next = perform(ops, parent, step);
     if (next !== parent) {

@@ -134,7 +134,8 @@ function perform(
 const NOT_ALLOWED: Expected = ['not allowed'];
 
 function compare(did: IpcStep, expected: Expected): string {
-  if (did.isAllowed !== (expected !== NOT_ALLOWED)) return `the operation is ${did.isAllowed ? 'allowed' : 'refused'} wrongly`;
+  if (did.isAllowed !== (expected !== NOT_ALLOWED))
+    return `the operation is ${did.isAllowed ? 'allowed' : 'refused'} wrongly`;
   if (!did.isAllowed) return did.notices.length === 0 ? '' : 'a refused operation has an effect';
   const found = did.notices.map(({ thread, what, message }) => `${thread} ${what} ${message.data[0] ?? 0}`);
   const isEqual = found.length === expected.length && found.every((notice, index) => notice === expected[index]);
@@ -154,11 +155,23 @@ export const runRpcScript: ScriptRunner<IpcOps> = (ops, steps) => {
     nodes = did.nodes;
     log.fail(index, compare(did, expected));
     if (log.hasFailed) break;
-    log.see('replied', did.notices.some(({ what }) => what === 'reply'));
-    log.see('failed', did.notices.some(({ what }) => what === 'failed'));
-    log.see('queued', specification.callers.some(callers => callers.length > 1));
+    log.see(
+      'replied',
+      did.notices.some(({ what }) => what === 'reply'),
+    );
+    log.see(
+      'failed',
+      did.notices.some(({ what }) => what === 'failed'),
+    );
+    log.see(
+      'queued',
+      specification.callers.some(callers => callers.length > 1),
+    );
     log.see('lost-client', specification.owesNobody.some(Boolean));
-    log.see('caps-cut', did.notices.some(({ message }) => message.caps.length === MAX_CAPS_PER_MESSAGE));
+    log.see(
+      'caps-cut',
+      did.notices.some(({ message }) => message.caps.length === MAX_CAPS_PER_MESSAGE),
+    );
   }
   return log.judgement();
 };

@@ -1,3 +1,4 @@
+import type { ServerResponse, SessionPhase } from '../impl/genode/core/sessions.ts';
 import type { ScriptStep } from '../trace/trace.ts';
 
 /** What a script showed. */
@@ -61,3 +62,25 @@ export const operand = ({ operands }: ScriptStep, index: number, count: number):
   const value = Math.abs(operands[index] ?? 0);
   return count <= 0 ? 0 : value % count;
 };
+
+/** Answers of a server, arbitrary ones first. */
+export const RESPONSES: readonly ServerResponse[] = [
+  'DELIVER',
+  'DENIED',
+  'INSUFFICIENT_RAM',
+  'INSUFFICIENT_CAPS',
+  'CONFIRM',
+  'CLOSED',
+];
+
+const FITTING: Readonly<Partial<Record<SessionPhase, ServerResponse>>> = {
+  CREATE_REQUESTED: 'DELIVER',
+  UPGRADE_REQUESTED: 'CONFIRM',
+  CLOSE_REQUESTED: 'CLOSED',
+};
+
+/** Answer that a script means: six of sixteen operands mean any one, the others the one that moves the session on. */
+export function responseOf(step: ScriptStep, index: number, phase: SessionPhase | undefined): ServerResponse {
+  const choice = operand(step, index, 16);
+  return RESPONSES[choice] ?? (phase === undefined ? undefined : FITTING[phase]) ?? 'DELIVER';
+}

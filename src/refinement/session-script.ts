@@ -20,7 +20,7 @@ import { createSessionMachine } from '../model/session.machine.ts';
 import { type SessionConfig, type SessionEvent, type SessionState, sessionSchema } from '../model/session-state.ts';
 import type { ScriptStep } from '../trace/trace.ts';
 import { defined } from '../units/invariant.ts';
-import { operand, ScriptLog, type ScriptRunner } from './script.ts';
+import { operand, responseOf, ScriptLog, type ScriptRunner } from './script.ts';
 
 /** Amounts of a script are in units of the parent's cost of a session. */
 const UNIT = SESSION_COST_BYTES;
@@ -44,15 +44,15 @@ const SCHEMA = sessionSchema(CONFIG);
 const { machine, definition } = createSessionMachine(CONFIG, SCHEMA);
 const MODEL = compileMachine(machine, definition) as unknown as CompiledMachine<SessionState, SessionEvent>;
 
-/** Answers that a script's server can give, with the model's event. */
-const ANSWERS: readonly (readonly [ServerResponse, SessionEvent])[] = [
-  ['DELIVER', { type: 'deliver' }],
-  ['DENIED', { type: 'deny' }],
-  ['INSUFFICIENT_RAM', { type: 'denyRam' }],
-  ['INSUFFICIENT_CAPS', { type: 'denyCaps' }],
-  ['CONFIRM', { type: 'confirm' }],
-  ['CLOSED', { type: 'closed' }],
-];
+/** The model's event for each answer of the server. */
+const EVENTS: Readonly<Record<ServerResponse, SessionEvent>> = {
+  DELIVER: { type: 'deliver' },
+  DENIED: { type: 'deny' },
+  INSUFFICIENT_RAM: { type: 'denyRam' },
+  INSUFFICIENT_CAPS: { type: 'denyCaps' },
+  CONFIRM: { type: 'confirm' },
+  CLOSED: { type: 'closed' },
+};
 
 /** Model modes of an implementation phase, with and without its client. */
 const MODES: Readonly<Record<string, readonly [string, string]>> = {
@@ -106,9 +106,9 @@ function perform(ops: SessionOps, parent: ParentState, step: ScriptStep): readon
     case 'upgrade':
       return [upgradeSession(ops, parent, CLIENT, CLIENT_ID, donated).parent, { type: 'upgrade', amount }];
     case 'answer': {
-      const [response, event] = ANSWERS[operand(step, 0, ANSWERS.length)]!;
       const id = parent.sessions.findIndex(session => session !== undefined);
-      return [respond(ops, parent, SERVER, id, response), event];
+      const response = responseOf(step, 0, parent.sessions[id]?.phase);
+      return [respond(ops, parent, SERVER, id, response), EVENTS[response]];
     }
     case 'fetch':
       return [fetchSessionCap(ops, parent, CLIENT, CLIENT_ID).parent, { type: 'fetch' }];

@@ -107,7 +107,7 @@ describe('readTrace', () => {
       (json: Record<string, unknown>): void => {
         json.body = { kind: 'toString' };
       },
-      '$.body.kind: expected one of run, pair, script, static',
+      '$.body.kind: expected one of run, pair, static, script',
     ],
     [
       'digest',
