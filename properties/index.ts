@@ -16,6 +16,7 @@ import { subjectInfo } from './isolation/subject-info.ts';
 import { interruptRemapping, vtdTables } from './isolation/vtd.ts';
 import { compiledModel } from './meta/compiled-model.ts';
 import { determinism } from './meta/determinism.ts';
+import { tableBitFlips } from './meta/table-bit-flips.ts';
 import { serverSurvivesHostileClient } from './proxies/hostile-client.ts';
 import { logProxyRefinement } from './proxies/log-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
@@ -62,4 +63,5 @@ export const PROPERTIES: readonly Property[] = [
   packetStream,
   determinism,
   compiledModel,
+  tableBitFlips,
 ];
