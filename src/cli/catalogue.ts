@@ -8,6 +8,8 @@ export interface RuleInfo {
   readonly title: string;
   readonly severity: string;
   readonly area: string;
+  /** Check of the real validator that the rule stands for. */
+  readonly validator?: string;
   readonly hint?: string;
 }
 

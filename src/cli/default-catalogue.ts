@@ -25,7 +25,13 @@ function knownScenarios(): readonly ScenarioInfo[] {
 }
 
 const rules: readonly RuleInfo[] = [
-  ...RULES.map(({ code, area, title, severity }) => ({ code, area, title, severity })),
+  ...RULES.map(({ code, area, title, severity, validator }) => ({
+    code,
+    area,
+    title,
+    severity,
+    ...(validator === undefined ? {} : { validator }),
+  })),
   ...Object.entries(INTENT_FINDINGS).map(([code, { severity, title, hint }]) => ({
     code,
     area: 'intent',

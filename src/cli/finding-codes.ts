@@ -38,6 +38,7 @@ export const FINDING_CODES: Readonly<Record<string, string>> = {
   'POL-ROOT': 'The root element is not <system>.',
   'POL-TEXT': 'There is text where only elements may be.',
   'POL-TOO-MANY': 'There are more elements of a kind than the kernel supports.',
+  'POL-UNEXAMINED': 'Rules found nothing in the policy to examine.',
   'POL-UNKNOWN-ATTRIBUTE': 'An element has an attribute that the schema does not have.',
   'POL-UNKNOWN-ELEMENT': 'There is an element that the schema does not have here.',
   'ALLOC-ALIGNMENT': 'A memory region asks for an alignment of 0.',

@@ -55,13 +55,14 @@ const scenarioTopics = (catalogue: Catalogue, program: string): readonly Topic[]
 
 const codeTopics = (catalogue: Catalogue): readonly Topic[] => [
   ...catalogue.rules.map(
-    ({ code, area, severity, title, hint = '' }): Topic => [
+    ({ code, area, severity, title, validator = '', hint = '' }): Topic => [
       code,
       [
         ['rule', code],
         ['area', area],
         ['severity', severity],
         ['checks', title],
+        ['real check', validator],
         ['hint', hint],
       ],
     ],

@@ -17,3 +17,17 @@ export function checkPolicy(document: PolicyDocument): PolicyCheck {
     examined: Object.fromEntries(outcomes.map(({ rule, outcome }) => [rule.code, outcome.examined])),
   };
 }
+
+/** One notice that names the rules which looked at nothing, so that their silence is not taken for a verdict; undefined if there are none. */
+export function unexaminedNotice(examined: PolicyCheck['examined']): Finding | undefined {
+  const codes = Object.keys(examined).filter(code => examined[code] === 0);
+  if (codes.length === 0) return undefined;
+  return {
+    code: 'POL-UNEXAMINED',
+    severity: 'notice',
+    message: `${codes.length} of ${Object.keys(examined).length} rules found nothing to examine: ${codes.join(', ')}`,
+    line: 0,
+    column: 0,
+    hint: 'The policy has nothing of what these rules are about; they say nothing about it.',
+  };
+}

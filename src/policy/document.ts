@@ -187,7 +187,12 @@ export interface DeviceClass extends PolicyNode {
 
 export interface KernelDiagnostics extends PolicyNode {
   readonly type: string;
-  readonly device?: PolicyNode & { readonly physical: string };
+  readonly device?: PolicyNode & {
+    readonly physical: string;
+    /** Memory and I/O ports of the device that the kernel uses. */
+    readonly memory?: readonly (PolicyNode & { readonly physical: string })[];
+    readonly ioPorts?: readonly (PolicyNode & { readonly physical: string })[];
+  };
 }
 
 export interface Platform extends PolicyNode {

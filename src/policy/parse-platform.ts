@@ -82,9 +82,25 @@ export function toPlatform({ at, children }: NodeOf<typeof PLATFORM>): Platform 
     kernelDiagnostics: {
       at: diagnostics.at,
       type: diagnostics.attributes.type,
-      ...(device === undefined ? {} : { device: { at: device.at, physical: device.attributes.physical } }),
+      ...(device === undefined ? {} : { device: toDiagnosticsDevice(device) }),
     },
   };
+}
+
+type DiagnosticsDevice = NonNullable<NonNullable<Platform['kernelDiagnostics']>['device']>;
+
+function toDiagnosticsDevice({
+  at,
+  attributes: { physical },
+  children,
+}: {
+  readonly at: DiagnosticsDevice['at'];
+  readonly attributes: { readonly physical: string };
+  readonly children: Readonly<Record<'memory' | 'ioPort', readonly NodeOf<typeof PHYSICAL_REFERENCE>[]>>;
+}): DiagnosticsDevice {
+  const named = (nodes: readonly NodeOf<typeof PHYSICAL_REFERENCE>[]) =>
+    nodes.map(node => ({ at: node.at, physical: node.attributes.physical }));
+  return { at, physical, memory: named(children.memory), ioPorts: named(children.ioPort) };
 }
 
 function toAlias({ at, attributes, children }: NodeOf<AliasRule>): AliasResource {

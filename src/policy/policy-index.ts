@@ -67,10 +67,16 @@ export interface PolicyIndex {
   readonly resources: ReadonlyMap<string, DeviceResources>;
   /** Kernel memory section of each CPU. */
   readonly kernelSections: ReadonlyMap<number, KernelCpu>;
+  /** First mapping of each region in the memory section of a kernel, by CPU and region. */
+  readonly kernelMappings: ReadonlyMap<number, ReadonlyMap<string, MemoryMapping>>;
   /** Siblings of each subject that has some. */
   readonly siblings: ReadonlyMap<string, readonly Subject[]>;
   /** CPUs that any major frame schedules, ascending. */
   readonly activeCpus: readonly number[];
+  /** Number of CPUs that the system uses: those of the first major frame, as the real toolchain counts them. */
+  readonly activeCpuCount: number;
+  /** Ids 0 .. activeCpuCount - 1. */
+  readonly cpuIds: readonly number[];
 }
 
 const cache = new WeakMap<PolicyDocument, PolicyIndex>();
@@ -86,6 +92,7 @@ export function indexOf(document: PolicyDocument): PolicyIndex {
 
 function buildIndex(document: PolicyDocument): PolicyIndex {
   const cpus = document.scheduling.majorFrames.flatMap(frame => frame.cpus.map(cpu => cpu.id));
+  const activeCpuCount = document.scheduling.majorFrames[0]?.cpus.length ?? 0;
   return {
     document,
     regions: byName(document.memory),
@@ -106,9 +113,12 @@ function buildIndex(document: PolicyDocument): PolicyIndex {
     ),
     mappings: ownedMappings(document),
     resources: new Map(document.hardware.devices.map(device => [device.name, deviceResources(device)])),
-    kernelSections: new Map([...document.kernel.cpus].reverse().map(section => [section.id, section])),
+    kernelSections: firstSections(document),
+    kernelMappings: kernelMappings(document),
     siblings: groupBy(document.subjects, subject => subject.siblingOf),
     activeCpus: [...new Set(cpus)].sort((a, b) => a - b),
+    activeCpuCount,
+    cpuIds: Array.from({ length: activeCpuCount }, (_, id) => id),
   };
 }
 
@@ -148,6 +158,25 @@ function deviceResources({ irqs, memory, ioPorts }: PhysicalDevice): DeviceResou
     memory: byName(memory),
     ports: new Set(ioPorts.map(port => port.name)),
   };
+}
+
+function firstSections({ kernel }: PolicyDocument): ReadonlyMap<number, KernelCpu> {
+  const sections = new Map<number, KernelCpu>();
+  for (const section of kernel.cpus) if (!sections.has(section.id)) sections.set(section.id, section);
+  return sections;
+}
+
+function kernelMappings({ kernel }: PolicyDocument): ReadonlyMap<number, ReadonlyMap<string, MemoryMapping>> {
+  const byCpu = new Map<number, Map<string, MemoryMapping>>();
+  for (const section of kernel.cpus) {
+    if (byCpu.has(section.id)) continue;
+    const byRegion = new Map<string, MemoryMapping>();
+    for (const mapping of section.memory) {
+      if (!byRegion.has(mapping.physical)) byRegion.set(mapping.physical, mapping);
+    }
+    byCpu.set(section.id, byRegion);
+  }
+  return byCpu;
 }
 
 function ownedMappings(document: PolicyDocument): readonly OwnedMapping[] {

@@ -30,6 +30,8 @@ export interface Rule {
   /** One sentence, "Validate that ...". */
   readonly title: string;
   readonly severity: Severity;
+  /** Check of the real validator that the row stands for, `<package>.<Procedure>` of its check library; absent where it has none. */
+  readonly validator?: string;
   check(document: PolicyDocument): RuleOutcome;
 }
 
@@ -57,6 +59,18 @@ export function rule(head: Omit<Rule, 'check'>, body: (index: PolicyIndex, visit
     },
   };
 }
+
+/** Head of a row that stands for one check of the real validator; such a row is always an error. */
+export interface ValidatorHead {
+  readonly code: string;
+  readonly area: RuleArea;
+  readonly title: string;
+  readonly validator: string;
+}
+
+/** Defines the rule for one check of the real validator. */
+export const validatorRule = (head: ValidatorHead, body: (index: PolicyIndex, visit: Visit) => void): Rule =>
+  rule({ ...head, severity: 'error' }, body);
 
 /** Text of a place for messages about two nodes. */
 export const lineOf = (node: PolicyNode): string => `line ${node.at.line}`;

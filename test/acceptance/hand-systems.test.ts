@@ -14,9 +14,9 @@ const TABLE: Readonly<
   h01_minimal_1cpu: { code: 0, errors: [], why: 'valid' },
   h02_2cpu_channel_events: { code: 0, errors: [], why: 'valid' },
   h02v_dup_vector: {
-    code: 0,
-    errors: [],
-    why: 'two events inject the same vector into one subject: odd, not a leak; the real validator accepts it too',
+    code: 3,
+    errors: ['EVT-VECTOR-COLLISION'],
+    why: 'two events inject the same vector into one subject, which cannot tell them; the real validator accepts it',
   },
   h03b_log_flat_maps: { code: 0, errors: [], why: 'valid' },
   h04_vm_monitor_group: { code: 0, errors: [], why: 'valid' },
@@ -38,7 +38,7 @@ const TABLE: Readonly<
   },
   h05_multiframe: { code: 0, errors: [], why: 'valid' },
   h06_devices: { code: 0, errors: [], why: 'valid' },
-  h06v_dup_dev: { code: 3, errors: ['DEV-IRQ-OWNER'], why: 'one interrupt assigned to two subjects' },
+  h06v_dup_dev: { code: 3, errors: ['DEV-IRQ-UNIQUE'], why: 'one interrupt assigned to two subjects' },
   h06v_msr: { code: 3, errors: ['MSR-ALLOWED'], why: 'x2APIC registers given to a subject' },
   h06v_serial_diag: {
     code: 0,

@@ -36,7 +36,11 @@ ${REGIONS.map(region).join('\n')}
 ${KERNEL_MAPPINGS.map(mapping).join('\n')}
    </cpu>
   </memory>
-  <devices/>
+  <devices>
+   <device logical="ioapic_1" physical="ioapic_1"><memory executable="false" logical="mem1" physical="mem1" virtualAddress="16#0050_0000#" writable="true"/></device>
+   <device logical="iommu_1" physical="iommu_1"><memory executable="false" logical="mmio" physical="mmio" virtualAddress="16#0050_1000#" writable="true"/></device>
+   <device logical="system_board" physical="system_board"><ioPort logical="reset_port" physical="reset"/></device>
+  </devices>
  </kernel>
  <subjects>
 ${subject('alpha', 0, 1, '<group name="vmcall"><event id="1" logical="wake" physical="wake"/></group>', '')}
@@ -71,7 +75,15 @@ const HARDWARE = ` <hardware>
   <devices>
    <device name="iommu_1">
     <memory caching="UC" name="mmio" physicalAddress="16#fed9_0000#" size="16#1000#"/>
-    <capabilities><capability name="iommu"/><capability name="agaw">39</capability></capabilities>
+    <capabilities><capability name="iommu"/><capability name="agaw">39</capability><capability name="fr_offset">512</capability><capability name="iotlb_invalidate_offset">264</capability></capabilities>
+   </device>
+   <device name="ioapic_1">
+    <memory caching="UC" name="mem1" physicalAddress="16#fec0_0000#" size="16#1000#"/>
+    <capabilities><capability name="ioapic"/><capability name="gsi_base">0</capability><capability name="max_redirection_entry">23</capability><capability name="source_id">16#f0f8#</capability></capabilities>
+   </device>
+   <device name="system_board">
+    <ioPort end="16#0cf9#" name="reset" start="16#0cf9#"/><ioPort end="16#0404#" name="pm1a_cnt" start="16#0404#"/>
+    <capabilities><capability name="systemboard"/><capability name="pm1a_cnt_slp_typ">7168</capability></capabilities>
    </device>
    <device name="com_1"><irq name="irq" number="4"/><ioPort end="16#03ff#" name="ports" start="16#03f8#"/></device>
   </devices>
@@ -187,7 +199,7 @@ function subject(name: string, id: number, group: number, vmcalls: string, targe
     exit => `<event id="${exit}" logical="exit_${exit}" physical="panic"><system_panic/></event>`,
   );
   const memory = [
-    { logical: 'text', physical: `${name}|text`, address: 0x20_0000, writable: true, executable: true },
+    { logical: 'text', physical: `${name}|text`, address: 0x20_0000, writable: false, executable: true },
     { logical: 'timed_event', physical: `${name}|timed_event`, address: 0xe_0001_0000, writable: true },
     { logical: 'scheduling_info', physical: `scheduling_info_${group}`, address: 0xe_0000_8000, writable: false },
     { logical: 'data', physical: 'data', address: 0x1_0000_0000, writable: name === 'alpha' },

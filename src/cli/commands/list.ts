@@ -36,7 +36,14 @@ const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]
       killedBy: fault.killedBy,
       scenario: fault.scenario ?? catalogue.defaultScenario,
     })),
-  rules: catalogue => catalogue.rules.map(({ code, area, severity, title }) => ({ code, area, severity, title })),
+  rules: catalogue =>
+    catalogue.rules.map(({ code, area, severity, validator = '', title }) => ({
+      code,
+      area,
+      severity,
+      validator,
+      title,
+    })),
   scenarios: catalogue =>
     catalogue.scenarios.map(({ name, title, software }) => ({
       name,

@@ -1,6 +1,6 @@
 import type { MemoryType, Subject } from '../document.ts';
-import { ownerName, type PolicyIndex } from '../policy-index.ts';
-import { type Rule, rule } from '../rule.ts';
+import { type OwnedMapping, ownerName, type PolicyIndex } from '../policy-index.ts';
+import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 
 /** Types that the kernel alone uses (tau0 also maps its interface page). */
 const isKernelType = (type: MemoryType): boolean => type === 'kernel' || type.startsWith('kernel_');
@@ -33,135 +33,193 @@ function ownPartitions({ places, siblings }: PolicyIndex, subject: Subject): rea
   return sharing.flatMap(name => places.get(name)?.partition.id ?? []);
 }
 
+/** Body of a rule about the type of what someone maps. */
+const byType =
+  (
+    concerns: (owned: OwnedMapping) => boolean,
+    isWrong: (type: MemoryType, owned: OwnedMapping) => boolean,
+    hint: string,
+  ) =>
+  ({ mappings, regions }: PolicyIndex, visit: Visit): void => {
+    for (const owned of mappings) {
+      if (!concerns(owned)) continue;
+      visit.examined();
+      const type = regions.get(owned.mapping.physical)?.type;
+      if (type === undefined || !isWrong(type, owned)) continue;
+      const message = `'${owned.mapping.logical}' of ${ownerName(owned)} maps region '${owned.mapping.physical}' of type ${type}`;
+      visit.report(owned.mapping, message, hint);
+    }
+  };
+
+function checkSubjectType(type: MemoryType, { owner }: OwnedMapping): boolean {
+  // System types and device_rmrr have their own rules.
+  if (!isKernelType(type)) return false;
+  return !(owner.kind === 'subject' && owner.subject.name === 'tau0' && type === 'kernel_interface');
+}
+
+function checkSchedInfo(index: PolicyIndex, visit: Visit): void {
+  for (const subject of index.document.subjects) {
+    visit.examined();
+    const own = ownPartitions(index, subject);
+    const expected = own.map(id => `scheduling_info_${id}`);
+    const info = subject.memory.filter(
+      mapping => index.regions.get(mapping.physical)?.type === 'subject_scheduling_info',
+    );
+    const names = expected.map(name => `'${name}'`).join(' or ');
+    for (const mapping of info) {
+      if (expected.length === 0 || expected.includes(mapping.physical)) continue;
+      const message = `subject '${subject.name}' maps '${mapping.physical}', expected ${names} of its partition`;
+      visit.report(mapping, message, 'The page tells when its partition runs; map the own one.');
+    }
+    const mine = index.places.get(subject.name)?.partition.id;
+    const required = `scheduling_info_${mine}`;
+    if (info.length > 0 || mine === undefined || subject.memory.some(mapping => mapping.physical === required))
+      continue;
+    if (!index.regions.has(required)) continue;
+    const message = `subject '${subject.name}' does not map '${required}' of its partition`;
+    visit.report(subject, message, 'mucfgexpand adds the mapping; the subject reads its time from it.');
+  }
+}
+
+function checkMonitors(index: PolicyIndex, visit: Visit): void {
+  for (const owned of index.mappings) {
+    if (owned.owner.kind !== 'subject') continue;
+    const region = index.regions.get(owned.mapping.physical);
+    if (region === undefined || !MONITORED_TYPES.has(region.type) || !owned.mapping.writable) continue;
+    visit.examined();
+    const monitored = ownerOf(region.name);
+    if (!maySteer(index, owned.owner.subject, monitored)) {
+      const message = `${ownerName(owned)} maps '${region.name}' writable, but is neither in the scheduling group of '${monitored}' nor its sibling`;
+      visit.report(owned.mapping, message, 'Map it read-only or put both into one scheduling group.');
+    }
+  }
+}
+
+function checkCrashAudit({ mappings, regions }: PolicyIndex, visit: Visit): void {
+  for (const owned of mappings) {
+    const { owner, mapping } = owned;
+    if (owner.kind === 'kernel' || regions.get(mapping.physical)?.type !== 'subject_crash_audit') continue;
+    visit.examined();
+    if (!mapping.writable) continue;
+    const message = `'${mapping.logical}' of ${ownerName(owned)} maps the crash audit region '${mapping.physical}' writable`;
+    visit.report(mapping, message, 'Map it read-only.');
+  }
+}
+
+const WATCHED: ReadonlySet<MemoryType> = new Set(['subject_info', 'subject_scheduling_info']);
+
+function checkReadOnly({ mappings, regions }: PolicyIndex, visit: Visit): void {
+  for (const owned of mappings) {
+    const region = regions.get(owned.mapping.physical);
+    if (owned.owner.kind === 'kernel' || region === undefined || !WATCHED.has(region.type)) continue;
+    visit.examined();
+    if (!owned.mapping.writable) continue;
+    const message = `${ownerName(owned)} maps '${region.name}' of type ${region.type} writable, expected read-only`;
+    visit.report(
+      owned.mapping,
+      message,
+      'Others trust this page, and the kernel alone writes it; set writable="false".',
+    );
+  }
+}
+
 /** Rules about who may map which type of memory. */
 export const ACCESS_RULES: readonly Rule[] = [
-  rule(
+  validatorRule(
     {
       code: 'MEM-TYPE-SYSTEM',
       area: 'memory',
       title: 'Validate that memory of type system is not mapped by any entity.',
-      severity: 'error',
+      validator: 'memory.System_Memory_Mappings',
     },
-    ({ mappings, regions }, visit) => {
-      for (const owned of mappings) {
-        visit.examined();
-        const type = regions.get(owned.mapping.physical)?.type;
-        // VMXON and page-table regions are reached by physical address only.
-        if (type !== undefined && isSystemType(type)) {
-          const message = `'${owned.mapping.logical}' of ${ownerName(owned)} maps region '${owned.mapping.physical}' of type ${type}`;
-          visit.report(
-            owned.mapping,
-            message,
-            'Remove the mapping: who can write page tables or bitmaps has the whole machine.',
-          );
-        }
-      }
-    },
+    // VMXON and page-table regions are reached by physical address only.
+    byType(() => true, isSystemType, 'Remove the mapping: who can write page tables or bitmaps has the whole machine.'),
   ),
-  rule(
+  validatorRule(
     {
       code: 'MEM-TYPE-KERNEL',
       area: 'memory',
-      title: 'Validate that memory of type kernel is only mapped by the kernel or tau0.',
-      severity: 'error',
+      title:
+        'Validate that memory of type kernel is not mapped by device domains (SUBJ-MEMORY-TYPE looks at subjects).',
+      validator: 'memory.Kernel_Memory_Mappings',
     },
-    ({ mappings, regions }, visit) => {
-      for (const owned of mappings) {
-        if (owned.owner.kind === 'kernel') continue;
-        visit.examined();
-        const type = regions.get(owned.mapping.physical)?.type;
-        if (type === undefined || !isKernelType(type)) continue;
-        const isTau0Interface =
-          owned.owner.kind === 'subject' && owned.owner.subject.name === 'tau0' && type === 'kernel_interface';
-        if (!isTau0Interface) {
-          const message = `'${owned.mapping.logical}' of ${ownerName(owned)} maps region '${owned.mapping.physical}' of type ${type}`;
-          visit.report(owned.mapping, message, 'Only the kernel maps its memory; tau0 maps the kernel_interface page.');
-        }
-      }
-    },
+    byType(({ owner }) => owner.kind === 'domain', isKernelType, 'Only the kernel maps its memory.'),
   ),
-  rule(
+  validatorRule(
+    {
+      code: 'SUBJ-MEMORY-TYPE',
+      area: 'subjects',
+      title: 'Validate that subjects map no memory of the kernel, apart from the interface page of tau0.',
+      validator: 'subject.Memory_Types',
+    },
+    byType(
+      ({ owner }) => owner.kind === 'subject',
+      checkSubjectType,
+      'Only the kernel maps its memory; tau0 maps the kernel_interface page.',
+    ),
+  ),
+  validatorRule(
     {
       code: 'MEM-TYPE-DEVICE',
       area: 'memory',
       title: 'Validate that memory of type device_rmrr is only mapped by device domains.',
-      severity: 'error',
+      validator: 'memory.Device_Memory_Mappings',
     },
-    ({ mappings, regions }, visit) => {
-      for (const owned of mappings) {
-        if (owned.owner.kind === 'domain') continue;
-        visit.examined();
-        if (regions.get(owned.mapping.physical)?.type === 'device_rmrr') {
-          const message = `'${owned.mapping.logical}' of ${ownerName(owned)} maps region '${owned.mapping.physical}' of type device_rmrr`;
-          visit.report(owned.mapping, message, 'Firmware and devices own this memory; remove the mapping.');
-        }
-      }
-    },
+    byType(
+      ({ owner }) => owner.kind !== 'domain',
+      type => type === 'device_rmrr',
+      'Firmware and devices own this memory; remove the mapping.',
+    ),
   ),
-  rule(
+  validatorRule(
     {
       code: 'DOM-MEMORY-TYPE',
       area: 'domains',
       title: 'Validate that device domains map only memory that devices may access.',
-      severity: 'error',
+      validator: 'device_domains.Domain_Memory_Type',
     },
-    ({ mappings, regions }, visit) => {
-      for (const owned of mappings) {
-        if (owned.owner.kind !== 'domain') continue;
-        visit.examined();
-        const type = regions.get(owned.mapping.physical)?.type;
-        if (type !== undefined && !DMA_TYPES.has(type)) {
-          const message = `'${owned.mapping.logical}' of ${ownerName(owned)} maps region '${owned.mapping.physical}' of type ${type}`;
-          visit.report(
-            owned.mapping,
-            message,
-            `Devices may access only memory of the types ${[...DMA_TYPES].join(', ')}.`,
-          );
-        }
-      }
-    },
+    byType(
+      ({ owner }) => owner.kind === 'domain',
+      type => !DMA_TYPES.has(type) && !isKernelType(type) && !isSystemType(type),
+      `Devices may access only memory of the types ${[...DMA_TYPES].join(', ')}.`,
+    ),
   ),
-  rule(
+  validatorRule(
     {
       code: 'MEM-MONITOR',
       area: 'memory',
       title:
         'Validate that state, timed event and interrupts pages are mapped writable only by subjects of the same scheduling group or siblings.',
-      severity: 'error',
+      validator: 'memory.Monitor_Subject_Region_Mappings',
     },
-    (index, visit) => {
-      for (const owned of index.mappings) {
-        if (owned.owner.kind !== 'subject') continue;
-        const region = index.regions.get(owned.mapping.physical);
-        if (region === undefined || !MONITORED_TYPES.has(region.type) || !owned.mapping.writable) continue;
-        visit.examined();
-        const monitored = ownerOf(region.name);
-        if (!maySteer(index, owned.owner.subject, monitored)) {
-          const message = `${ownerName(owned)} maps '${region.name}' writable, but is neither in the scheduling group of '${monitored}' nor its sibling`;
-          visit.report(owned.mapping, message, 'Map it read-only or put both into one scheduling group.');
-        }
-      }
-    },
+    checkMonitors,
   ),
-  rule(
+  validatorRule(
     {
       code: 'MEM-SCHED-INFO',
       area: 'memory',
-      title: 'Validate that subjects map only scheduling info pages of their own partition or of their siblings.',
+      title:
+        "Validate that subjects map the scheduling info page of their partition, and no other but their siblings'.",
+      validator: 'memory.Subject_Sched_Info_Mappings',
+    },
+    checkSchedInfo,
+  ),
+  validatorRule(
+    {
+      code: 'MEM-CRASH-AUDIT-WRITE',
+      area: 'memory',
+      title: 'Validate that no subject and no device can write the crash audit region.',
+      validator: 'subject.Crash_Audit_Write_Access',
+    },
+    checkCrashAudit,
+  ),
+  rule(
+    {
+      code: 'MEM-INFO-WRITABLE',
+      area: 'memory',
+      title: 'Validate that subject info and scheduling info pages are read-only for subjects and devices.',
       severity: 'error',
     },
-    (index, visit) => {
-      for (const { owner, mapping } of index.mappings) {
-        if (owner.kind !== 'subject' || index.regions.get(mapping.physical)?.type !== 'subject_scheduling_info')
-          continue;
-        visit.examined();
-        const own = ownPartitions(index, owner.subject);
-        if (own.length > 0 && !own.some(id => mapping.physical === `scheduling_info_${id}`)) {
-          const expected = own.map(id => `'scheduling_info_${id}'`).join(' or ');
-          const message = `subject '${owner.subject.name}' maps '${mapping.physical}', expected ${expected} of its partition`;
-          visit.report(mapping, message, 'The page tells when its partition runs; map the own one.');
-        }
-      }
-    },
+    checkReadOnly,
   ),
 ];

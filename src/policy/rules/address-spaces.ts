@@ -1,7 +1,7 @@
 import { formatAddress } from '../../units/address.ts';
 import type { LogicalDevice } from '../document.ts';
 import { hasCapability, type PolicyIndex, usesEpt } from '../policy-index.ts';
-import { type Rule, rule } from '../rule.ts';
+import { type Rule, rule, validatorRule } from '../rule.ts';
 import { mappingSpan, type NamedSpan, reportOverlaps } from './memory.ts';
 
 /** One address space that page tables describe. */
@@ -72,13 +72,13 @@ const OVERLAP_HINT = 'Two mappings of one address cannot both hold; move one of 
 export const ADDRESS_SPACE_RULES: readonly Rule[] = [
   ...(
     [
-      ['KRN-VIRTUAL-OVERLAP', 'kernel', 'the kernel on each CPU', kernelSpaces],
-      ['SUBJ-VIRTUAL-OVERLAP', 'subjects', 'each subject', subjectSpaces],
-      ['DOM-VIRTUAL-OVERLAP', 'domains', 'each device domain', domainSpaces],
+      ['KRN-VIRTUAL-OVERLAP', 'kernel', 'kernel.Virtual_Memory_Overlap', 'the kernel on each CPU', kernelSpaces],
+      ['SUBJ-VIRTUAL-OVERLAP', 'subjects', 'subject.Virtual_Memory_Overlap', 'each subject', subjectSpaces],
+      ['DOM-VIRTUAL-OVERLAP', 'domains', 'device_domains.Domain_Memory_Overlap', 'each device domain', domainSpaces],
     ] as const
-  ).map(([code, area, whose, spaces]) =>
-    rule(
-      { code, area, title: `Validate that no virtual memory regions of ${whose} overlap.`, severity: 'error' },
+  ).map(([code, area, validator, whose, spaces]) =>
+    validatorRule(
+      { code, area, title: `Validate that no virtual memory regions of ${whose} overlap.`, validator },
       (index, visit) => {
         for (const { owner, spans } of spaces(index)) reportOverlaps(visit, owner, spans, OVERLAP_HINT);
       },

@@ -1,24 +1,32 @@
-import type { PhysicalDevice } from '../document.ts';
-import { deviceReferences, type PolicyIndex } from '../policy-index.ts';
-import { lineOf, type Rule, rule, type Visit } from '../rule.ts';
+import { formatAddress, PAGE_SIZE_BYTES } from '../../units/address.ts';
+import type { LogicalDevice, PciAddress, Subject } from '../document.ts';
+import { deviceReferences, hasCapability, type PolicyIndex } from '../policy-index.ts';
+import { lineOf, type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 import { reportDuplicates } from './names.ts';
 
-const bdf = ({
-  bus,
-  device,
-  function: fn,
-}: {
-  readonly bus: number;
-  readonly device: number;
-  readonly function: number;
-}): string => `${bus.toString(16).padStart(2, '0')}:${device.toString(16).padStart(2, '0')}.${fn}`;
+const bdf = ({ bus, device, function: fn }: Omit<PciAddress, 'at'>): string =>
+  `${bus.toString(16).padStart(2, '0')}:${device.toString(16).padStart(2, '0')}.${fn}`;
+
+/** Guest-physical address of the PCI configuration space of every subject (muen.md section 9). */
+const MMCONF_BASE = 0xf800_0000;
+const mmconfAddress = ({ bus, device, function: fn }: PciAddress): number =>
+  MMCONF_BASE + (bus * 256 + device * 8 + fn) * PAGE_SIZE_BYTES;
+
+/** Device references of subjects with the device that they refer to. */
+const subjectReferences = (index: PolicyIndex) =>
+  index.document.subjects.flatMap(subject =>
+    subject.devices.map(device => ({ subject, device, physical: index.devices.get(device.physical) })),
+  );
 
 function checkPorts({ document }: PolicyIndex, visit: Visit): void {
-  const ports = document.hardware.devices.flatMap(device => device.ioPorts.map(port => ({ device, port })));
-  ports.sort((a, b) => a.port.start - b.port.start);
+  const ports = document.hardware.devices
+    .flatMap(device => device.ioPorts.map(port => ({ device, port })))
+    .sort((a, b) => a.port.start - b.port.start);
   let reaching: (typeof ports)[number] | undefined;
   for (const entry of ports) {
     visit.examined();
+    // An empty range is reported by DEV-PORT-ORDER.
+    if (entry.port.end < entry.port.start) continue;
     if (reaching !== undefined && entry.port.start <= reaching.port.end) {
       const message = `I/O ports '${entry.port.name}' of '${entry.device.name}' start at 0x${entry.port.start.toString(16)}, inside '${reaching.port.name}' of '${reaching.device.name}' (to 0x${reaching.port.end.toString(16)})`;
       visit.report(entry.port, message, 'One port cannot belong to two devices.');
@@ -27,208 +35,212 @@ function checkPorts({ document }: PolicyIndex, visit: Visit): void {
   }
 }
 
-const usesMsi = (device: PhysicalDevice | undefined): boolean => device?.pci?.msi === true;
-const isLineBased = (device: PhysicalDevice): boolean => device.pci?.msi === false;
-
-function checkMsiVectors({ document, devices, resources }: PolicyIndex, visit: Visit): void {
-  for (const { owner, device, subject } of deviceReferences(document)) {
-    const numbers = resources.get(device.physical)?.irqs;
-    if (subject === undefined || !usesMsi(devices.get(device.physical)) || device.irqs.length === 0) continue;
+function checkLegacy(index: PolicyIndex, visit: Visit): void {
+  for (const { owner, device } of deviceReferences(index.document)) {
+    if (device.pci !== undefined) continue;
+    const physical = index.devices.get(device.physical);
     visit.examined();
-    const number = (name: string): number => numbers?.get(name) ?? 0;
-    const ordered = [...device.irqs].sort((a, b) => number(a.physical) - number(b.physical));
-    for (let index = 1; index < ordered.length; index++) {
-      const [before, irq] = [ordered[index - 1]!, ordered[index]!];
-      const expected = (before.vector ?? 0) + 1;
-      if (irq.vector !== expected) {
-        const message = `MSI '${irq.logical}' of device '${device.logical}' of ${owner} has vector ${irq.vector}, expected ${expected} behind '${before.logical}'`;
-        visit.report(irq, message, 'Vectors of the MSIs of one device are consecutive.');
-      }
+    if (physical?.pci === undefined || owner === 'kernel') continue;
+    const message = `device '${device.logical}' of ${owner} has no PCI address, but '${physical.name}' is the PCI device ${bdf(physical.pci)}`;
+    visit.report(device, message, 'Add <pci bus="16#00#" .../>.');
+  }
+}
+
+function checkPci(index: PolicyIndex, visit: Visit): void {
+  for (const { owner, device } of deviceReferences(index.document)) {
+    if (device.pci === undefined) continue;
+    const physical = index.devices.get(device.physical);
+    visit.examined();
+    if (physical === undefined || physical.pci !== undefined) continue;
+    const message = `device '${device.logical}' of ${owner} has the PCI address ${bdf(device.pci)}, but '${physical.name}' is no PCI device`;
+    visit.report(device.pci, message, 'Remove <pci>.');
+  }
+}
+
+function checkMultifunction(index: PolicyIndex, visit: Visit): void {
+  const functions = new Map<string, number>();
+  const key = ({ bus, device }: PciAddress): string => `${bus}:${device}`;
+  for (const { pci } of index.document.hardware.devices) {
+    if (pci !== undefined) functions.set(key(pci), (functions.get(key(pci)) ?? 0) + 1);
+  }
+  const first = new Map<string, { readonly subject: string; readonly device: LogicalDevice }>();
+  // Siblings share the devices of their origin.
+  const owner = (subject: Subject): string => subject.siblingOf ?? subject.name;
+  for (const { subject, device, physical } of subjectReferences(index)) {
+    if (physical?.pci === undefined || (functions.get(key(physical.pci)) ?? 0) < 2) continue;
+    visit.examined();
+    const earlier = first.get(key(physical.pci));
+    if (earlier === undefined) {
+      first.set(key(physical.pci), { subject: owner(subject), device });
+      continue;
+    }
+    const what = `function ${bdf(physical.pci)} ('${physical.name}') of a multi-function device`;
+    if (earlier.subject !== owner(subject)) {
+      const message = `${what} belongs to subject '${subject.name}', another function to '${earlier.subject}' (${lineOf(earlier.device)})`;
+      visit.report(device, message, 'Give all functions of one device to one subject.');
+    } else if (earlier.device.pci?.device !== device.pci?.device) {
+      const message = `${what} has the logical device number ${device.pci?.device}, another function ${earlier.device.pci?.device} (${lineOf(earlier.device)})`;
+      visit.report(device, message, 'Give all functions of one device the same logical device number.');
     }
   }
 }
 
-/** The kernel routes each host vector, and so each IRQ number, to one subject. */
-function checkIrqOwners({ document, resources }: PolicyIndex, visit: Visit): void {
-  const owners = new Map<number, { readonly owner: string; readonly line: string }>();
-  for (const { owner, device, subject } of deviceReferences(document)) {
-    if (subject === undefined) continue;
-    for (const irq of device.irqs) {
-      const number = resources.get(device.physical)?.irqs.get(irq.physical);
-      if (number === undefined) continue;
-      visit.examined();
-      const earlier = owners.get(number);
-      if (earlier === undefined) owners.set(number, { owner, line: lineOf(irq) });
-      else {
-        const message = `IRQ ${number} ('${device.physical}->${irq.physical}') of ${owner} is already assigned to ${earlier.owner} in ${earlier.line}`;
-        visit.report(irq, message, 'The kernel routes an IRQ to one subject; assign it once.');
-      }
-    }
+function checkMmconf(index: PolicyIndex, visit: Visit): void {
+  for (const { subject, device, physical } of subjectReferences(index)) {
+    const config = device.memory.find(mapping => mapping.physical === 'mmconf');
+    if (device.pci === undefined || physical === undefined || config === undefined) continue;
+    visit.examined();
+    const expected = mmconfAddress(device.pci);
+    if (config.virtualAddress === expected) continue;
+    const message = `PCI config space of device '${device.logical}' of subject '${subject.name}' is at ${formatAddress(config.virtualAddress)}, expected ${formatAddress(expected)} for ${bdf(device.pci)}`;
+    visit.report(config, message, 'The subject looks for it at the address of the logical PCI device.');
   }
 }
 
-/** PCI devices may share an interrupt line; an ISA IRQ or an MSI belongs to one device. */
-function checkIrqNumbers({ document }: PolicyIndex, visit: Visit): void {
-  const first = new Map<number, { readonly device: PhysicalDevice; readonly line: string }>();
+function checkPortOrder({ document }: PolicyIndex, visit: Visit): void {
   for (const device of document.hardware.devices) {
-    for (const irq of device.irqs) {
+    for (const port of device.ioPorts) {
       visit.examined();
-      const earlier = first.get(irq.number);
-      if (earlier === undefined) first.set(irq.number, { device, line: lineOf(irq) });
-      else if (!(isLineBased(device) && isLineBased(earlier.device))) {
-        const message = `device '${device.name}' has IRQ ${irq.number}, which '${earlier.device.name}' has in ${earlier.line}`;
-        visit.report(irq, message, 'Only PCI devices with line-based interrupts may share an IRQ.');
-      }
+      if (port.start <= port.end) continue;
+      const message = `I/O ports '${port.name}' of '${device.name}' start at 0x${port.start.toString(16)}, after their end 0x${port.end.toString(16)}`;
+      visit.report(port, message, 'Swap start and end.');
     }
   }
 }
 
-function checkPciReferences({ document, devices }: PolicyIndex, visit: Visit): void {
-  for (const { owner, device, subject } of deviceReferences(document)) {
-    const physical = devices.get(device.physical);
-    if (physical === undefined || subject === undefined) continue;
-    visit.examined();
-    const who = `device '${device.logical}' of ${owner}`;
-    if (device.pci !== undefined && physical.pci === undefined) {
-      visit.report(device.pci, `${who} has a PCI address, but '${physical.name}' is no PCI device`, 'Remove <pci>.');
+function checkIommuSizes({ document }: PolicyIndex, visit: Visit): void {
+  for (const iommu of document.hardware.devices.filter(device => hasCapability(device, 'iommu'))) {
+    for (const memory of iommu.memory) {
+      visit.examined();
+      if (memory.sizeBytes === PAGE_SIZE_BYTES) continue;
+      const message = `registers of IOMMU '${iommu.name}' have ${formatAddress(memory.sizeBytes)} bytes, expected ${formatAddress(PAGE_SIZE_BYTES)}`;
+      visit.report(memory, message, 'Correct the size.');
     }
-    if (device.pci === undefined && physical.pci !== undefined) {
-      visit.report(
-        device,
-        `${who} has no PCI address, but '${physical.name}' is a PCI device`,
-        'Add <pci bus="16#00#" .../>.',
-      );
-    }
-    if (device.pci !== undefined && device.pci.bus !== 0) {
-      visit.report(
-        device.pci,
-        `${who} is on virtual PCI bus ${device.pci.bus}, expected 0`,
-        'Subjects have PCI bus 0 only.',
-      );
-    }
-  }
-  for (const subject of document.subjects) {
-    const entries = subject.devices.flatMap(({ pci }) => (pci === undefined ? [] : [{ key: bdf(pci), node: pci }]));
-    reportDuplicates(visit, { what: `PCI address of subject '${subject.name}'`, entries });
   }
 }
 
-/** Rules about devices and who has them. */
-export const DEVICE_RULES: readonly Rule[] = [
-  rule(
-    {
-      code: 'DEV-PORT-ORDER',
-      area: 'devices',
-      title: 'Validate that I/O port ranges start at or before their end.',
-      severity: 'error',
-    },
+function checkDomainDevices({ document }: PolicyIndex, visit: Visit): void {
+  const references = document.deviceDomains.flatMap(domain => domain.devices);
+  const entries = references.map(node => ({ key: node.physical, node }));
+  reportDuplicates(visit, { what: 'device in device domains', entries });
+}
+
+type Row = readonly [string, string, string, (index: PolicyIndex, visit: Visit) => void];
+/** Rows of this file: code, check of the real validator, title, body. */
+const ROWS: readonly Row[] = [
+  [
+    'DEV-LEGACY-REFERENCE',
+    'Legacy_Device_References',
+    'Validate that references without PCI address refer to devices that are no PCI devices.',
+    checkLegacy,
+  ],
+  [
+    'DEV-PCI-REFERENCE',
+    'PCI_Device_References',
+    'Validate that references with a PCI address refer to PCI devices.',
+    checkPci,
+  ],
+  [
+    'DEV-PORT-ORDER',
+    'IO_Port_Start_Smaller_End',
+    'Validate that I/O port ranges start at or before their end.',
+    checkPortOrder,
+  ],
+  ['DEV-PORT-UNIQUE', 'IO_Port_Uniqueness', 'Validate that I/O port ranges of devices do not overlap.', checkPorts],
+  [
+    'DEV-BDF-UNIQUE',
+    'PCI_Device_BDF_Uniqueness',
+    'Validate that PCI addresses of physical devices are unique.',
     ({ document }, visit) => {
-      for (const device of document.hardware.devices) {
-        for (const port of device.ioPorts) {
-          visit.examined();
-          if (port.start > port.end) {
-            const message = `I/O ports '${port.name}' of '${device.name}' start at 0x${port.start.toString(16)}, after their end 0x${port.end.toString(16)}`;
-            visit.report(port, message, 'Swap start and end.');
-          }
-        }
-      }
+      const devices = document.hardware.devices.flatMap(({ pci }) => pci ?? []);
+      reportDuplicates(visit, { what: 'PCI address', entries: devices.map(node => ({ key: bdf(node), node })) });
     },
-  ),
-  rule(
-    {
-      code: 'DEV-PORT-UNIQUE',
-      area: 'devices',
-      title: 'Validate that I/O port ranges of devices do not overlap.',
-      severity: 'error',
-    },
-    checkPorts,
-  ),
-  rule(
-    {
-      code: 'DEV-IRQ-UNIQUE',
-      area: 'devices',
-      title: 'Validate that physical IRQ numbers are unique, apart from PCI devices that share a line.',
-      severity: 'error',
-    },
-    checkIrqNumbers,
-  ),
-  rule(
-    {
-      code: 'DEV-BDF-UNIQUE',
-      area: 'devices',
-      title: 'Validate that PCI addresses of physical devices are unique.',
-      severity: 'error',
-    },
-    ({ document }, visit) => {
-      const entries = document.hardware.devices.flatMap(({ pci }) =>
-        pci === undefined ? [] : [{ key: bdf(pci), node: pci }],
-      );
-      reportDuplicates(visit, { what: 'PCI address', entries });
-    },
-  ),
-  rule(
-    {
-      code: 'DEV-PCI-REFERENCE',
-      area: 'devices',
-      title: 'Validate that references to PCI devices, and only they, have a unique PCI address on virtual bus 0.',
-      severity: 'error',
-    },
-    checkPciReferences,
-  ),
-  rule(
-    {
-      code: 'DEV-IRQ-OWNER',
-      area: 'devices',
-      title: 'Validate that each IRQ is assigned to at most one subject.',
-      severity: 'error',
-    },
-    checkIrqOwners,
-  ),
-  rule(
-    {
-      code: 'DEV-MSI-VECTORS',
-      area: 'devices',
-      title: 'Validate that vectors of the MSIs of one device are consecutive.',
-      severity: 'error',
-    },
-    checkMsiVectors,
-  ),
-  rule(
-    {
-      code: 'DEV-REFERENCE-UNIQUE',
-      area: 'devices',
-      title: 'Validate that no subject refers to one physical device twice.',
-      severity: 'error',
-    },
+  ],
+  [
+    'DEV-REFERENCE-UNIQUE',
+    'Device_Reference_Uniqueness',
+    'Validate that no subject refers to one physical device twice.',
     ({ document }, visit) => {
       for (const subject of document.subjects) {
         const entries = subject.devices.map(node => ({ key: node.physical, node }));
         reportDuplicates(visit, { what: `device of subject '${subject.name}'`, entries });
       }
     },
+  ],
+  [
+    'DEV-MULTIFUNCTION',
+    'PCI_Multifunction_Device_Refs',
+    'Validate that all functions of a PCI device belong to one subject and have one logical device number.',
+    checkMultifunction,
+  ],
+  [
+    'DEV-REFERENCE-BDF-UNIQUE',
+    'Device_Reference_BDF_Uniqueness',
+    'Validate that PCI addresses of device references are unique per subject.',
+    ({ document }, visit) => {
+      for (const subject of document.subjects) {
+        const entries = subject.devices.flatMap(({ pci }) => (pci === undefined ? [] : [{ key: bdf(pci), node: pci }]));
+        reportDuplicates(visit, { what: `PCI address of subject '${subject.name}'`, entries });
+      }
+    },
+  ],
+  [
+    'DEV-PCI-BUS',
+    'Device_References_PCI_Bus_Number',
+    'Validate that all logical PCI devices are on bus 0.',
+    (index, visit) => {
+      for (const { subject, device } of subjectReferences(index)) {
+        if (device.pci === undefined) continue;
+        visit.examined();
+        if (device.pci.bus === 0) continue;
+        const message = `device '${device.logical}' of subject '${subject.name}' is on virtual PCI bus ${device.pci.bus}, expected 0`;
+        visit.report(device.pci, message, 'Subjects have PCI bus 0 only.');
+      }
+    },
+  ],
+  ['DEV-IOMMU-SIZE', 'IOMMU_Region_Size', 'Validate that registers of IOMMUs have one page.', checkIommuSizes],
+];
+
+/** Rules about devices and who has them. */
+export const DEVICE_RULES: readonly Rule[] = [
+  ...ROWS.map(([code, name, title, body]) =>
+    validatorRule({ code, area: 'devices', title, validator: `device.${name}` }, body),
   ),
-  rule(
+  validatorRule(
+    {
+      code: 'DEV-MMCONF',
+      area: 'devices',
+      title: 'Validate that subjects find the PCI config space of their devices at the address of the logical device.',
+      validator: 'subject.Device_Mmconf_Mappings',
+    },
+    checkMmconf,
+  ),
+  validatorRule(
     {
       code: 'DOM-DEVICE-UNIQUE',
       area: 'domains',
-      title: 'Validate that each device is in at most one device domain and is a PCI device.',
+      title: 'Validate that each device is in at most one device domain.',
+      validator: 'device_domains.Device_Reference_Uniqueness',
+    },
+    checkDomainDevices,
+  ),
+  rule(
+    {
+      code: 'DOM-DEVICE-PCI',
+      area: 'domains',
+      title: 'Validate that devices of device domains are PCI devices.',
       severity: 'error',
     },
     ({ document, devices }, visit) => {
-      const references = document.deviceDomains.flatMap(domain => domain.devices);
-      reportDuplicates(visit, {
-        what: 'device in device domains',
-        entries: references.map(node => ({ key: node.physical, node })),
-      });
-      for (const reference of references) {
-        const device = devices.get(reference.physical);
-        if (device !== undefined && device.pci === undefined) {
-          visit.report(
-            reference,
-            `device '${device.name}' of a device domain is no PCI device`,
-            'Only PCI devices have a VT-d context; remove it.',
-          );
-        }
+      for (const { physical } of document.deviceDomains.flatMap(domain => domain.devices)) {
+        visit.examined();
+        const device = devices.get(physical);
+        if (device === undefined || device.pci !== undefined) continue;
+        visit.report(
+          device,
+          `device '${physical}' of a device domain is no PCI device`,
+          'Only PCI devices have a VT-d context; remove it.',
+        );
       }
     },
   ),

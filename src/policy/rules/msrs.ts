@@ -1,8 +1,8 @@
 import type { MsrRange, Subject } from '../document.ts';
-import { type Rule, rule } from '../rule.ts';
+import { type Rule, validatorRule } from '../rule.ts';
 
-const IA32_DEBUGCTL = 0x1d9;
-const IA32_EFER = 0xc000_0080;
+export const IA32_DEBUGCTL = 0x1d9;
+export const IA32_EFER = 0xc000_0080;
 
 /** MSRs that the VMCS always saves and loads for the guest: SYSENTER_*, FS and GS base. */
 const VMCS_MSRS: readonly number[] = [0x174, 0x175, 0x176, 0xc000_0100, 0xc000_0101];
@@ -19,7 +19,7 @@ const ALLOWED_MSRS: readonly number[] = [...VMCS_MSRS, IA32_DEBUGCTL, IA32_EFER,
 const isWithin = (range: MsrRange, msr: number): boolean => range.start <= msr && msr <= range.end;
 
 /** True when the subject may read or write the MSR. */
-const accesses = ({ vcpu }: Subject, msr: number): boolean => vcpu.msrs.some(range => isWithin(range, msr));
+export const accesses = ({ vcpu }: Subject, msr: number): boolean => vcpu.msrs.some(range => isWithin(range, msr));
 
 /** MSRs whose value the kernel must keep in the subject's MSR store: writable, neither in the VMCS nor system-wide. */
 function storedMsrs({ vcpu }: Subject): readonly number[] {
@@ -38,12 +38,12 @@ const hex = (msr: number): string => `0x${msr.toString(16)}`;
 
 /** Rules about the model-specific registers of subjects. */
 export const MSR_RULES: readonly Rule[] = [
-  rule(
+  validatorRule(
     {
       code: 'MSR-ORDER',
       area: 'vcpu',
       title: 'Validate that MSR start addresses are not above end addresses.',
-      severity: 'error',
+      validator: 'msr.Start_Smaller_End',
     },
     ({ document }, visit) => {
       for (const subject of document.subjects) {
@@ -57,12 +57,12 @@ export const MSR_RULES: readonly Rule[] = [
       }
     },
   ),
-  rule(
+  validatorRule(
     {
       code: 'MSR-ALLOWED',
       area: 'vcpu',
       title: 'Validate that subjects access only MSRs of the allowed list.',
-      severity: 'error',
+      validator: 'msr.Check_Whitelist',
     },
     ({ document }, visit) => {
       for (const subject of document.subjects) {
@@ -73,48 +73,6 @@ export const MSR_RULES: readonly Rule[] = [
           if (allowed !== range.end - range.start + 1) {
             const message = `MSR range ${hex(range.start)} .. ${hex(range.end)} of subject '${subject.name}' holds MSRs outside the allowed list`;
             visit.report(range, message, `Allowed: ${ALLOWED_MSRS.map(hex).join(', ')}.`);
-          }
-        }
-      }
-    },
-  ),
-  rule(
-    {
-      code: 'MSR-CONTROLS',
-      area: 'vcpu',
-      title: 'Validate that DEBUGCTL and EFER are saved and loaded at world switches when the subject may access them.',
-      severity: 'error',
-    },
-    ({ document }, visit) => {
-      for (const subject of document.subjects) {
-        const { entry, exit } = subject.vcpu.controls;
-        const rows = [
-          {
-            msr: IA32_DEBUGCTL,
-            name: 'IA32_DEBUGCTL',
-            bits: {
-              'exit SaveDebugControls': exit.SaveDebugControls,
-              'entry LoadDebugControls': entry.LoadDebugControls,
-            },
-          },
-          {
-            msr: IA32_EFER,
-            name: 'IA32_EFER',
-            bits: {
-              'exit SaveIA32EFER': exit.SaveIA32EFER,
-              'exit LoadIA32EFER': exit.LoadIA32EFER,
-              'entry LoadIA32EFER': entry.LoadIA32EFER,
-            },
-          },
-        ];
-        for (const { msr, name, bits } of rows) {
-          if (!accesses(subject, msr)) continue;
-          visit.examined();
-          for (const [bit, value] of Object.entries(bits)) {
-            if (value !== 1) {
-              const message = `subject '${subject.name}' may access ${name}, but ${bit} is ${value}, expected 1`;
-              visit.report(subject.vcpu, message, 'Set the control or remove the MSR.');
-            }
           }
         }
       }

@@ -1,8 +1,8 @@
-import { formatAddress, PAGE_SIZE_BYTES } from '../../units/address.ts';
+import { formatAddress } from '../../units/address.ts';
 import type { PolicyNode, Subject } from '../document.ts';
 import { pageTableBytes } from '../page-table-size.ts';
 import type { PolicyIndex } from '../policy-index.ts';
-import { type Rule, rule } from '../rule.ts';
+import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 import { type AddressSpace, domainAddressBits, domainSpace, kernelSpace, subjectSpace } from './address-spaces.ts';
 import { requireRegion } from './required-region.ts';
 
@@ -15,54 +15,64 @@ function tableSpace(index: PolicyIndex, subject: Subject): AddressSpace {
   return { ...own, spans: [...own.spans, ...siblings.flatMap(sibling => subjectSpace(index, sibling.name).spans)] };
 }
 
-/** Page-table regions with the address space that they describe. */
-function tableRegions(index: PolicyIndex): readonly {
+/** A page-table region with the address space that it describes. */
+interface TableRegion {
   readonly name: string;
   readonly node: PolicyNode;
   readonly space: AddressSpace;
   readonly levels: 3 | 4;
-}[] {
-  const { document } = index;
-  const domainLevels = domainAddressBits(index) === 48 ? 4 : 3;
-  return [
-    ...index.activeCpus.map(cpu => {
-      const node = index.kernelSections.get(cpu) ?? document;
-      return { name: `kernel_${cpu}|pt`, node, space: kernelSpace(index, cpu), levels: 4 as const };
-    }),
-    ...document.subjects
-      .filter(subject => subject.siblingOf === undefined)
-      .map(node => ({ name: `${node.name}|pt`, node, space: tableSpace(index, node), levels: 4 as const })),
-    ...document.deviceDomains.map(node => ({
-      name: `vtd_${node.name}_pt`,
-      node,
-      space: domainSpace(index, node.name),
-      levels: domainLevels as 3 | 4,
-    })),
-  ];
 }
+
+const kernelTables = (index: PolicyIndex): readonly TableRegion[] =>
+  index.activeCpus.map(cpu => ({
+    name: `kernel_${cpu}|pt`,
+    node: index.kernelSections.get(cpu) ?? index.document,
+    space: kernelSpace(index, cpu),
+    levels: 4,
+  }));
+
+const subjectTables = (index: PolicyIndex): readonly TableRegion[] =>
+  index.document.subjects
+    .filter(subject => subject.siblingOf === undefined)
+    .map(node => ({ name: `${node.name}|pt`, node, space: tableSpace(index, node), levels: 4 }));
+
+function domainTables(index: PolicyIndex): readonly TableRegion[] {
+  const levels = domainAddressBits(index) === 48 ? 4 : 3;
+  return index.document.deviceDomains.map(node => ({
+    name: `vtd_${node.name}_pt`,
+    node,
+    space: domainSpace(index, node.name),
+    levels,
+  }));
+}
+
+const requireTables =
+  (tables: (index: PolicyIndex) => readonly TableRegion[]) =>
+  (index: PolicyIndex, visit: Visit): void => {
+    for (const { name, node, space } of tables(index)) {
+      requireRegion(index, visit, { name, types: ['system_pt'], node, whom: space.owner });
+    }
+  };
 
 /** Rules about the regions that hold page tables. */
 export const PAGE_TABLE_RULES: readonly Rule[] = [
-  rule(
+  validatorRule(
     {
       code: 'REG-PT',
-      area: 'memory',
-      title:
-        'Validate that page-table regions exist for each kernel, each subject that is no sibling and each device domain.',
-      severity: 'error',
+      area: 'subjects',
+      title: 'Validate that a page-table region exists for each subject that is no sibling.',
+      validator: 'memory.Subject_PT_Region_Presence',
     },
-    (index, visit) => {
-      for (const { name, node, space } of tableRegions(index)) {
-        requireRegion(index, visit, {
-          name,
-          types: ['system_pt'],
-          sizeBytes: PAGE_SIZE_BYTES,
-          exact: false,
-          node,
-          whom: space.owner,
-        });
-      }
+    requireTables(subjectTables),
+  ),
+  validatorRule(
+    {
+      code: 'DOM-PT',
+      area: 'domains',
+      title: 'Validate that a page-table region exists for each device domain.',
+      validator: 'device_domains.Domain_PT_Region_Presence',
     },
+    requireTables(domainTables),
   ),
   rule(
     {
@@ -72,7 +82,7 @@ export const PAGE_TABLE_RULES: readonly Rule[] = [
       severity: 'warning',
     },
     (index, visit) => {
-      for (const { name, space, levels } of tableRegions(index)) {
+      for (const { name, space, levels } of [...kernelTables(index), ...subjectTables(index), ...domainTables(index)]) {
         const region = index.regions.get(name);
         if (region === undefined) continue;
         visit.examined();
@@ -84,15 +94,15 @@ export const PAGE_TABLE_RULES: readonly Rule[] = [
       }
     },
   ),
-  rule(
+  validatorRule(
     {
       code: 'REG-KERNEL-PT-LOW',
       area: 'kernel',
       title: 'Validate that kernel page-table regions lie below 4 GiB.',
-      severity: 'error',
+      validator: 'memory.Kernel_PT_Below_4G',
     },
     (index, visit) => {
-      for (const cpu of index.activeCpus) {
+      for (const cpu of index.cpuIds) {
         const region = index.regions.get(`kernel_${cpu}|pt`);
         if (region === undefined) continue;
         visit.examined();

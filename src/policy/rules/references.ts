@@ -1,5 +1,6 @@
-import { deviceReferences, ownerName } from '../policy-index.ts';
-import { type Rule, rule, type Visit } from '../rule.ts';
+import type { LogicalDevice } from '../document.ts';
+import { type DeviceResources, deviceReferences, ownerName } from '../policy-index.ts';
+import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 
 /** Counts one reference; true when nothing has the name. */
 function isUnknown(visit: Visit, known: { has(name: string): boolean }, name: string): boolean {
@@ -7,14 +8,68 @@ function isUnknown(visit: Visit, known: { has(name: string): boolean }, name: st
   return !known.has(name);
 }
 
+/** Resources that a device reference may name: kind for messages, what there is and who names it. */
+const RESOURCES: readonly {
+  readonly code: string;
+  readonly validator: string;
+  readonly kind: string;
+  known(resources: DeviceResources): ReadonlySet<string> | ReadonlyMap<string, unknown>;
+  used(device: LogicalDevice): LogicalDevice['ioPorts'];
+}[] = [
+  {
+    code: 'DEV-IRQ-REFERENCE',
+    validator: 'device.Physical_IRQ_References',
+    kind: 'IRQ',
+    known: resources => resources.irqs,
+    used: device => device.irqs.flatMap(irq => [irq, ...irq.msis]),
+  },
+  {
+    code: 'DEV-PORT-REFERENCE',
+    validator: 'device.IO_Port_References',
+    kind: 'I/O port',
+    known: resources => resources.ports,
+    used: device => device.ioPorts,
+  },
+  {
+    code: 'DEV-MEMORY-REFERENCE',
+    validator: 'device.Device_Memory_References',
+    kind: 'memory',
+    known: resources => resources.memory,
+    used: device => device.memory,
+  },
+];
+
+const resourceRules = RESOURCES.map(({ code, validator, kind, known, used }) =>
+  validatorRule(
+    {
+      code,
+      validator,
+      area: 'devices',
+      title: `Validate that every ${kind} that a logical device names exists in its physical device.`,
+    },
+    ({ document, resources }, visit) => {
+      for (const { owner, device } of deviceReferences(document)) {
+        const names = resources.get(device.physical);
+        if (names === undefined) continue;
+        for (const node of used(device)) {
+          if (!isUnknown(visit, known(names), node.physical)) continue;
+          const message = `${kind} '${node.logical}' of device '${device.logical}' of ${owner} refers to '${node.physical}', which device '${device.physical}' does not have`;
+          const there = [...known(names).keys()].slice(0, 16).join(', ') || 'none';
+          visit.report(node, message, `The device has: ${there}.`);
+        }
+      }
+    },
+  ),
+);
+
 /** Rules about references that must have something to refer to. */
 export const REFERENCE_RULES: readonly Rule[] = [
-  rule(
+  validatorRule(
     {
       code: 'MEM-REFERENCE',
       area: 'memory',
       title: 'Validate that every memory mapping refers to an existing physical memory region.',
-      severity: 'error',
+      validator: 'memory.Physical_Memory_References',
     },
     ({ mappings, regions }, visit) => {
       for (const owned of mappings) {
@@ -31,7 +86,7 @@ export const REFERENCE_RULES: readonly Rule[] = [
       code: 'MEM-HASH-REFERENCE',
       area: 'memory',
       title: 'Validate that every hashRef names an existing memory region.',
-      severity: 'warning',
+      severity: 'error',
     },
     ({ document, regions }, visit) => {
       for (const region of document.memory) {
@@ -43,64 +98,33 @@ export const REFERENCE_RULES: readonly Rule[] = [
       }
     },
   ),
-  rule(
+  validatorRule(
     {
       code: 'DEV-REFERENCE',
       area: 'devices',
       title: 'Validate that devices referenced by subjects, the kernel and device domains exist.',
-      severity: 'error',
+      validator: 'device.Physical_Device_References',
     },
     ({ document, devices }, visit) => {
       const hint = 'Name a device of /system/hardware/devices (aliases are resolved in format B).';
-      for (const { owner, device } of deviceReferences(document)) {
+      const domains = document.deviceDomains.flatMap(domain =>
+        domain.devices.map(device => ({ owner: `device domain '${domain.name}'`, device })),
+      );
+      for (const { owner, device } of [...deviceReferences(document), ...domains]) {
         if (isUnknown(visit, devices, device.physical)) {
           const message = `device '${device.logical}' of ${owner} refers to '${device.physical}', which does not exist`;
           visit.report(device, message, hint);
         }
       }
-      for (const domain of document.deviceDomains) {
-        for (const device of domain.devices) {
-          if (isUnknown(visit, devices, device.physical)) {
-            const message = `device '${device.logical}' of device domain '${domain.name}' refers to '${device.physical}', which does not exist`;
-            visit.report(device, message, hint);
-          }
-        }
-      }
     },
   ),
-  rule(
-    {
-      code: 'DEV-RESOURCE-REFERENCE',
-      area: 'devices',
-      title: 'Validate that IRQs, memory and I/O ports referenced by logical devices exist in the physical device.',
-      severity: 'error',
-    },
-    ({ document, resources }, visit) => {
-      for (const { owner, device } of deviceReferences(document)) {
-        const known = resources.get(device.physical);
-        if (known === undefined) continue;
-        const references = [
-          ['IRQ', known.irqs, device.irqs],
-          ['memory', known.memory, device.memory],
-          ['I/O port', known.ports, device.ioPorts],
-        ] as const;
-        for (const [kind, names, nodes] of references) {
-          for (const node of nodes) {
-            if (isUnknown(visit, names, node.physical)) {
-              const message = `${kind} '${node.logical}' of device '${device.logical}' of ${owner} refers to '${node.physical}', which device '${device.physical}' does not have`;
-              visit.report(node, message, `The device has: ${[...names.keys()].slice(0, 16).join(', ') || 'none'}.`);
-            }
-          }
-        }
-      }
-    },
-  ),
-  rule(
+  ...resourceRules,
+  validatorRule(
     {
       code: 'EVT-REFERENCE',
       area: 'events',
       title: 'Validate that source and target events of subjects refer to existing physical events.',
-      severity: 'error',
+      validator: 'events.Subject_Event_References',
     },
     ({ sources, targets, events }, visit) => {
       const hint = 'Add the event to /system/events or correct the name.';
@@ -150,24 +174,14 @@ export const REFERENCE_RULES: readonly Rule[] = [
       }
     },
   ),
-  rule(
+  validatorRule(
     {
       code: 'SCHED-REFERENCE',
       area: 'scheduling',
-      title: 'Validate that minor frames name existing partitions and scheduling groups existing subjects.',
-      severity: 'error',
+      title: 'Validate that scheduling groups name existing subjects.',
+      validator: 'scheduling.Subject_References',
     },
-    ({ document: { scheduling }, partitions, subjects }, visit) => {
-      for (const frame of scheduling.majorFrames) {
-        for (const cpu of frame.cpus) {
-          for (const minor of cpu.minorFrames) {
-            if (isUnknown(visit, partitions, minor.partition)) {
-              const message = `minor frame on CPU ${cpu.id} names the partition '${minor.partition}', which does not exist`;
-              visit.report(minor, message, 'Add the partition or correct the name.');
-            }
-          }
-        }
-      }
+    ({ document: { scheduling }, subjects }, visit) => {
       for (const partition of scheduling.partitions) {
         for (const { subjects: members, id } of partition.groups) {
           for (const member of members) {
@@ -180,55 +194,23 @@ export const REFERENCE_RULES: readonly Rule[] = [
       }
     },
   ),
-  rule(
+  validatorRule(
     {
-      code: 'PLAT-REFERENCE',
-      area: 'platform',
-      title: 'Validate that device aliases and device classes refer to existing devices.',
-      severity: 'warning',
+      code: 'SCHED-PARTITION-REFERENCE',
+      area: 'scheduling',
+      title: 'Validate that minor frames name existing scheduling partitions.',
+      validator: 'scheduling.Minor_Frame_Partition_References',
     },
-    ({ document: { platform }, devices }, visit) => {
-      for (const alias of platform.aliases) {
-        if (isUnknown(visit, devices, alias.physical)) {
-          const message = `device alias '${alias.name}' refers to '${alias.physical}', which does not exist`;
-          visit.report(alias, message, 'Aliases have no effect in format B; correct the source.');
-        }
-      }
-      const names = new Set([...devices.keys(), ...platform.aliases.map(alias => alias.name)]);
-      for (const entry of platform.classes) {
-        for (const member of entry.devices) {
-          if (isUnknown(visit, names, member.physical)) {
-            const message = `device class '${entry.name}' refers to '${member.physical}', which does not exist`;
-            visit.report(member, message, 'Classes have no effect in format B; correct the source.');
+    ({ document: { scheduling }, partitions }, visit) => {
+      for (const frame of scheduling.majorFrames) {
+        for (const cpu of frame.cpus) {
+          for (const minor of cpu.minorFrames) {
+            if (isUnknown(visit, partitions, minor.partition)) {
+              const message = `minor frame on CPU ${cpu.id} names the partition '${minor.partition}', which does not exist`;
+              visit.report(minor, message, 'Add the partition or correct the name.');
+            }
           }
         }
-      }
-    },
-  ),
-  rule(
-    {
-      code: 'PLAT-DIAGNOSTICS',
-      area: 'platform',
-      title: 'Validate that the kernel diagnostics device exists and is a device of the kernel.',
-      severity: 'error',
-    },
-    ({ document: { platform, kernel }, devices }, visit) => {
-      const diagnostics = platform.kernelDiagnostics;
-      if (diagnostics === undefined || diagnostics.type === 'none') return;
-      visit.examined();
-      const physical = diagnostics.device?.physical;
-      const node = diagnostics.device ?? diagnostics;
-      if (physical === undefined) {
-        visit.report(node, `diagnostics of type ${diagnostics.type} name no device`, 'Add <device physical="..."/>.');
-      } else if (!devices.has(physical)) {
-        visit.report(
-          node,
-          `the diagnostics device '${physical}' does not exist`,
-          'Name a device of /system/hardware/devices.',
-        );
-      } else if (!kernel.devices.some(device => device.physical === physical)) {
-        const message = `the diagnostics device '${physical}' is not among the devices of the kernel`;
-        visit.report(node, message, 'Add it to /system/kernel/devices.');
       }
     },
   ),

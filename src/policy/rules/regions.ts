@@ -1,121 +1,219 @@
-import { formatAddress, PAGE_SIZE_BYTES } from '../../units/address.ts';
-import type { MemoryType, PolicyNode } from '../document.ts';
-import { hasCapability } from '../policy-index.ts';
-import { type Rule, rule } from '../rule.ts';
+import { PAGE_SIZE_BYTES } from '../../units/address.ts';
+import type { MemoryRegion, MemoryType } from '../document.ts';
+import type { PolicyIndex } from '../policy-index.ts';
+import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 import { needsMsrStore } from './msrs.ts';
-import { requireRegion } from './required-region.ts';
+import { requireRegion, requireSize } from './required-region.ts';
 
-/** Regions that every subject has under `<subject>|<suffix>`, with their exact size. */
+/** Regions that every subject has under `<subject>|<suffix>`, with their exact size; a VMCS has a row for its size. */
 const SUBJECT_REGIONS: readonly {
   readonly suffix: string;
   readonly code: string;
+  readonly validator: string;
   readonly type: MemoryType;
-  readonly pages: number;
+  readonly pages?: number;
   readonly what: string;
 }[] = [
-  { suffix: 'state', code: 'REG-STATE', type: 'subject_state', pages: 1, what: 'subject state' },
-  { suffix: 'timed_event', code: 'REG-TIMED-EVENT', type: 'subject_timed_event', pages: 1, what: 'timed event' },
-  { suffix: 'interrupts', code: 'REG-INTERRUPTS', type: 'subject_interrupts', pages: 1, what: 'pending interrupts' },
-  { suffix: 'vmcs', code: 'REG-VMCS', type: 'kernel_vmcs', pages: 1, what: 'VMCS' },
-  { suffix: 'iobm', code: 'REG-IOBM', type: 'system_iobm', pages: 2, what: 'I/O bitmap' },
-  { suffix: 'msrbm', code: 'REG-MSRBM', type: 'system_msrbm', pages: 1, what: 'MSR bitmap' },
-  { suffix: 'fpu', code: 'REG-FPU', type: 'kernel_fpu', pages: 1, what: 'FPU state' },
+  {
+    suffix: 'state',
+    code: 'REG-STATE',
+    validator: 'Subject_State_Region_Presence',
+    type: 'subject_state',
+    pages: 1,
+    what: 'subject state',
+  },
+  {
+    suffix: 'timed_event',
+    code: 'REG-TIMED-EVENT',
+    validator: 'Subject_Timed_Event_Region_Presence',
+    type: 'subject_timed_event',
+    pages: 1,
+    what: 'timed event',
+  },
+  {
+    suffix: 'interrupts',
+    code: 'REG-INTERRUPTS',
+    validator: 'Subject_Interrupts_Region_Presence',
+    type: 'subject_interrupts',
+    pages: 1,
+    what: 'pending interrupts',
+  },
+  { suffix: 'vmcs', code: 'REG-VMCS', validator: 'VMCS_Region_Presence', type: 'kernel_vmcs', what: 'VMCS' },
+  {
+    suffix: 'iobm',
+    code: 'REG-IOBM',
+    validator: 'Subject_IOBM_Region_Presence',
+    type: 'system_iobm',
+    pages: 2,
+    what: 'I/O bitmap',
+  },
+  {
+    suffix: 'msrbm',
+    code: 'REG-MSRBM',
+    validator: 'Subject_MSRBM_Region_Presence',
+    type: 'system_msrbm',
+    pages: 1,
+    what: 'MSR bitmap',
+  },
+  {
+    suffix: 'fpu',
+    code: 'REG-FPU',
+    validator: 'Subject_FPU_State_Region_Presence',
+    type: 'kernel_fpu',
+    pages: 1,
+    what: 'FPU state',
+  },
 ];
 
-/** Regions that every kernel has, `N` being its CPU. */
+/** Regions that every kernel has, by its CPU; a VMXON region has rows for its size and place. */
 const KERNEL_REGIONS: readonly {
   readonly code: string;
+  readonly validator: string;
   readonly name: (cpu: number) => string;
   readonly types: readonly MemoryType[];
   readonly what: string;
 }[] = [
-  { code: 'REG-KERNEL-DATA', name: cpu => `kernel_data_${cpu}`, types: ['kernel_binary', 'kernel'], what: 'data' },
-  { code: 'REG-KERNEL-BSS', name: cpu => `kernel_bss_${cpu}`, types: ['kernel_binary', 'kernel'], what: 'bss' },
-  { code: 'REG-KERNEL-STACK', name: cpu => `kernel_stack_${cpu}`, types: ['kernel'], what: 'stack' },
+  {
+    code: 'REG-KERNEL-DATA',
+    validator: 'Kernel_Data_Region_Presence',
+    name: cpu => `kernel_data_${cpu}`,
+    types: ['kernel_binary', 'kernel'],
+    what: 'data',
+  },
+  {
+    code: 'REG-KERNEL-BSS',
+    validator: 'Kernel_BSS_Region_Presence',
+    name: cpu => `kernel_bss_${cpu}`,
+    types: ['kernel_binary', 'kernel'],
+    what: 'bss',
+  },
+  {
+    code: 'REG-KERNEL-STACK',
+    validator: 'Kernel_Stack_Region_Presence',
+    name: cpu => `kernel_stack_${cpu}`,
+    types: ['kernel'],
+    what: 'stack',
+  },
   {
     code: 'REG-KERNEL-INTERRUPT-STACK',
+    validator: 'Kernel_Intr_Stack_Region_Presence',
     name: cpu => `kernel_interrupt_stack_${cpu}`,
     types: ['kernel'],
     what: 'interrupt stack',
   },
+  {
+    code: 'REG-KERNEL-PT',
+    validator: 'Kernel_PT_Region_Presence',
+    name: cpu => `kernel_${cpu}|pt`,
+    types: ['system_pt'],
+    what: 'page-table',
+  },
+  {
+    code: 'REG-VMXON',
+    validator: 'VMXON_Region_Presence',
+    name: vmxonName,
+    types: ['system_vmxon'],
+    what: 'VMXON',
+  },
 ];
 
 /** Boot code reaches the VMXON regions in real mode. */
-const LOW_MEMORY_END = 0x10_0000 - PAGE_SIZE_BYTES;
+export const LOW_MEMORY_END = 0x10_0000 - PAGE_SIZE_BYTES;
 
-const subjectRules = SUBJECT_REGIONS.map(({ suffix, code, type, pages, what }) =>
-  rule(
+/** Name of the VMXON region of the kernel on a CPU. */
+export function vmxonName(cpu: number): string {
+  return `kernel_${cpu}|vmxon`;
+}
+
+const subjectRules = SUBJECT_REGIONS.map(({ suffix, code, validator, type, pages, what }) =>
+  validatorRule(
     {
       code,
       area: 'subjects',
-      title: `Validate that a ${what} region with the expected size exists for every subject.`,
-      severity: 'error',
+      title: `Validate that a ${what} region${pages === undefined ? '' : ' with the expected size'} exists for every subject.`,
+      validator: `memory.${validator}`,
     },
     (index, visit) => {
       for (const subject of index.document.subjects) {
-        const sizeBytes = pages * PAGE_SIZE_BYTES;
-        const whom = `subject '${subject.name}'`;
         requireRegion(index, visit, {
           name: `${subject.name}|${suffix}`,
           types: [type],
-          sizeBytes,
-          exact: true,
+          ...(pages === undefined ? {} : { sizeBytes: pages * PAGE_SIZE_BYTES }),
           node: subject,
-          whom,
+          whom: `subject '${subject.name}'`,
         });
       }
     },
   ),
 );
 
-const kernelRules = KERNEL_REGIONS.map(({ code, name, types, what }) =>
-  rule(
-    { code, area: 'kernel', title: `Validate that a kernel ${what} region exists for every CPU.`, severity: 'error' },
+const kernelRules = KERNEL_REGIONS.map(({ code, validator, name, types, what }) =>
+  validatorRule(
+    {
+      code,
+      area: 'kernel',
+      title: `Validate that a kernel ${what} region exists for every CPU.`,
+      validator: `memory.${validator}`,
+    },
     (index, visit) => {
-      for (const cpu of index.activeCpus) {
-        const whom = `the kernel on CPU ${cpu}`;
-        requireRegion(index, visit, {
-          name: name(cpu),
-          types,
-          sizeBytes: PAGE_SIZE_BYTES,
-          exact: false,
-          node: index.document.kernel.cpus[0] ?? index.document,
-          whom,
-        });
+      for (const cpu of index.cpuIds) {
+        const node = index.document.kernel.cpus[0] ?? index.document;
+        requireRegion(index, visit, { name: name(cpu), types, node, whom: `the kernel on CPU ${cpu}` });
       }
     },
   ),
 );
 
-/** Rules about regions that the kernel and the hardware need. */
+/** Existing regions of one kind. */
+const existing = ({ regions }: PolicyIndex, names: readonly string[]): readonly MemoryRegion[] =>
+  names.flatMap(name => regions.get(name) ?? []);
+
+function checkVmcsSizes(index: PolicyIndex, visit: Visit): void {
+  const names = index.document.subjects.map(subject => `${subject.name}|vmcs`);
+  for (const region of existing(index, names)) {
+    visit.examined();
+    requireSize(visit, region, PAGE_SIZE_BYTES);
+  }
+}
+
+function checkMsrStores(index: PolicyIndex, visit: Visit): void {
+  for (const subject of index.document.subjects) {
+    if (!needsMsrStore(subject)) continue;
+    requireRegion(index, visit, {
+      name: `${subject.name}|msrstore`,
+      types: ['kernel_msrstore'],
+      sizeBytes: PAGE_SIZE_BYTES,
+      node: subject,
+      whom: `subject '${subject.name}'`,
+    });
+  }
+}
+
+/** Rules about regions that every kernel and every subject needs. */
 export const REGION_RULES: readonly Rule[] = [
   ...subjectRules,
-  rule(
+  validatorRule(
+    {
+      code: 'REG-VMCS-SIZE',
+      area: 'subjects',
+      title: 'Validate that VMCS regions have one page.',
+      validator: 'memory.VMCS_Region_Size',
+    },
+    checkVmcsSizes,
+  ),
+  validatorRule(
     {
       code: 'REG-MSRSTORE',
       area: 'subjects',
       title: 'Validate that an MSR store region exists for each subject that writes MSRs which the VMCS does not hold.',
-      severity: 'error',
+      validator: 'memory.Subject_MSR_Store_Region_Presence',
     },
-    (index, visit) => {
-      for (const subject of index.document.subjects) {
-        if (!needsMsrStore(subject)) continue;
-        const whom = `subject '${subject.name}'`;
-        requireRegion(index, visit, {
-          name: `${subject.name}|msrstore`,
-          types: ['kernel_msrstore'],
-          sizeBytes: PAGE_SIZE_BYTES,
-          exact: true,
-          node: subject,
-          whom,
-        });
-      }
-    },
+    checkMsrStores,
   ),
   ...kernelRules,
   rule(
     {
-      code: 'REG-KERNEL-GLOBAL-DATA',
+      code: 'REG-KERNEL-SHARED',
       area: 'kernel',
       title: 'Validate that the kernel text and global data regions exist.',
       severity: 'error',
@@ -125,95 +223,28 @@ export const REGION_RULES: readonly Rule[] = [
         requireRegion(index, visit, {
           name,
           types: ['kernel_binary'],
-          sizeBytes: PAGE_SIZE_BYTES,
-          exact: false,
           node: index.document,
           whom: 'the kernel',
         });
       }
     },
   ),
-  rule(
-    {
-      code: 'REG-VMXON',
-      area: 'kernel',
-      title: 'Validate that a VMXON region exists for every kernel, and all of them are consecutive in low memory.',
-      severity: 'error',
-    },
-    (index, visit) => {
-      let next: number | undefined;
-      for (const cpu of index.activeCpus) {
-        const required = {
-          name: `kernel_${cpu}|vmxon`,
-          types: ['system_vmxon'],
-          sizeBytes: PAGE_SIZE_BYTES,
-          exact: true,
-          node: index.document.kernel.cpus[0] ?? index.document,
-          whom: `the kernel on CPU ${cpu}`,
-        } as const;
-        const region = requireRegion(index, visit, required);
-        if (region === undefined) continue;
-        const address = region.physicalAddress;
-        if (address >= LOW_MEMORY_END) {
-          visit.report(
-            region,
-            `region '${region.name}' at ${formatAddress(address)} is not below ${formatAddress(LOW_MEMORY_END)}`,
-            'Move it into low memory.',
-          );
-        }
-        if (next !== undefined && address !== next) {
-          const message = `region '${region.name}' is at ${formatAddress(address)}, expected ${formatAddress(next)} behind the one before`;
-          visit.report(region, message, 'Place the VMXON regions one behind the other: boot code counts pages.');
-        }
-        next = address + PAGE_SIZE_BYTES;
-      }
-    },
-  ),
-  rule(
+  validatorRule(
     {
       code: 'REG-SCHEDULING-INFO',
       area: 'scheduling',
       title: 'Validate that a scheduling info region exists for each scheduling partition.',
-      severity: 'error',
+      validator: 'memory.Scheduling_Info_Region_Presence',
     },
     (index, visit) => {
       for (const partition of index.document.scheduling.partitions) {
-        const whom = `scheduling partition '${partition.name}'`;
         requireRegion(index, visit, {
           name: `scheduling_info_${partition.id}`,
           types: ['subject_scheduling_info'],
           sizeBytes: PAGE_SIZE_BYTES,
-          exact: true,
           node: partition,
-          whom,
+          whom: `scheduling partition '${partition.name}'`,
         });
-      }
-    },
-  ),
-  rule(
-    {
-      code: 'REG-VTD',
-      area: 'domains',
-      title: 'Validate that VT-d root, context and interrupt remapping tables exist with the expected size.',
-      severity: 'error',
-    },
-    (index, visit) => {
-      const { document } = index;
-      const require = (name: string, type: MemoryType, node: PolicyNode, whom: string): void => {
-        requireRegion(index, visit, { name, types: [type], sizeBytes: PAGE_SIZE_BYTES, exact: true, node, whom });
-      };
-      if (document.hardware.devices.some(device => hasCapability(device, 'iommu'))) {
-        require('vtd_ir', 'system_vtd_ir', document.hardware, 'the interrupt remapping');
-      }
-      if (document.deviceDomains.length > 0) require('vtd_root', 'system_vtd_root', document, 'the device domains');
-      const buses = new Set<number>();
-      for (const domain of document.deviceDomains) {
-        for (const device of domain.devices) {
-          const bus = index.devices.get(device.physical)?.pci?.bus;
-          if (bus === undefined || buses.has(bus)) continue;
-          buses.add(bus);
-          require(`vtd_context_bus_${bus.toString(16)}`, 'system_vtd_context', device, `PCI bus ${bus}`);
-        }
       }
     },
   ),

@@ -3,12 +3,12 @@ import type { MemoryRegion, MemoryType, PolicyNode } from '../document.ts';
 import type { PolicyIndex } from '../policy-index.ts';
 import type { Visit } from '../rule.ts';
 
-/** A region that must exist; `exact` demands its size, otherwise it is a minimum. */
+/** A region that must exist. */
 export interface RequiredRegion {
   readonly name: string;
   readonly types: readonly MemoryType[];
-  readonly sizeBytes: number;
-  readonly exact: boolean;
+  /** Exact size; absent where another rule or none looks at it. */
+  readonly sizeBytes?: number;
   /** Node that demands the region, and how it is called. */
   readonly node: PolicyNode;
   readonly whom: string;
@@ -18,27 +18,27 @@ export interface RequiredRegion {
 export function requireRegion(
   { regions }: PolicyIndex,
   visit: Visit,
-  required: RequiredRegion,
+  { name, types, sizeBytes, node, whom }: RequiredRegion,
 ): MemoryRegion | undefined {
   visit.examined();
-  const { name, types, sizeBytes, exact, node, whom } = required;
   const region = regions.get(name);
   if (region === undefined) {
-    const hint = `mucfgexpand adds it; add a region '${name}' of type ${types.join(' or ')}, ${formatAddress(sizeBytes)} bytes.`;
+    const size = sizeBytes === undefined ? '' : `, ${formatAddress(sizeBytes)} bytes`;
+    const hint = `mucfgexpand adds it; add a region '${name}' of type ${types.join(' or ')}${size}.`;
     visit.report(node, `the memory region '${name}' of ${whom} does not exist`, hint);
     return undefined;
   }
   if (!types.includes(region.type)) {
-    visit.report(
-      region,
-      `region '${name}' has type ${region.type}, expected ${types.join(' or ')}`,
-      'Correct the type.',
-    );
+    const message = `region '${name}' has type ${region.type}, expected ${types.join(' or ')}`;
+    visit.report(region, message, 'Correct the type.');
   }
-  if (exact ? region.sizeBytes !== sizeBytes : region.sizeBytes < sizeBytes) {
-    const relation = exact ? 'expected' : 'expected at least';
-    const message = `region '${name}' has ${formatAddress(region.sizeBytes)} bytes, ${relation} ${formatAddress(sizeBytes)}`;
-    visit.report(region, message, 'Correct the size.');
-  }
+  if (sizeBytes !== undefined) requireSize(visit, region, sizeBytes);
   return region;
+}
+
+/** Reports a region whose size is not the one expected. */
+export function requireSize(visit: Visit, region: MemoryRegion, sizeBytes: number): void {
+  if (region.sizeBytes === sizeBytes) return;
+  const message = `region '${region.name}' has ${formatAddress(region.sizeBytes)} bytes, expected ${formatAddress(sizeBytes)}`;
+  visit.report(region, message, 'Correct the size.');
 }

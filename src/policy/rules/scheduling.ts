@@ -1,6 +1,6 @@
 import type { MajorFrame, MinorFrame } from '../document.ts';
 import type { PolicyIndex } from '../policy-index.ts';
-import { lineOf, type Rule, rule, type Visit } from '../rule.ts';
+import { lineOf, type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 
 const sum = (frames: readonly MinorFrame[]): number => frames.reduce((total, frame) => total + frame.ticks, 0);
 
@@ -13,7 +13,8 @@ function checkFrameCpus({ document: { scheduling } }: PolicyIndex, visit: Visit)
     frame.cpus
       .map(cpu => cpu.id)
       .sort((a, b) => a - b)
-      .join(', ');
+      .join(', ')
+      .slice(0, 80);
   const first = scheduling.majorFrames[0];
   if (first === undefined) return;
   const expected = cpusOf(first);
@@ -21,14 +22,11 @@ function checkFrameCpus({ document: { scheduling } }: PolicyIndex, visit: Visit)
     visit.examined();
     const cpus = cpusOf(frame);
     if (new Set(frame.cpus.map(cpu => cpu.id)).size !== frame.cpus.length) {
-      visit.report(frame, `a CPU stands twice in the major frame: ${cpus.slice(0, 80)}`, 'Give each CPU once.');
+      visit.report(frame, `a CPU stands twice in the major frame: ${cpus}`, 'Give each CPU once.');
     }
-    if (cpus !== expected) {
-      visit.report(
-        frame,
-        `the major frame has CPUs ${cpus.slice(0, 80)}, the first one ${expected.slice(0, 80)}`,
-        'Schedule the same CPUs in every major frame.',
-      );
+    if (cpus !== expected || frame.cpus.length !== first.cpus.length) {
+      const message = `the major frame has ${frame.cpus.length} CPUs (${cpus}), the first one has ${first.cpus.length} (${expected})`;
+      visit.report(frame, message, 'Schedule the same CPUs in every major frame.');
     }
   }
 }
@@ -75,40 +73,32 @@ function checkAffinity({ document: { scheduling }, partitions }: PolicyIndex, vi
   }
 }
 
-function checkMembership({ document, places }: PolicyIndex, visit: Visit): void {
-  const members = new Map<string, number>();
+function checkAssignment({ document }: PolicyIndex, visit: Visit): void {
+  const first = new Map<string, number>();
   for (const partition of document.scheduling.partitions) {
     for (const group of partition.groups) {
       for (const member of group.subjects) {
-        const count = (members.get(member.name) ?? 0) + 1;
-        members.set(member.name, count);
-        if (count > 1)
-          visit.report(
-            member,
-            `subject '${member.name}' is in more than one scheduling group`,
-            'Keep it in one group.',
-          );
+        visit.examined();
+        const earlier = first.get(member.name);
+        if (earlier === undefined) first.set(member.name, group.id);
+        else {
+          const message = `subject '${member.name}' is in the scheduling groups ${earlier} and ${group.id}`;
+          visit.report(member, message, 'Keep it in one group.');
+        }
       }
     }
   }
-  for (const subject of document.subjects) {
-    visit.examined();
-    const place = places.get(subject.name);
-    if (place === undefined) {
-      visit.report(
-        subject,
-        `subject '${subject.name}' is in no scheduling group`,
-        'Add it to a group; it never runs otherwise.',
-      );
-      continue;
-    }
-    if (place.partition.cpu !== subject.cpu) {
-      const message = `subject '${subject.name}' has cpu ${subject.cpu}, its partition '${place.partition.name}' has cpu ${place.partition.cpu}`;
+}
+
+function checkSubjectCpus({ document, subjects }: PolicyIndex, visit: Visit): void {
+  for (const { name, cpu, groups } of document.scheduling.partitions) {
+    for (const member of groups.flatMap(group => group.subjects)) {
+      const subject = subjects.get(member.name);
+      if (subject === undefined) continue;
+      visit.examined();
+      if (subject.cpu === cpu) continue;
+      const message = `subject '${subject.name}' has cpu ${subject.cpu}, its partition '${name}' has cpu ${cpu}`;
       visit.report(subject, message, 'Use the CPU of the partition.');
-    }
-    if (place.group.id !== subject.schedGroupId) {
-      const message = `subject '${subject.name}' has schedGroupId ${subject.schedGroupId}, but is in scheduling group ${place.group.id}`;
-      visit.report(subject, message, 'Use the id of the group.');
     }
   }
 }
@@ -142,7 +132,8 @@ function checkRunnable(index: PolicyIndex, visit: Visit): void {
       );
       for (const member of group.subjects) {
         visit.examined();
-        if (!runnable.has(member.name)) {
+        // A subject that does not exist is reported by SCHED-REFERENCE.
+        if (!runnable.has(member.name) && index.subjects.has(member.name)) {
           const message = `subject '${member.name}' of scheduling group ${group.id} is not reached by switch events from '${initial.name}'`;
           visit.report(member, message, 'It never runs: add a switch event or give it its own group.');
         }
@@ -193,52 +184,46 @@ function checkTimer(index: PolicyIndex, visit: Visit): void {
   }
 }
 
+type Row = readonly [string, string, string, (index: PolicyIndex, visit: Visit) => void];
+/** Rows of this file: code, check of the real validator, title, body. */
+const ROWS: readonly Row[] = [
+  ['SCHED-CPUS', 'CPU_Element_Count', 'Validate that each major frame has the same CPUs, each once.', checkFrameCpus],
+  [
+    'SCHED-TICKS',
+    'Major_Frame_Ticks',
+    'Validate that all CPUs of a major frame have the same sum of ticks.',
+    checkTicks,
+  ],
+  [
+    'SCHED-AFFINITY',
+    'Partition_CPU_Affinity',
+    'Validate that partitions are scheduled, and only on their own CPU.',
+    checkAffinity,
+  ],
+  [
+    'SCHED-SUBJECT-CPU',
+    'Subject_CPU_Affinity',
+    'Validate that subjects have the CPU of their scheduling partition.',
+    checkSubjectCpus,
+  ],
+  [
+    'SCHED-ASSIGNMENT',
+    'Subject_Scheduling_Group_Assignment',
+    'Validate that subjects are in one scheduling group only.',
+    checkAssignment,
+  ],
+  [
+    'SCHED-RUNNABLE',
+    'Subject_Scheduling_Group_Runnability',
+    'Validate that switch events reach all subjects of a scheduling group.',
+    checkRunnable,
+  ],
+];
+
 /** Rules about partitions, groups and frames. */
 export const SCHEDULING_RULES: readonly Rule[] = [
-  rule(
-    {
-      code: 'SCHED-CPUS',
-      area: 'scheduling',
-      title: 'Validate that each major frame has the same CPUs, each once.',
-      severity: 'error',
-    },
-    checkFrameCpus,
-  ),
-  rule(
-    {
-      code: 'SCHED-TICKS',
-      area: 'scheduling',
-      title: 'Validate that all CPUs of a major frame have the same sum of ticks.',
-      severity: 'error',
-    },
-    checkTicks,
-  ),
-  rule(
-    {
-      code: 'SCHED-AFFINITY',
-      area: 'scheduling',
-      title: 'Validate that partitions are scheduled, and only on their own CPU.',
-      severity: 'error',
-    },
-    checkAffinity,
-  ),
-  rule(
-    {
-      code: 'SCHED-MEMBERSHIP',
-      area: 'scheduling',
-      title: 'Validate that each subject is in exactly one scheduling group and has its CPU and its group id.',
-      severity: 'error',
-    },
-    checkMembership,
-  ),
-  rule(
-    {
-      code: 'SCHED-RUNNABLE',
-      area: 'scheduling',
-      title: 'Validate that switch events reach all subjects of a scheduling group.',
-      severity: 'error',
-    },
-    checkRunnable,
+  ...ROWS.map(([code, name, title, body]) =>
+    validatorRule({ code, area: 'scheduling', title, validator: `scheduling.${name}` }, body),
   ),
   rule(
     {
