@@ -1,4 +1,5 @@
 import { writeFileAtomic } from '../../host/files.ts';
+import { unexaminedNotice } from '../../policy/check.ts';
 import { writeTree } from '../../policy/tree-write.ts';
 import { countFindings, findingLines } from '../../report/findings-text.ts';
 import { toJson } from '../../trace/json.ts';
@@ -67,7 +68,8 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     );
   const input = readPolicyInput(args.positionals[0] ?? '', await environment.loadCatalogue());
   if (!input.ok) return usageError(environment, 'policy', input.error);
-  const policy = input.value;
+  const notice = unexaminedNotice(input.value.examined);
+  const policy = { ...input.value, findings: [...input.value.findings, ...(notice === undefined ? [] : [notice])] };
   if (args.flags.has('json')) environment.stdout(renderJson(policy));
   else {
     printFindings(environment, policy.path, policy.findings);
