@@ -11,7 +11,8 @@ export const SMALL_SOURCE = `<system>
   <devices pciConfigAddress="16#e000_0000#" pciConfigSize="16#1000_0000#">
    <device name="system_board">
     <ioPort end="16#0cf9#" name="reset" start="16#0cf9#"/>
-    <capabilities><capability name="systemboard"/></capabilities>
+    <ioPort end="16#0404#" name="pm1a_cnt" start="16#0404#"/>
+    <capabilities><capability name="systemboard"/><capability name="pm1a_cnt_slp_typ">7168</capability></capabilities>
    </device>
    <device name="ioapic">
     <memory caching="UC" name="mem1" physicalAddress="16#fec0_0000#" size="16#1000#"/>
@@ -97,6 +98,10 @@ export const SMALL_SOURCE = `<system>
    <requires>
     <channels><reader logical="in" size="16#1000#" vector="50" virtualAddress="16#3200_0000#"/><reader logical="log" size="16#1000#" virtualAddress="16#3300_0000#"/></channels>
    </requires>
+   <provides>
+    <memory executable="true" logical="text" size="16#1000#" type="subject_binary" virtualAddress="16#0020_0000#" writable="false"><file filename="sink" offset="none"/></memory>
+    <memory executable="true" logical="second" size="16#1000#" type="subject_binary" virtualAddress="16#0040_0000#" writable="false"><file filename="second" offset="none"/></memory>
+   </provides>
   </component>
  </components>
  <subjects>
