@@ -35,6 +35,7 @@ export class Ports {
   }
 
   write(port: number, sizeBytes: number, value: number): PortEffect {
+    if (port < 0) return 'none';
     const bytes = new Map(this.#bytes);
     for (let offset = 0; offset < sizeBytes; offset++)
       bytes.set((port + offset) & 0xffff, (value >>> (8 * offset)) & 0xff);

@@ -3,6 +3,7 @@ import { InvariantError } from '../units/invariant.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { type Cpu, CpuMode } from './cpu.ts';
 import { type ExitCause, entryFailureCause, NO_CAUSE, TIMER_CAUSE, WINDOW_CAUSE } from './exit-cause.ts';
+import { HostException } from './host-exception.ts';
 import { executeOperation, MAX_VECTORS, type MachineEffect } from './hosted-cpu.ts';
 import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.ts';
 import { InterruptArrivals } from './interrupt-arrivals.ts';
@@ -11,6 +12,7 @@ import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { loadMsrs, storeMsrs } from './msr-areas.ts';
 import { handleVmExit } from './muen/kernel.ts';
 import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.ts';
+import { KernelHalt } from './muen/kernel-halt.ts';
 import { GLOBAL_IO_APIC_LOCK } from './muen/kernel-memory.ts';
 import { barrierWord } from './muen/mp.ts';
 import type { RunInputs } from './run-inputs.ts';
@@ -27,6 +29,8 @@ const PIN_EXTERNAL_INTERRUPT = 1 << 0;
 const FORCED_ACTIONS = 64;
 /** Segments of a kernel step, at most: far beyond 64 delivered events and the search over 64 groups. */
 const MAX_SEGMENTS = 16_384;
+/** What stands for an exception of our own code in the kernel: a place that is not mapped. */
+const PAGE_FAULT = 14;
 
 /**
  * A running Muen system: CPUs, kernel, hosted subjects, virtual time.
@@ -61,6 +65,8 @@ export class System {
   #latestTsc = 0;
   /** Number of the entry of the MSR area that made the last entry of each CPU fail; 0 if none did. */
   readonly #failingMsr: number[] = [];
+  /** The kernel step of the CPU raised an exception already. */
+  readonly #hasFaulted: boolean[] = [];
   readonly #machine: MachineEffect = { effect: 'none' };
   /** Barrier at which each spinning CPU waits, and the sense it waits to see changed. */
   readonly #spinBarrier: number[] = [];
@@ -165,6 +171,7 @@ export class System {
   #nextActionTsc(cpu: Cpu): number {
     if (cpu.mode === CpuMode.kernel) return this.#isBlocked(cpu) ? Number.POSITIVE_INFINITY : cpu.tsc;
     if (cpu.mode === CpuMode.entryFailed) return cpu.tsc;
+    if (cpu.mode === CpuMode.stopped) return Number.POSITIVE_INFINITY;
     let next = Math.max(cpu.timerDeadlineTsc, cpu.tsc);
     if (this.#windowOpen(cpu)) return cpu.tsc;
     const interrupt = this.#interruptTsc(cpu);
@@ -288,15 +295,15 @@ export class System {
     this.#handlers[cpu.id] = handleVmExit(this.kernel, cpu);
     this.#standing[cpu.id] = 0;
     this.#segmentsOfStep[cpu.id] = 0;
+    this.#hasFaulted[cpu.id] = false;
     this.#runKernel(cpu);
   }
 
   /** Runs kernel segments of a CPU until it enters a subject, waits at a barrier, or another CPU is to proceed. */
   #runKernel(cpu: Cpu): void {
-    const handler = this.#handlers[cpu.id]!;
     for (;;) {
       this.memory.beginStep();
-      const { done, value } = this.#nextSegment(cpu, handler);
+      const { done, value } = this.#nextSegment(cpu);
       this.segments += 1;
       const access = done === true ? 0 : (value as number);
       if (access === AtomicAccess.barrierSpin && this.#standing[cpu.id] !== AtomicAccess.barrierSpin)
@@ -318,27 +325,40 @@ export class System {
     }
     this.#handlers[cpu.id] = undefined;
     if (cpu.tsc > this.#latestTsc) this.#latestTsc = cpu.tsc;
-    if (this.kernel.platform.power !== 'running') {
-      cpu.mode = CpuMode.stopped;
-      return;
-    }
+    if (this.kernel.platform.power !== 'running') cpu.mode = CpuMode.stopped;
+    if (cpu.mode === CpuMode.stopped) return;
     this.kernelSteps += 1;
     this.#enterGuest(cpu);
   }
 
-  /** A kernel that raises a host exception or does not come to an end stops the system, as the crash audit and a watchdog would. */
-  #nextSegment(cpu: Cpu, handler: Segments): IteratorResult<number, void> {
+  /** A host exception leads to the kernel's handler for it; a kernel that does not come to an end is stopped, as a watchdog would. */
+  #nextSegment(cpu: Cpu): IteratorResult<number, void> {
     this.#segmentsOfStep[cpu.id]! += 1;
-    const isEndless = this.#segmentsOfStep[cpu.id]! > MAX_SEGMENTS;
+    const { platform, ops } = this.kernel;
+    if (this.#segmentsOfStep[cpu.id]! > MAX_SEGMENTS) {
+      platform.power = 'panic';
+      platform.stopReason = `the kernel of CPU ${cpu.id} does not come to an end`;
+      return { done: true, value: undefined };
+    }
     try {
-      if (!isEndless) return handler.next();
+      return this.#handlers[cpu.id]!.next();
     } catch (cause) {
       if (cause instanceof InvariantError) throw cause;
-      this.kernel.platform.stopReason = `exception in the kernel of CPU ${cpu.id}: ${cause instanceof Error ? cause.message : ''}`;
+      if (cause instanceof KernelHalt) cpu.mode = CpuMode.stopped;
+      else {
+        if (this.#hasFaulted[cpu.id] === true) {
+          platform.power = 'shutdown';
+          platform.stopReason = `exception in the exception handler of CPU ${cpu.id}`;
+          return { done: true, value: undefined };
+        }
+        this.#hasFaulted[cpu.id] = true;
+        const { vector, errorCode } = cause instanceof HostException ? cause : { vector: PAGE_FAULT, errorCode: 0 };
+        const text = cause instanceof Error ? cause.message : '';
+        this.#handlers[cpu.id] = ops.handleException(this.kernel, cpu, vector, errorCode, text);
+        return this.#nextSegment(cpu);
+      }
+      return { done: true, value: undefined };
     }
-    this.kernel.platform.power = 'panic';
-    if (isEndless) this.kernel.platform.stopReason = `the kernel of CPU ${cpu.id} does not come to an end`;
-    return { done: true, value: undefined };
   }
 
   #noteSpin(cpu: Cpu): void {

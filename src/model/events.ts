@@ -119,20 +119,12 @@ export function isYield(state: Readonly<KernelState>, event: Continue): boolean 
   return state.cpus[event.cpu]!.action === 2;
 }
 
-export function isSystemAction(state: Readonly<KernelState>, event: Continue): boolean {
-  return state.cpus[event.cpu]!.action === 3;
-}
-
 export function isUnmask(state: Readonly<KernelState>, event: Continue): boolean {
   return state.cpus[event.cpu]!.action === 4;
 }
 
 export function beginUnmask(state: KernelState, event: Continue): void {
   state.cpus[event.cpu]!.masking = false;
-}
-
-export function stop(state: KernelState): void {
-  state.stopped = true;
 }
 
 export function hasTargetEvent(state: Readonly<KernelState>, event: Continue): boolean {

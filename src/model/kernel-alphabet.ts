@@ -56,7 +56,9 @@ export function kernelAlphabet(cpu: number, form: AlphabetForm): KernelEvent[] {
       { ...awake, type: 'interruptWindow' },
       { ...awake, type: 'xsetbv', privilege: 0, index: 0, valueLow: 1, valueHigh: 0 },
       { ...awake, type: 'xsetbv', privilege: 3, index: 0, valueLow: 1, valueHigh: 0 },
-      { ...awake, type: 'fatal' },
+      { ...awake, type: 'fatal', reason: 0, vector: 2 },
+      { ...awake, type: 'fatal', reason: 0, vector: 18 },
+      { ...awake, type: 'fatal', reason: 41, vector: 0 },
     );
   }
   for (const nowTsc of form.nowTscs) {

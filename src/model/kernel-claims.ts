@@ -21,6 +21,9 @@ const SCAN_RECHECKS = ['access.scanRecheck', 'access.scanMark'];
 const REST_RECHECKS = ['access.restRecheck', 'access.restMark'];
 const INDICATIONS = ['access.indicate', 'access.interruptIndicate'];
 
+/** Modes of a CPU that does not return to a subject. */
+const ENDINGS = ['access.auditSlot', 'access.auditCount', 'access.auditReset', 'stopped', 'dead'];
+
 /** A CPU is going to mark the group: it tells it of an event, or looks once more before it leaves it unmarked. */
 function isBeingMarked(state: State, modes: Modes, group: number, config: KernelConfig): boolean {
   return modes.some((mode, cpu) => {
@@ -51,7 +54,7 @@ function wakeUpInvariants(config: KernelConfig): ModelInvariant<KernelState>[] {
             !hasCause(state, group) ||
             isMarked(state, group, config) ||
             isBeingMarked(state, modes, group, config) ||
-            modes.includes('stopped'),
+            modes.some(mode => ENDINGS.includes(mode)),
         ),
     },
     {
@@ -286,7 +289,10 @@ function witnessTable(config: KernelConfig) {
       seen: (state: State) =>
         groupIds(config).some(group => state.groups[group]!.activeSubject !== config.initialSubject[group]),
     },
-    stopped: { description: 'The system stops.', seen: (state: State) => state.stopped },
+    dead: { description: 'A CPU stops because all dumps are taken.', seen: inMode('dead') },
+    rebooted: { description: 'The system reboots.', seen: (state: State) => state.outcome === 1 },
+    'powered-off': { description: 'The system powers off.', seen: (state: State) => state.outcome === 2 },
+    stopped: { description: 'The system stops.', seen: (state: State) => state.outcome !== 0 },
   } as const;
 }
 

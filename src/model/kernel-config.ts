@@ -6,8 +6,14 @@ import { storedMsrs } from './stored-msrs.ts';
 export const ACTION_NONE = 0;
 export const ACTION_SLEEP = 1;
 export const ACTION_YIELD = 2;
-export const ACTION_SYSTEM = 3;
+export const ACTION_REBOOT = 3;
 export const ACTION_UNMASK = 4;
+export const ACTION_POWER_OFF = 5;
+export const ACTION_PANIC = 6;
+
+/** True for actions after which nothing runs. */
+export const endsSystem = (action: number): boolean =>
+  action === ACTION_REBOOT || action === ACTION_POWER_OFF || action === ACTION_PANIC;
 
 /** Target actions by number. */
 export const TARGET_NONE = 0;
@@ -83,18 +89,29 @@ export interface KernelConfig {
   readonly xcr0Features: number;
   /** By subject: MSRs that are switched with it. */
   readonly storedMsrs: readonly (readonly number[])[];
+  /** By CPU. */
+  readonly apicIds: readonly number[];
+  /** Crashes that the crash-audit page has room for. */
+  readonly maxDumps: number;
 }
 
 const NO_EVENT: SourceEvent = { action: ACTION_NONE, target: -1, targetEvent: -1, handover: false, ipi: false, irq: 0 };
-const PANIC: SourceEvent = { ...NO_EVENT, action: ACTION_SYSTEM };
+const PANIC: SourceEvent = { ...NO_EVENT, action: ACTION_PANIC };
 const TRAP_COUNT = 60;
 const EVENT_COUNT = 64;
 
+const ACTION_NUMBERS: Readonly<Record<SourceAction['kind'], number>> = {
+  subject_sleep: ACTION_SLEEP,
+  subject_yield: ACTION_YIELD,
+  system_reboot: ACTION_REBOOT,
+  system_poweroff: ACTION_POWER_OFF,
+  system_panic: ACTION_PANIC,
+  unmask_irq: ACTION_UNMASK,
+};
+
 const actionNumber = (action: SourceAction | undefined): number => {
   if (action === undefined) return ACTION_NONE;
-  if (action.kind === 'subject_sleep') return ACTION_SLEEP;
-  if (action.kind === 'subject_yield') return ACTION_YIELD;
-  return action.kind === 'unmask_irq' ? ACTION_UNMASK : ACTION_SYSTEM;
+  return ACTION_NUMBERS[action.kind];
 };
 
 interface Endpoint {
@@ -271,6 +288,8 @@ export function kernelConfig(document: PolicyDocument): KernelConfig {
     timerUnitCycles: 2 ** hardware.processor.vmxTimerRate,
     deliveriesPerExit: EVENT_COUNT,
     storedMsrs: subjects.map(storedMsrs),
+    maxDumps: 3,
+    apicIds: cpuIds.map(cpu => hardware.processor.cpus.find(row => row.cpuId === cpu)?.apicId ?? 0),
     xcr0Features: ((xsave?.eax ?? 3) & 0b1110_0111) | 1,
   };
 }

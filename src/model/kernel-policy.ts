@@ -1,7 +1,7 @@
 import type { PolicyDocument } from '../policy/document.ts';
 import { createKernel } from './kernel.model.ts';
 import { kernelAlphabet } from './kernel-alphabet.ts';
-import { ACTION_SYSTEM, type KernelConfig, kernelConfig } from './kernel-config.ts';
+import { endsSystem, type KernelConfig, kernelConfig } from './kernel-config.ts';
 import type { KernelEvent, KernelState } from './kernel-state.ts';
 import type { ModelInstance } from './model.ts';
 
@@ -51,9 +51,7 @@ function policyAlphabet(config: KernelConfig, cpu: number, scope: PolicyScope): 
   const like = events.find(({ type }) => type === 'timerExpiry');
   if (like === undefined || !('ripLow' in like)) return events;
   const traps = subjects.flatMap(subject =>
-    config.traps[subject]!.flatMap((entry, reason) =>
-      isDeclared(entry) && entry.action !== ACTION_SYSTEM ? [reason] : [],
-    ),
+    config.traps[subject]!.flatMap((entry, reason) => (isDeclared(entry) && !endsSystem(entry.action) ? [reason] : [])),
   );
   const seen = [...new Set(traps)].sort((a, b) => a - b);
   return [...events, ...seen.map((reason): KernelEvent => ({ ...like, type: 'trap', reason }))];

@@ -1,8 +1,10 @@
 import type { KernelConfig, Route, SourceEvent, TargetEvent } from './kernel-config.ts';
 import {
   ACTION_NONE,
+  ACTION_PANIC,
+  ACTION_POWER_OFF,
+  ACTION_REBOOT,
   ACTION_SLEEP,
-  ACTION_SYSTEM,
   ACTION_UNMASK,
   ACTION_YIELD,
   TARGET_INJECT,
@@ -25,7 +27,9 @@ const nothing: SourceEvent = {
 };
 const sleep: SourceEvent = { ...nothing, action: ACTION_SLEEP };
 const yields: SourceEvent = { ...nothing, action: ACTION_YIELD };
-const panic: SourceEvent = { ...nothing, action: ACTION_SYSTEM };
+const panic: SourceEvent = { ...nothing, action: ACTION_PANIC };
+const reboot: SourceEvent = { ...nothing, action: ACTION_REBOOT };
+const powerOff: SourceEvent = { ...nothing, action: ACTION_POWER_OFF };
 const unmask: SourceEvent = { ...nothing, action: ACTION_UNMASK, irq: 1 };
 /** Sets an event pending without switching to its target. */
 const tell = (target: number, targetEvent: number): SourceEvent => ({ ...nothing, target, targetEvent });
@@ -56,6 +60,8 @@ const common = {
   xcr0Features: 0b111,
   deliveriesPerExit: 2,
   lastLine: 23,
+  maxDumps: 3,
+  apicIds: [0, 2],
   lines: [],
   routes: routed(DEVICE_VECTOR, unrouted),
 } as const;
@@ -264,4 +270,15 @@ export const twoLines: KernelConfig = {
     vector: 34,
     level: true,
   }),
+};
+
+/** Two CPUs whose subjects can stop the system; the crash-audit page has room for one of the two crashes. */
+export const twoCrashes: KernelConfig = {
+  ...twoLines,
+  maxDumps: 1,
+  vmcalls: [
+    [panic, reboot],
+    [panic, powerOff],
+  ],
+  routes: routed(DEVICE_VECTOR, unrouted),
 };

@@ -29,7 +29,19 @@ export function kernelSchema(config: KernelConfig) {
   return schemaOf({
     major: int(0, Math.max(0, config.periodsCycles.length - 1)),
     majorStartTsc: int(0, TSC_MAX),
-    stopped: bool(),
+    /** How the system ended: 0 it runs, 1 reboot, 2 power-off, 3 panic. */
+    outcome: int(0, 3),
+    /** Crash audit: dumps taken so far, crashes counted, and the contents of the dumps. */
+    dumpsTaken: int(0, 255),
+    crashes: int(0, 255),
+    dumps: array(
+      config.maxDumps,
+      record({
+        reason: bits(16),
+        cpu: int(0, Math.max(0, config.cpuCount - 1)),
+        subject: int(0, Math.max(0, subjects - 1)),
+      }),
+    ),
     /** 0 is the all-CPU barrier. */
     barriers: array(config.barrierCount + 1, record({ size: int(0, 255), sense: int(0, 1), count: int(0, 255) })),
     /** By IRQ: the I/O APIC holds the line back. */
@@ -52,7 +64,9 @@ export function kernelSchema(config: KernelConfig) {
         chosen: int(0, groups),
         origin: int(0, 2),
         source: int(0, Math.max(0, subjects - 1)),
-        action: int(0, 4),
+        action: int(0, 6),
+        /** Why the kernel crashes (Muen crash-audit reasons). */
+        crashReason: bits(16),
         target: int(-1, subjects - 1, -1),
         targetEvent: int(-1, 63, -1),
         handover: bool(),
@@ -155,7 +169,13 @@ export interface XsetbvExit extends ExitInput {
   readonly valueHigh: number;
 }
 export interface PlainExit extends ExitInput {
-  readonly type: 'timerExpiry' | 'interruptWindow' | 'fatal';
+  readonly type: 'timerExpiry' | 'interruptWindow';
+}
+/** NMI or machine check; `reason` 41 if the entry failed by it, else `vector` 2 or 18. */
+export interface FatalExit extends ExitInput {
+  readonly type: 'fatal';
+  readonly reason: number;
+  readonly vector: number;
 }
 /** The subject that a CPU runs writes its timed-event page. */
 export interface TimedEventWrite {
@@ -180,7 +200,7 @@ export interface Continue {
   readonly nowTsc: number;
 }
 
-export type KernelExit = InterruptExit | VmcallExit | TrapExit | XsetbvExit | PlainExit;
+export type KernelExit = InterruptExit | VmcallExit | TrapExit | XsetbvExit | PlainExit | FatalExit;
 export type KernelEvent = KernelExit | TimedEventWrite | Proceed | Continue;
 
 /** State before the first entry of any subject. */

@@ -1,4 +1,5 @@
 import { and, setup } from 'xstate';
+import * as crash from './crash-audit.ts';
 import { defineModel } from './define.ts';
 import * as events from './events.ts';
 import * as interrupts from './interrupts.ts';
@@ -20,6 +21,7 @@ const guards = {
   isCandidateMarked: groups.isCandidateMarked,
   isCandidateRunning: groups.isCandidateRunning,
   isDispatch: scheduler.isDispatch,
+  isDumpLeft: crash.isDumpLeft,
   isFirstMeeting: scheduler.isFirstMeeting,
   isFound: groups.isFound,
   isKnownTrap: events.isKnownTrap,
@@ -30,6 +32,9 @@ const guards = {
   isLastMinor: scheduler.isLastMinor,
   isLastTaken: events.isLastTaken,
   isNonePending: events.isNonePending,
+  isPanic: crash.isPanic,
+  isPowerOff: crash.isPowerOff,
+  isReboot: crash.isReboot,
   isReleased: scheduler.isReleased,
   isResetPending: events.isResetPending,
   isRouted: events.isRouted,
@@ -38,7 +43,6 @@ const guards = {
   isSecondMeeting: scheduler.isSecondMeeting,
   isSleep: events.isSleep,
   isSourceRunning: groups.isSourceRunning,
-  isSystemAction: events.isSystemAction,
   isTimedEventDue: events.isTimedEventDue,
   isTimerDue: groups.isTimerDue,
   isUnmask: events.isUnmask,
@@ -59,6 +63,10 @@ const actions = {
   chooseCandidate: groups.chooseCandidate,
   chooseNone: groups.chooseNone,
   closeWindow: interrupts.closeWindow,
+  countCrash: crash.countCrash,
+  crashFatal: crash.crashFatal,
+  crashSubject: crash.crashSubject,
+  crashUnknown: crash.crashUnknown,
   deliverHighest: events.deliverHighest,
   dispatchGroup: groups.dispatchGroup,
   endFrame: scheduler.endFrame,
@@ -71,11 +79,15 @@ const actions = {
   markCurrent: groups.markCurrent,
   meetAll: scheduler.meetAll,
   meetAllAgain: scheduler.meetAllAgain,
+  missDump: crash.missDump,
   nextMinor: scheduler.nextMinor,
+  panic: crash.panic,
   parkCandidate: groups.parkCandidate,
   parkCurrent: groups.parkCurrent,
+  powerOff: crash.powerOff,
   publishFrame: scheduler.publishFrame,
   readBarrier: scheduler.readBarrier,
+  reboot: crash.reboot,
   refuseXsetbv: interrupts.refuseXsetbv,
   releaseBarrier: scheduler.releaseBarrier,
   releaseLock: ioApic.releaseLock,
@@ -89,7 +101,7 @@ const actions = {
   skipVmcall: events.skipVmcall,
   sleepPartition: groups.sleepPartition,
   sleepSource: groups.sleepSource,
-  stop: events.stop,
+  takeDump: crash.takeDump,
   takeLock: ioApic.takeLock,
   takeTimedEvent: events.takeTimedEvent,
   takeTimer: groups.takeTimer,
@@ -142,7 +154,7 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
           ],
           trap: [
             { guard: and(['canTrap', 'isKnownTrap']), target: 'choose.action', actions: ['saveExit', 'takeTrap'] },
-            { guard: 'canTrap', target: 'stopped', actions: ['saveExit', 'stop'] },
+            { guard: 'canTrap', target: 'access.auditSlot', actions: ['saveExit', 'crashUnknown'] },
           ],
           timerExpiry: { guard: 'isHaltKept', target: 'choose.frame', actions: ['saveExit', 'endFrame'] },
           interruptWindow: { guard: 'isHaltKept', target: 'access.takeEvent', actions: ['saveExit', 'closeWindow'] },
@@ -154,7 +166,7 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
             },
             { guard: 'isAwake', target: 'access.takeEvent', actions: ['saveExit', 'refuseXsetbv'] },
           ],
-          fatal: { target: 'stopped', actions: ['saveExit', 'stop'] },
+          fatal: { target: 'access.auditSlot', actions: ['saveExit', 'crashFatal'] },
           timedEventWrite: { guard: 'isAwake', target: 'guest', actions: 'writeTimedEvent' },
         },
       },
@@ -209,7 +221,9 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
           action: {
             on: {
               continue: [
-                { guard: 'isSystemAction', target: '#kernel.stopped', actions: 'stop' },
+                { guard: 'isReboot', target: '#kernel.stopped', actions: 'reboot' },
+                { guard: 'isPowerOff', target: '#kernel.stopped', actions: 'powerOff' },
+                { guard: 'isPanic', target: '#kernel.access.auditSlot', actions: 'crashSubject' },
                 { guard: 'isSleep', target: 'rest', actions: 'sleepSource' },
                 { guard: 'isYield', target: 'rest' },
                 { guard: 'isUnmask', target: '#kernel.access.lockTake', actions: 'beginUnmask' },
@@ -349,10 +363,21 @@ export function createKernelMachine(config: KernelConfig, schema: KernelSchema) 
               ],
             },
           },
+          auditSlot: {
+            on: {
+              proceed: [
+                { guard: 'isDumpLeft', target: 'auditCount', actions: 'takeDump' },
+                { target: '#kernel.dead', actions: 'missDump' },
+              ],
+            },
+          },
+          auditCount: { on: { proceed: { target: 'auditReset', actions: 'countCrash' } } },
+          auditReset: { on: { proceed: { target: '#kernel.stopped', actions: 'panic' } } },
           clearEvents: { on: { proceed: { target: 'takeEvent', actions: 'resetSubject' } } },
         },
       },
       stopped: {},
+      dead: {},
     },
   });
   return { machine, definition };

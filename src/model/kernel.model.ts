@@ -8,6 +8,7 @@ import {
   remoteSender,
   sleeper,
   twoCpus,
+  twoCrashes,
   twoLines,
   twoPartitions,
 } from './kernel-small.ts';
@@ -53,7 +54,7 @@ const plain: AlphabetForm = {
 const SMALL_KERNELS: readonly SmallKernel[] = [
   {
     name: '1 CPU, guest and monitor in one group, all exits',
-    states: 26246,
+    states: 34381,
     config: monitoredGuest,
     alphabets: [
       {
@@ -104,6 +105,16 @@ const SMALL_KERNELS: readonly SmallKernel[] = [
       { ...plain, vmcalls: [0] },
     ],
     witnesses: ['partition-sleeps', 'barrier-spin', 'other-major-frame'],
+  },
+  {
+    name: '2 CPUs that crash, reboot or power off',
+    states: 64,
+    config: twoCrashes,
+    alphabets: [
+      { ...plain, vmcalls: [0, 1], timerExpiry: false },
+      { ...plain, vmcalls: [0, 1], timerExpiry: false },
+    ],
+    witnesses: ['stopped', 'rebooted', 'powered-off', 'dead'],
   },
   {
     name: '2 CPUs, level-triggered lines at one I/O APIC',

@@ -54,6 +54,10 @@ export class KeptState {
     return this.#pages[subject]!;
   }
 
+  fpuPage(subject: number): Uint32Array {
+    return this.#fpuPages[subject]!;
+  }
+
   /** Takes a state page's present content as what is expected: its monitor wrote it. */
   adopt(subject: number): void {
     page.adoptPage(this.#system.memory, this.#system.kernel.at.stateSlots[subject]!, this.#pages[subject]!);

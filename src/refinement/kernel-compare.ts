@@ -3,6 +3,9 @@ import type { KernelState } from '../model/kernel-state.ts';
 
 /** Comparison of the abstracted implementation with the model, part by part; the first difference in domain words. */
 
+/** Power states by number of the model's outcome. */
+export const OUTCOMES: readonly string[] = ['running', 'reboot', 'poweroff', 'panic'];
+
 type Subject = KernelState['subjects'][number];
 type Partition = KernelState['partitions'][number];
 
@@ -69,6 +72,7 @@ export function compareGlobal(a: KernelState, m: KernelState, config: KernelConf
   if (a.major !== m.major) return difference('major frame', a.major, m.major);
   if (a.majorStartTsc !== m.majorStartTsc)
     return difference('start of the major frame', a.majorStartTsc, m.majorStartTsc);
+  if (a.dumpsTaken !== m.dumpsTaken) return difference('dumps of the crash audit', a.dumpsTaken, m.dumpsTaken);
   if (a.lock !== m.lock) return difference('lock of the I/O APIC', a.lock, m.lock);
   for (let barrier = 0; barrier < m.barriers.length; barrier++) {
     const left = a.barriers[barrier]!;
@@ -96,6 +100,18 @@ export function compareGlobal(a: KernelState, m: KernelState, config: KernelConf
       return difference(`active groups 32.. of partition ${name}`, left.activityHigh, right.activityHigh);
   }
   return '';
+}
+
+/** Contents of the crash audit as far as the model speaks about them. */
+export function compareAudit(a: KernelState, m: KernelState): string {
+  for (const [index, right] of m.dumps.entries()) {
+    const left = a.dumps[index]!;
+    if (left.reason !== right.reason) return difference(`reason of crash dump ${index + 1}`, left.reason, right.reason);
+    if (left.cpu !== right.cpu) return difference(`CPU of crash dump ${index + 1}`, left.cpu, right.cpu);
+    if (left.subject !== right.subject)
+      return difference(`subject of crash dump ${index + 1}`, left.subject, right.subject);
+  }
+  return a.crashes === m.crashes ? '' : difference('crashes counted by the crash audit', a.crashes, m.crashes);
 }
 
 /** Mask bits of the lines that the policy assigns. */

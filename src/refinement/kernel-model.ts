@@ -12,6 +12,10 @@ export interface KernelModel {
   readonly compiled: CompiledMachine<KernelState, KernelEvent>;
   readonly guestMode: number;
   readonly stoppedMode: number;
+  /** Mode of a CPU that just filled its dump. */
+  readonly auditCountMode: number;
+  /** Mode of a CPU that found all dumps taken. */
+  readonly deadMode: number;
   /** Mode in which the next access resets the current subject. */
   readonly resetMode: number;
   /** Access that the implementation must stand before in a mode; -1 in modes that depend on local state alone. */
@@ -46,6 +50,9 @@ const ACCESS_OF_LEAF: Readonly<Record<string, number>> = {
   lineSelect: AtomicAccess.ioApicSelect,
   lineRead: AtomicAccess.ioApicRead,
   lineWrite: AtomicAccess.ioApicWrite,
+  auditSlot: AtomicAccess.auditSlot,
+  auditCount: AtomicAccess.auditCount,
+  auditReset: AtomicAccess.auditReset,
 };
 
 /** Builds and compiles the kernel model of a policy. */
@@ -56,7 +63,7 @@ export function kernelModel(document: PolicyDocument): KernelModel {
   const compiled = compileMachine(machine, definition) as unknown as CompiledMachine<KernelState, KernelEvent>;
   const accessOfMode = Int8Array.from(compiled.modes, mode => {
     const leaf = mode.slice(mode.lastIndexOf('.') + 1);
-    if (mode === 'guest' || mode === 'stopped') return 0;
+    if (mode === 'guest' || mode === 'stopped' || mode === 'dead') return 0;
     return mode.startsWith('choose.') ? -1 : (ACCESS_OF_LEAF[leaf] ?? -2);
   });
   return {
@@ -65,6 +72,8 @@ export function kernelModel(document: PolicyDocument): KernelModel {
     compiled,
     guestMode: compiled.modeIndex('guest'),
     stoppedMode: compiled.modeIndex('stopped'),
+    auditCountMode: compiled.modeIndex('access.auditCount'),
+    deadMode: compiled.modeIndex('dead'),
     resetMode: compiled.modeIndex('access.clearEvents'),
     accessOfMode,
   };
@@ -85,6 +94,7 @@ for (const access of [
   AtomicAccess.lockTake,
   AtomicAccess.lockSpin,
   AtomicAccess.lockRelease,
+  AtomicAccess.auditSlot,
 ]) {
   WRITES_SHARED[access] = 1;
 }

@@ -2,11 +2,12 @@ import type { Cpu } from '../impl/cpu.ts';
 import type { ExitCause } from '../impl/exit-cause.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { FRAME_WORDS } from '../impl/memory.ts';
-import { ATOMIC_ACCESS_NAMES } from '../impl/muen/kernel-context.ts';
+import { ATOMIC_ACCESS_NAMES, AtomicAccess } from '../impl/muen/kernel-context.ts';
 import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
 import { ENTRY_FAILURE } from '../impl/vmx/exit-reasons.ts';
 import { initialKernelState, type KernelEvent, type KernelState } from '../model/kernel-state.ts';
+import { checkAudit } from './audit-check.ts';
 import type { Divergence } from './divergence.ts';
 import { EXIT_TEMPLATE, type ExitEvent, fillExitEvent } from './exit-event.ts';
 import { KeptState } from './kept-state.ts';
@@ -17,9 +18,11 @@ import {
   compareLocal,
   compareSchedulingInfo,
   compareSubject,
+  OUTCOMES,
 } from './kernel-compare.ts';
 import { type KernelModel, WRITES_SHARED } from './kernel-model.ts';
 import { pageOwners, type SlotOwner } from './page-owners.ts';
+import * as audit from './relation/crash-audit.ts';
 import * as alpha from './relation/kernel.ts';
 
 /** Kernel steps between two comparisons of every subject of a CPU. */
@@ -129,12 +132,12 @@ export class Lockstep implements SystemObserver {
     const before = this.#model.accessOfMode[this.#mode[cpu.id]!]!;
     const mode = this.#advanceModel(cpu);
     if (this.divergence !== undefined) return;
-    const isStopped = mode === this.#model.stoppedMode;
-    if (isStopped !== (this.#system.kernel.platform.power !== 'running')) {
-      this.#note(cpu, `system stopped: implementation ${!isStopped}, model ${isStopped}`);
+    const { power } = this.#system.kernel.platform;
+    if (power !== OUTCOMES[this.#state.outcome]) {
+      this.#note(cpu, `system: implementation ${power}, model ${OUTCOMES[this.#state.outcome]}`);
       return;
     }
-    if (isStopped) return;
+    if (mode === this.#model.stoppedMode || mode === this.#model.deadMode) return;
     if (this.#model.accessOfMode[mode] !== access) {
       const name = access === 0 ? 'entry' : ATOMIC_ACCESS_NAMES[access]!;
       this.#note(
@@ -268,6 +271,10 @@ export class Lockstep implements SystemObserver {
         return '';
       case 'interface':
         return "kernel wrote tau0's interface page";
+      case 'audit':
+        return access === AtomicAccess.auditSlot || access === AtomicAccess.auditCount
+          ? ''
+          : 'crash audit written without a crash';
       default: {
         const name = this.#name(owner.id);
         if (this.#model.config.subjectCpu[owner.id] !== cpu.id)
@@ -283,6 +290,7 @@ export class Lockstep implements SystemObserver {
   #abstract(cpu: Cpu, { kind, id }: SlotOwner): void {
     const system = this.#system;
     if (kind === 'global') this.#abstractShared();
+    else if (kind === 'audit') audit.abstractAudit(system, this.#model.config.apicIds, this.#alpha);
     else if (kind === 'local') alpha.abstractLocal(system, cpu.id, this.#alpha);
     else if (kind === 'schedulingInfo') alpha.abstractSchedulingInfo(system, id, this.#alpha);
     else if (kind === 'state') alpha.abstractState(system, id, this.#alpha);
@@ -313,6 +321,10 @@ export class Lockstep implements SystemObserver {
     if (kind === 'schedulingInfo') return compareSchedulingInfo(this.#alpha, this.#state, id, config);
     if (kind === 'state') return this.#checkStatePage(cpu, id, isEntry);
     if (kind === 'vmcs') return '';
+    if (kind === 'audit') {
+      const hasDumped = this.#mode[cpu.id] === this.#model.auditCountMode;
+      return checkAudit(this.#system, cpu, this.#alpha, this.#state, this.#kept, hasDumped);
+    }
     if (kind === 'fpu') return this.#kept.checkSavedFpu(this.#state, id);
     if (kind === 'msrStore') return this.#kept.checkMsrStore(id);
     return compareSubject(this.#alpha, this.#state, id, false, config);

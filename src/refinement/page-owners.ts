@@ -11,7 +11,8 @@ export type SlotKind =
   | 'fpu'
   | 'msrStore'
   | 'schedulingInfo'
-  | 'interface';
+  | 'interface'
+  | 'audit';
 
 /** A page of the kernel, and whose it is. */
 export interface SlotOwner {
@@ -42,5 +43,6 @@ export function pageOwners(system: System): readonly (SlotOwner | undefined)[] {
   own(at.msrStoreSlots, 'msrStore');
   own(at.schedulingInfoSlots, 'schedulingInfo');
   own([at.interfaceSlot], 'interface');
+  own([at.crashAuditSlot], 'audit');
   return owners;
 }

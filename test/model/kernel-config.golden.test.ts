@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
   ACTION_NONE,
+  ACTION_PANIC,
+  ACTION_POWER_OFF,
+  ACTION_REBOOT,
   ACTION_SLEEP,
-  ACTION_SYSTEM,
   ACTION_UNMASK,
   ACTION_YIELD,
   type KernelConfig,
@@ -25,9 +27,9 @@ const SOURCE_ACTIONS: Readonly<Record<string, number>> = {
   No_Action: ACTION_NONE,
   Subject_Sleep: ACTION_SLEEP,
   Subject_Yield: ACTION_YIELD,
-  System_Reboot: ACTION_SYSTEM,
-  System_Poweroff: ACTION_SYSTEM,
-  System_Panic: ACTION_SYSTEM,
+  System_Reboot: ACTION_REBOOT,
+  System_Poweroff: ACTION_POWER_OFF,
+  System_Panic: ACTION_PANIC,
   Unmask_Irq: ACTION_UNMASK,
 };
 const TARGET_ACTIONS: Readonly<Record<string, number>> = {

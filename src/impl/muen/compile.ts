@@ -71,10 +71,21 @@ export function compilePolicy(document: PolicyDocument, ops: CompileOps): Result
     vmxTimerRate: document.hardware.processor.vmxTimerRate,
     vectorRouting: ops.compileInterrupts(document),
     platform: compilePlatform(document),
+    apicIds: document.hardware.processor.cpus.toSorted((a, b) => a.cpuId - b.cpuId).map(cpu => cpu.apicId),
+    machineCheckBanks: machineCheckBanks(document),
     lines: ops.compileLines(document),
     xcr0Features: ((leaf?.eax ?? 3) & SUPPORTED_XCR0) | 1,
   };
   return ok({ tables, pages });
+}
+
+/** IA32_MCG_CAP: the low byte is the number of banks. */
+const MCG_CAP = 0x179;
+const USUAL_BANKS = 10;
+
+function machineCheckBanks(document: PolicyDocument): number {
+  const row = document.hardware.processor.msrs.find(candidate => candidate.address === MCG_CAP);
+  return row === undefined ? USUAL_BANKS : lowOfBig(row.value) & 0xff;
 }
 
 function compilePages(document: PolicyDocument, regions: RegionIndex): KernelPages {

@@ -54,6 +54,9 @@ export const AtomicAccess = {
   ioApicSelect: 17,
   ioApicRead: 18,
   ioApicWrite: 19,
+  auditSlot: 20,
+  auditCount: 21,
+  auditReset: 22,
 } as const;
 export type AtomicAccess = (typeof AtomicAccess)[keyof typeof AtomicAccess];
 

@@ -16,6 +16,8 @@ export interface KernelMemory {
   readonly barrierBase: number;
   readonly pendingBase: number;
   readonly activityBase: number;
+  /** Number of the next dump of the crash audit, counted from 1. */
+  readonly auditWord: number;
   /** Slot of each CPU's .data page. */
   readonly dataSlots: readonly number[];
   /** Slots of each CPU's .bss pages. */
@@ -63,7 +65,8 @@ export function locateKernelMemory(
   const barrierBase = GLOBAL_BARRIERS;
   const pendingBase = barrierBase + BARRIER_WORDS * (tables.barrierCount + 1);
   const activityBase = pendingBase + 2 * tables.subjects.length;
-  const globalWords = activityBase + 2 * tables.partitions.length;
+  const auditWord = activityBase + 2 * tables.partitions.length;
+  const globalWords = auditWord + 1;
   if (globalWords * 4 > Math.min(pages.globalDataBytes, PAGE_SIZE_BYTES)) {
     return err(`kernel global data needs ${globalWords * 4} bytes, region has ${pages.globalDataBytes}`);
   }
@@ -76,6 +79,7 @@ export function locateKernelMemory(
     barrierBase,
     pendingBase,
     activityBase,
+    auditWord,
     dataSlots: pages.data.map(slot),
     bssSlots: pages.bss.map(base => Array.from({ length: bssPages }, (_, page) => slot(base + page * PAGE_SIZE_BYTES))),
     groupBase,

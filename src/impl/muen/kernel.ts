@@ -3,6 +3,8 @@ import type { Cpu } from '../cpu.ts';
 import { ExitReasonCode, MAX_TRAP } from '../vmx/exit-reasons.ts';
 import { Vmcs } from '../vmx/vmcs.ts';
 import { IRQ_REMAP_OFFSET, VTD_FAULT_VECTOR } from './compile-interrupts.ts';
+import { subjectContext } from './crash-audit.ts';
+import { AuditReason } from './crash-audit-layout.ts';
 import type { Kernel, Segments } from './kernel-context.ts';
 import {
   currentPartition,
@@ -11,7 +13,6 @@ import {
   setMajorFrame,
   setMinorFrame,
 } from './scheduling-state.ts';
-import { stopSystem } from './source-events.ts';
 import { RAX_WORD, RCX_WORD, RDX_WORD } from './state-layout.ts';
 
 /** VM-exit handling in Muen's order: save, dispatch, target events, injection, timer, restore (Muen SK.Kernel Handle_Vmx_Exit). */
@@ -21,7 +22,6 @@ export function* handleVmExit(kernel: Kernel, cpu: Cpu): Segments {
   kernel.ops.saveState(kernel, cpu, subject);
   kernel.ops.saveFpu(kernel, cpu, subject);
   yield* dispatch(kernel, cpu, subject, reason & 0xffff);
-  if (kernel.platform.power !== 'running') return;
   const next = currentSubject(kernel, cpu);
   if (cpu.vmcsSlot !== kernel.at.vmcsSlots[next]) kernel.ops.loadVmcs(kernel, cpu, next);
   yield* kernel.ops.handlePendingTargetEvents(kernel, cpu, next);
@@ -57,21 +57,26 @@ function* dispatch(kernel: Kernel, cpu: Cpu, subject: SubjectId, reason: number)
       kernel.ops.handleXsetbv(kernel, subject);
       return;
     case ExitReasonCode.entryFailureMachineCheck:
-      stopSystem(kernel, 'panic', subject, 'machine check at VM entry');
+      yield* crashMachineCheck(kernel, cpu, AuditReason.entryMachineCheck, 'machine check at VM entry');
       return;
     case ExitReasonCode.exception:
-      if (isFatalException(interruptInfo)) stopSystem(kernel, 'panic', subject, 'NMI or machine check');
-      else yield* kernel.ops.handleTrap(kernel, cpu, subject, reason);
+      if (isNmi(interruptInfo)) yield* kernel.ops.crash(kernel, cpu, { reason: AuditReason.exitNmi, text: 'NMI' });
+      if (isMachineCheck(interruptInfo))
+        yield* crashMachineCheck(kernel, cpu, AuditReason.exitMachineCheck, 'machine check');
+      yield* kernel.ops.handleTrap(kernel, cpu, subject, reason);
       return;
     default:
       yield* kernel.ops.handleTrap(kernel, cpu, subject, reason);
   }
 }
 
-/** NMI (type 2, vector 2) or machine check (type 3, vector 18) in the VM-exit interruption information. */
-function isFatalException(interruptInfo: number): boolean {
-  const typeAndVector = interruptInfo & 0x7ff;
-  return typeAndVector === 0x202 || typeAndVector === 0x312;
+/** NMI: type 2, vector 2 in the VM-exit interruption information. */
+const isNmi = (interruptInfo: number): boolean => (interruptInfo & 0x7ff) === 0x202;
+/** Machine check: type 3, vector 18. */
+const isMachineCheck = (interruptInfo: number): boolean => (interruptInfo & 0x7ff) === 0x312;
+
+function* crashMachineCheck(kernel: Kernel, cpu: Cpu, reason: AuditReason, text: string): Segments {
+  yield* kernel.ops.crash(kernel, cpu, { reason, text, machineCheck: { bankCount: kernel.tables.machineCheckBanks } });
 }
 
 /** VMCALL from CPL 0: RAX selects the event, compared in full; an invalid number does nothing, RIP always advances. */
@@ -88,7 +93,7 @@ export function* handleHypercall(kernel: Kernel, cpu: Cpu, subject: SubjectId): 
       false,
     );
   }
-  if (kernel.platform.power === 'running') kernel.ops.incrementRip(kernel, subject);
+  kernel.ops.incrementRip(kernel, subject);
 }
 
 /** True if the full 64-bit number is an event number. */
@@ -97,8 +102,11 @@ export const isValidHypercall = (low: number, high: number): boolean => high ===
 /** Any other exit: the subject's trap table decides. Reasons above the table stop the system. */
 export function* handleTrap(kernel: Kernel, cpu: Cpu, subject: SubjectId, reason: number): Segments {
   if (reason > MAX_TRAP) {
-    stopSystem(kernel, 'panic', subject, `unknown trap ${reason}`);
-    return;
+    yield* kernel.ops.crash(kernel, cpu, {
+      reason: AuditReason.unknownTrap,
+      text: `unknown trap ${reason} by ${kernel.tables.subjects[subject]!.name}`,
+      subject: subjectContext(cpu, subject),
+    });
   }
   yield* kernel.ops.handleSourceEvent(kernel, cpu, subject, kernel.tables.subjects[subject]!.traps[reason]!, true);
 }
@@ -203,6 +211,7 @@ export function bootCpu(kernel: Kernel, cpu: Cpu): void {
 /** Boot of the shared state by the BSP: every existing group starts with its activity bit set. */
 export function bootGlobal(kernel: Kernel, bsp: Cpu): void {
   setMajorFrame(kernel, 0, bsp.tsc);
+  kernel.ops.initCrashAudit(kernel);
   kernel.ops.setupIoApic(kernel);
   kernel.ops.initAllBarrier(kernel, kernel.tables.cpuCount);
   kernel.ops.configureBarriers(kernel, kernel.tables.majorFrames[0]!.barrierSizes);

@@ -1,3 +1,4 @@
+import { crash, finaliseAudit, handleException, initCrashAudit, writeDump } from './crash-audit.ts';
 import { resetFpu, restoreFpu, saveFpu, setSubjectXcr0, writeXcr0 } from './fpu.ts';
 import { maskIrq, releaseIoApicLock, setupIoApic, takeIoApicLock, unmaskIrq } from './io-apic.ts';
 import {
@@ -14,6 +15,7 @@ import {
 import { endOfInterrupt, sendIpi } from './local-apic.ts';
 import { configureBarriers, initAllBarrier, waitBarrier } from './mp.ts';
 import { clearMsrStore } from './msr-store.ts';
+import { powerOff, reboot } from './power.ts';
 import {
   activateGroup,
   advanceMajorFrame,
@@ -73,10 +75,13 @@ export const kernelOps = {
   configureBarriers,
   consumeEvent,
   consumeInterrupt,
+  crash,
   deactivateGroup,
   endOfInterrupt,
   filterState,
+  finaliseAudit,
   findNextActiveGroup,
+  handleException,
   handleHypercall,
   handleInterrupt,
   handlePendingTargetEvents,
@@ -89,6 +94,7 @@ export const kernelOps = {
   incrementRip,
   indicateActivity,
   initAllBarrier,
+  initCrashAudit,
   initSubject,
   initTimedEvent,
   injectInterrupt,
@@ -102,9 +108,11 @@ export const kernelOps = {
   isValidXcr0,
   loadVmcs,
   maskIrq,
+  powerOff,
   privilegeLevel,
   publishSchedulingInfo,
   readActivityBit,
+  reboot,
   releaseIoApicLock,
   removeTimer,
   requestedMajorFrame,
@@ -131,6 +139,7 @@ export const kernelOps = {
   updateSchedulingPartition,
   updateTimerList,
   waitBarrier,
+  writeDump,
   writeXcr0,
 } as const;
 

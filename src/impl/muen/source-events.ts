@@ -1,7 +1,9 @@
 import type { SubjectId } from '../../units/ids.ts';
 import { unreachable } from '../../units/invariant.ts';
 import type { Cpu } from '../cpu.ts';
-import type { Kernel, PowerState, Segments } from './kernel-context.ts';
+import { subjectContext } from './crash-audit.ts';
+import { AuditReason } from './crash-audit-layout.ts';
+import type { Kernel, Segments } from './kernel-context.ts';
 import { activeGroupIndex, currentPartition, groupAt, setActiveSubject } from './scheduling-state.ts';
 import { NONE, type SourceEventSpec } from './tables.ts';
 
@@ -23,14 +25,18 @@ export function* handleSourceEvent(
       yield* kernel.ops.reschedulePartition(kernel, cpu, subject, advanceRip, false);
       break;
     case 'system_reboot':
-      stopSystem(kernel, 'reboot', subject, event.action);
-      return;
+      kernel.ops.reboot(kernel, subject);
+      break;
     case 'system_poweroff':
-      stopSystem(kernel, 'poweroff', subject, event.action);
-      return;
+      kernel.ops.powerOff(kernel, subject);
+      break;
     case 'system_panic':
-      stopSystem(kernel, 'panic', subject, event.action);
-      return;
+      yield* kernel.ops.crash(kernel, cpu, {
+        reason: AuditReason.subjectPanic,
+        text: `system_panic by ${kernel.tables.subjects[subject]!.name}`,
+        subject: subjectContext(cpu, subject),
+      });
+      break;
     case 'unmask_irq':
       yield* kernel.ops.unmaskIrq(kernel, event.irq);
       break;
@@ -53,10 +59,4 @@ export function* handleSourceEvent(
       target.id,
     );
   }
-}
-
-/** Stops the whole system; nothing runs afterwards. */
-export function stopSystem(kernel: Kernel, power: PowerState, subject: SubjectId, reason: string): void {
-  kernel.platform.power = power;
-  kernel.platform.stopReason = `${reason} by ${kernel.tables.subjects[subject]!.name}`;
 }

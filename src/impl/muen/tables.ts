@@ -23,6 +23,10 @@ export interface KernelTables {
   /** XCR0 features of the processor that the kernel supports, low 32 bits. */
   readonly xcr0Features: number;
   readonly platform: PlatformTables;
+  /** APIC id of each CPU. */
+  readonly apicIds: readonly number[];
+  /** Banks of the machine-check architecture. */
+  readonly machineCheckBanks: number;
 }
 
 export interface VectorRoute {

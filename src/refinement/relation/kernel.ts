@@ -98,14 +98,14 @@ export function abstractLines(system: System, lines: readonly number[], state: K
 }
 
 /** Words of the shared page that the relation speaks about. */
-export const globalWords = (system: System): number =>
-  system.kernel.at.activityBase + 2 * system.kernel.tables.partitions.length;
+export const globalWords = (system: System): number => system.kernel.at.auditWord + 1;
 
 /** Brings the part of the abstraction up to date that one changed word of the shared page stands for. */
 export function abstractGlobalWord(system: System, word: number, state: KernelState): void {
   const { at } = system.kernel;
   const value = system.memory.words[at.globalSlot * FRAME_WORDS + word]!;
-  if (word >= at.activityBase) {
+  if (word === at.auditWord) state.dumpsTaken = Math.min(255, value - 1);
+  else if (word >= at.activityBase) {
     const target = state.partitions[(word - at.activityBase) >>> 1]!;
     if ((word - at.activityBase) % 2 === 0) target.activityLow = value;
     else target.activityHigh = value;
@@ -119,6 +119,7 @@ export function abstractGlobalWord(system: System, word: number, state: KernelSt
 /** True if two states agree in what one word of the shared page stands for; frames and barriers are left to a full comparison. */
 export function agreesInGlobalWord(system: System, word: number, a: KernelState, b: KernelState): boolean {
   const { at } = system.kernel;
+  if (word === at.auditWord) return a.dumpsTaken === b.dumpsTaken;
   if (word >= at.activityBase) {
     const id = (word - at.activityBase) >>> 1;
     return (

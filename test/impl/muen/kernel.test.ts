@@ -124,7 +124,7 @@ describe('traps', () => {
     const log = run(system, { programs: { a: [nop, cpuid] } });
     expect(system.kernel.platform.power).toBe('panic');
     expect(log.texts(/^enter/)).toEqual([]);
-    expect(log.entries.at(-1)!.text).toBe('exit 10 a');
+    expect(log.entries.at(-1)!.text).toBe('auditReset');
   });
 
   it('with reasons above the table stop the system', () => {
