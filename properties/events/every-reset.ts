@@ -15,6 +15,9 @@ const MAX_KERNEL_STEPS = 600;
 
 const XSETBV: Operation = { kind: 'exit', reason: 55, qualification: 0, interruptInfo: 0 };
 const load = (register: number, low: number): Operation => ({ kind: 'load', register, low, high: 0 });
+const write = (place: number, low: number): Operation => ({ kind: 'writeFpu', place, low, high: low });
+/** IA32_LSTAR, which guests with system calls of their own have. */
+const LSTAR = 0xc000_0082;
 /** CR2, RAX, R8 and R15 in the order of the state page. */
 const REGISTERS: readonly number[] = [0, 1, 8, 15];
 
@@ -25,6 +28,8 @@ const FORMER_LIVES: readonly (readonly Operation[])[] = [
   [load(1, 1), XSETBV],
   [load(1, 3), XSETBV],
   [{ kind: 'sti' }],
+  [write(3, 0x1234), write(5, 0x55aa)],
+  [{ kind: 'wrmsr', index: LSTAR, low: 0x1000, high: 0 }],
   [{ kind: 'timedEvent', low: 0, high: 0, event: 1 }],
   [{ kind: 'timedEvent', low: 0, high: 0x7fff_ffff, event: 2 }],
 ];
@@ -90,11 +95,17 @@ export const everyReset: Property = runProperty({
   id: ID,
   area: 'events',
   claim:
-    'After a reset by an event registers, XCR0, pending events, interrupts and the timed event of a subject are what the policy says, whatever it did and was told before.',
+    'After a reset by an event registers, FPU state, XCR0, stored MSRs, pending events, interrupts and the timed event of a subject are what the policy says, whatever it did and was told before.',
   method: 'step refinement over every case',
   passes: 'exhausted',
   witnesses: [{ id: 'reset', description: 'a subject was reset' }],
-  killedBy: ['reset-keeps-fpu', 'reset-keeps-interrupts', 'lowest-event-first'],
+  killedBy: [
+    'reset-keeps-fpu',
+    'reset-keeps-interrupts',
+    'lowest-event-first',
+    'msr-store-not-cleared',
+    'reset-misses-xcr0',
+  ],
   alsoNotApplicable(context) {
     const found = workbench(context);
     return isWorkbench(found) && resettersOf(found).length > 0 ? '' : 'no subject can reset another one';

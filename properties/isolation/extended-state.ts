@@ -6,7 +6,18 @@ export const extendedState = refinementProperty({
   area: 'isolation',
   claim:
     'FPU and vector registers, XCR0, stored MSRs and control registers of each subject are saved at its exits, loaded at its entries and reset with it, and no other subject changes them.',
-  killedBy: [],
+  killedBy: [
+    'fpu-not-loaded-first',
+    'fpu-not-restored',
+    'fpu-saved-as-enabled',
+    'fpu-control-word-zero',
+    'xcr0-of-kernel-kept',
+    'xsetbv-index-unchecked',
+    'xsetbv-high-half-unchecked',
+    'disabled-component-kept',
+    'msrs-not-stored',
+    'msrs-not-loaded',
+  ],
   witnesses: [
     { id: 'frame-switch', description: 'a minor frame ended', exit: 52 },
     { id: 'xsetbv', description: 'a subject wrote XCR0', exit: 55 },

@@ -2,6 +2,7 @@ import { CHANNEL_FAULTS } from './channel-faults.ts';
 import { COMPILE_FAULTS } from './compile-faults.ts';
 import type { Fault } from './fault.ts';
 import { GENODE_FAULTS } from './genode-faults.ts';
+import { KERNEL_EXTENDED_FAULTS } from './kernel-extended-faults.ts';
 import { KERNEL_FAULTS } from './kernel-faults.ts';
 import { KERNEL_SCHEDULING_FAULTS } from './kernel-scheduling-faults.ts';
 import { MACHINE_FAULTS } from './machine-faults.ts';
@@ -12,6 +13,7 @@ import { STRUCTURE_FAULTS } from './structure-faults.ts';
 /** All seeded faults. */
 export const FAULTS: readonly Fault[] = [
   ...KERNEL_FAULTS,
+  ...KERNEL_EXTENDED_FAULTS,
   ...KERNEL_SCHEDULING_FAULTS,
   ...PAGING_FAULTS,
   ...COMPILE_FAULTS,
