@@ -104,6 +104,7 @@ export const everyReset: Property = runProperty({
     'reset-keeps-interrupts',
     'lowest-event-first',
     'msr-store-not-cleared',
+    'msrs-not-loaded',
     'reset-misses-xcr0',
   ],
   alsoNotApplicable(context) {

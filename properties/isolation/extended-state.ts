@@ -16,7 +16,6 @@ export const extendedState = refinementProperty({
     'xsetbv-high-half-unchecked',
     'disabled-component-kept',
     'msrs-not-stored',
-    'msrs-not-loaded',
   ],
   witnesses: [
     { id: 'frame-switch', description: 'a minor frame ended', exit: 52 },

@@ -133,14 +133,13 @@ export const KERNEL_EXTENDED_FAULTS: readonly Fault[] = seamFaults('kernel', [
   },
   {
     id: 'msrs-not-loaded',
-    title: 'VM entries load one MSR less than the store holds',
+    title: 'VM entries load no MSRs, so that those of the former life or the former subject stay',
     precedent: 'XSA-204 (CVE-2016-10013): SYSCALL state of a guest handled wrongly',
-    killedBy: [EXTENDED],
+    killedBy: [RESETS],
     replace: ops => ({
       resetVmcs(kernel, cpu, subject) {
         ops.resetVmcs(kernel, cpu, subject);
-        const count = cpu.vmread(LOAD_COUNT);
-        if (count > 0) cpu.vmwrite(LOAD_COUNT, count - 1);
+        cpu.vmwrite(LOAD_COUNT, 0);
       },
     }),
   },
