@@ -12,6 +12,7 @@ import { defined, invariant } from '../units/invariant.ts';
 /** What is explored, as plain data from which every thread builds the same system. */
 export type ExploreTarget =
   | { readonly kind: 'model'; readonly model: string; readonly configuration: string }
+  | { readonly kind: 'fault'; readonly model: string; readonly fault: string }
   | { readonly kind: 'policy'; readonly policyBytes: Uint8Array; readonly scope: PolicyScope };
 
 /** The model that a target stands for; the policy is known to parse. */
@@ -20,6 +21,11 @@ export function targetInstance(target: ExploreTarget): ModelInstance {
     const model = MODELS.find(({ id }) => id === target.model);
     const configuration = model?.configurations.find(({ name }) => name === target.configuration);
     return defined(configuration, `configuration ${target.configuration} of ${target.model}`).create();
+  }
+  if (target.kind === 'fault') {
+    const faults = MODELS.find(({ id }) => id === target.model)?.faults;
+    const fault = faults?.find(({ id }) => id === target.fault);
+    return defined(fault, `fault ${target.fault} of ${target.model}`).create();
   }
   const parsed = parsePolicy(target.policyBytes);
   invariant(parsed.ok, 'the policy does not parse');
@@ -42,7 +48,7 @@ let known: { readonly key: string; readonly system: PackedSystem } | undefined;
 
 /** Expands a block; a thread builds the system once. */
 export function handle({ target, job }: ExplorePayload): ExpandReply {
-  const key = target.kind === 'model' ? `${target.model} ${target.configuration}` : JSON.stringify(target.scope);
+  const key = JSON.stringify(target.kind === 'policy' ? target.scope : target);
   if (known?.key !== key) known = { key, system: targetSystem(target) };
   return expandBlock(known.system, job);
 }

@@ -82,8 +82,16 @@ export function createWriter(config: ChannelConfig, schema: Schema<ChannelState>
   return { definition, machine };
 }
 
-/** The reader: a mode is the access that it does next; it is idle between reads. */
-export function createReader(config: ChannelConfig, schema: Schema<ChannelState> = channelSchema(config)) {
+/**
+ * The reader: a mode is the access that it does next; it is idle between reads.
+ *
+ * @param replaced guards of a reader that deviates from the protocol.
+ */
+export function createReader(
+  config: ChannelConfig,
+  schema: Schema<ChannelState> = channelSchema(config),
+  replaced: { readonly isOverrun?: typeof channel.isOverrun } = {},
+) {
   const {
     isInactive,
     isSynchronized,
@@ -116,7 +124,7 @@ export function createReader(config: ChannelConfig, schema: Schema<ChannelState>
       dataSizeDiffers,
       epochDiffers,
       noData,
-      isOverrun,
+      isOverrun: replaced.isOverrun ?? isOverrun,
     },
     actions: {
       clearCopy,

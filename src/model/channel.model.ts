@@ -49,7 +49,7 @@ export function successInvariants(config: ChannelConfig): ModelInvariant<Channel
  * The same claims as far as SHMStream v2 keeps them: a synchronising reader loads Epoch after the header and may so adopt 0 from a writer
  * that deactivates or initialises again; what it then returns until the next read is not covered. Nor is a change of geometry.
  */
-function invariants(config: ChannelConfig): ModelInvariant<ChannelState>[] {
+export function channelInvariants(config: ChannelConfig): ModelInvariant<ChannelState>[] {
   const counters: ModelInvariant<ChannelState> = {
     id: 'counters-bracket-write',
     claim: 'While the channel is active WC <= WSC <= WC + 1.',
@@ -69,7 +69,7 @@ function invariants(config: ChannelConfig): ModelInvariant<ChannelState>[] {
 }
 
 /** Every result occurs, and a copy can be torn so that the counters are needed. */
-function witnesses(config: ChannelConfig): ModelWitness<ChannelState>[] {
+export function channelWitnesses(config: ChannelConfig): ModelWitness<ChannelState>[] {
   const compatible = config.geometries.every(({ protocol }) => protocol === config.expected.protocol);
   const results = CHANNEL_RESULTS.filter(
     result => result !== 'none' && !(compatible && result === 'incompatible_interface'),
@@ -118,8 +118,8 @@ export function createChannel(config: ChannelConfig): ModelInstance<ChannelState
   return {
     schema,
     parties: [writer, readerParty(config, schema)],
-    invariants: invariants(config),
-    witnesses: witnesses(config),
+    invariants: channelInvariants(config),
+    witnesses: channelWitnesses(config),
   };
 }
 
@@ -144,7 +144,7 @@ export function createHostileChannel(config: ChannelConfig): ModelInstance<Chann
     schema,
     parties: [writer, readerParty(config, schema)],
     invariants: [eachElementOnce],
-    witnesses: witnesses({ ...config, geometries: [{ ...config.expected, protocol: 0 }] }).filter(
+    witnesses: channelWitnesses({ ...config, geometries: [{ ...config.expected, protocol: 0 }] }).filter(
       ({ id }) => id !== 'torn-copy',
     ),
   };

@@ -1,4 +1,5 @@
 import { channelModel } from './channel.model.ts';
+import { channelTsoModel } from './channel-tso.model.ts';
 import { cyclicSchedulerModel } from './cyclic-scheduler.model.ts';
 import { kernelModel } from './kernel.model.ts';
 import { logProxyModel } from './log-proxy.model.ts';
@@ -11,6 +12,7 @@ import { signalModel } from './signal.model.ts';
 export const MODELS: readonly Model[] = [
   kernelModel,
   channelModel,
+  channelTsoModel,
   logProxyModel,
   signalModel,
   sessionModel,

@@ -51,6 +51,17 @@ export interface ModelConfiguration {
   create(): ModelInstance;
 }
 
+/** A model that deviates from the right one in one place: an exploration must refute it. */
+export interface ModelFault {
+  readonly id: string;
+  readonly title: string;
+  /** The real mistake that it is modelled on. */
+  readonly precedent: string;
+  /** Ids of invariants that it violates. */
+  readonly violates: readonly string[];
+  create(): ModelInstance;
+}
+
 /** A registered model. */
 export interface Model {
   readonly id: string;
@@ -58,6 +69,7 @@ export interface Model {
   /** Files with the guard and action functions, relative to `src/model`; all of them are in the model subset. */
   readonly sources: readonly string[];
   readonly configurations: readonly ModelConfiguration[];
+  readonly faults?: readonly ModelFault[];
 }
 
 /** Compiles one party; by default it may write every field. */

@@ -42,10 +42,20 @@ function modelTargets(id: string, wanted: string | undefined): Result<readonly N
   );
 }
 
+/** A model with one of its faults. */
+function faultTargets(id: string, wanted: string): Result<readonly NamedTarget[], string> {
+  const ids = (MODELS.find(model => model.id === id)?.faults ?? []).map(fault => fault.id);
+  if (ids.includes(wanted))
+    return ok([{ name: `${id} with ${wanted}`, target: { kind: 'fault', model: id, fault: wanted } }]);
+  return err(ids.length === 0 ? `${id} has no faults` : `${id} has no fault "${wanted}"; there are ${ids.join(', ')}`);
+}
+
 async function targetsOf(args: Arguments, environment: Environment): Promise<Result<readonly NamedTarget[], ExitCode>> {
   const wanted = args.positionals[0] ?? '';
   if (MODELS.some(({ id }) => id === wanted)) {
-    const found = modelTargets(wanted, args.texts.get('configuration'));
+    const fault = args.texts.get('fault');
+    const found =
+      fault === undefined ? modelTargets(wanted, args.texts.get('configuration')) : faultTargets(wanted, fault);
     return found.ok ? found : err(usageError(environment, 'explore', found.error));
   }
   const input = readPolicyInput(wanted, await environment.loadCatalogue());
@@ -141,6 +151,7 @@ export const exploreCommand: Command = {
       placeholder: 'n or text',
       help: 'one configuration of a model (default: all that are small enough)',
     },
+    { name: 'fault', kind: 'text', placeholder: 'id', help: 'model: with one of its seeded faults, to see it refuted' },
     { name: 'interrupts', kind: 'flag', help: 'policy: with the device interrupts that it routes' },
     { name: 'timers', kind: 'flag', help: 'policy: with timed events' },
     {

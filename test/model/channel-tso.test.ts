@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { explorationReport } from '../../src/explore/report.ts';
+import { breadthFirst } from '../../src/explore/search.ts';
+import { compileModel } from '../../src/explore/symbolic/packed-model.ts';
+import { readModelSources } from '../../src/host/model-sources.ts';
+import { channelTsoModel } from '../../src/model/channel-tso.model.ts';
+import { MODELS } from '../../src/model/index.ts';
+
+const faults = MODELS.flatMap(({ id, sources, faults: its = [] }) => its.map(fault => ({ model: id, sources, fault })));
+
+describe('faults of models', () => {
+  it.each(faults)('$model, $fault.id is refuted by an interleaving', ({ sources, fault }) => {
+    const system = compileModel(fault.create(), readModelSources(sources));
+    const all = fault.violates.length;
+    const report = explorationReport(system, breadthFirst(system, { stopAtViolation: all === 1, maxStates: 400_000 }));
+    const violated = report.invariants.filter(({ holds }) => !holds);
+    expect(report.verdict).toBe('refuted');
+    for (const { id, trace } of violated) {
+      expect(fault.violates).toContain(id);
+      expect(trace!.steps.length).toBeGreaterThan(5);
+    }
+  });
+
+  it('show who stores what, and what the reader has copied by then', () => {
+    const fault = channelTsoModel.faults!.find(({ id }) => id === 'no-recheck')!;
+    const system = compileModel(fault.create(), readModelSources(channelTsoModel.sources));
+    const { invariants } = explorationReport(system, breadthFirst(system, { stopAtViolation: true }));
+    const { trace } = invariants.find(({ holds }) => !holds)!;
+    const steps = trace!.steps.map(({ step, changes }) => `${step}: ${changes.join('; ')}`);
+    expect(steps).toContainEqual(expect.stringMatching(/^memory .*flush.*data\[0\]\.first: \d+ -> \d+/));
+    expect(steps).toContainEqual(expect.stringMatching(/^reader .*step.*reader\.first: 0 -> \d+/));
+  });
+});
