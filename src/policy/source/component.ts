@@ -1,11 +1,12 @@
 import type { Finding } from '../finding.ts';
-import { childNamed, createElement, type PolicyTree, type TreeElement, walkTree } from '../tree.ts';
+import { findingOn, type PolicyTree, type TreeElement } from '../tree.ts';
 import { allocateComponent } from './allocate-component.ts';
 import { addAssumedBinary } from './assumed-binary.ts';
 import { expandConditionals } from './conditionals.ts';
-import { configVariables, ensureConfig } from './config-section.ts';
 import { configValues, expandExpressions } from './expressions.ts';
+import { generatedContent } from './generated-files.ts';
 import { resolveIncludes } from './includes.ts';
+import { quote, type SourceCode } from './problem.ts';
 import type { ResourceRanges } from './resource-kinds.ts';
 import type { SourceReader } from './source-files.ts';
 import { substituteVariables } from './substitutions.ts';
@@ -14,71 +15,57 @@ import { substituteVariables } from './substitutions.ts';
 export interface ComponentSurroundings {
   readonly reader: SourceReader;
   readonly directories: readonly string[];
-  /** Merged policy; its configuration stands in for the generated file that specifications include. */
+  /** Merged policy, of which the build generates files that specifications include. */
   readonly policy: PolicyTree;
   /** What automatic allocation may use; Muen's own by default. */
   readonly ranges?: ResourceRanges;
 }
 
-/** Name of the file that the real build generates from the configuration of the system. */
-const GENERATED_CONFIG = 'config.xml';
+const GENERATED: SourceCode = 'SRC-GENERATED';
 
 /**
  * Brings a component or library specification as it is written to the form that is joined, in place, as
  * mucfgcvresalloc does: includes, expressions, conditionals, references, and the numbers that it leaves open.
  *
- * A `config.xml` that is not there is made of the system's variables that the specification asks for. A component
- * without a binary gets regions of an assumed size; the findings say so.
+ * Generated files that are not there are made of the policy, and a component without a binary gets regions of an
+ * assumed size; the findings say so.
  */
 export function prepareSpecification(
   specification: PolicyTree,
   surroundings: ComponentSurroundings,
 ): readonly Finding[] {
-  const { reader, directories, policy } = surroundings;
-  const isGenerated = takeGeneratedInclude(specification.root, surroundings);
+  const { reader, directories } = surroundings;
+  const findings = [...makeGenerated(specification.root, specification.root, surroundings)];
   resolveIncludes(specification, reader, directories);
-  if (isGenerated) inheritVariables(specification, policy);
   expandExpressions(specification);
   expandConditionals(specification, configValues(specification));
   substituteVariables(specification);
-  const findings = addAssumedBinary(specification.root);
+  findings.push(...addAssumedBinary(specification.root));
   allocateComponent(specification.root, surroundings.ranges);
   return findings;
 }
 
-/** Takes out the include of the generated configuration when no directory has that file. */
-function takeGeneratedInclude(root: TreeElement, { reader, directories }: ComponentSurroundings): boolean {
-  let isTaken = false;
-  for (const element of [root, ...root.children.filter(({ name }) => name === 'config')]) {
-    const index = element.children.findIndex(
-      ({ name, attributes }) => name === 'include' && attributes.href === GENERATED_CONFIG,
+/** Replaces the includes of generated files that no directory has. */
+function makeGenerated(
+  element: TreeElement,
+  specification: TreeElement,
+  surroundings: ComponentSurroundings,
+): readonly Finding[] {
+  const { reader, directories, policy } = surroundings;
+  const findings: Finding[] = [];
+  element.children = element.children.flatMap(child => {
+    const { href } = child.attributes;
+    if (child.name !== 'include' || href === undefined || reader.has(href, directories)) {
+      findings.push(...makeGenerated(child, specification, surroundings));
+      return [child];
+    }
+    const content = generatedContent(child, specification, policy);
+    if (content === undefined) return [child];
+    const message = `the generated file ${quote(href)} is not given: it is made of the policy`;
+    findings.push(
+      findingOn(child, GENERATED, 'notice', message, 'Give its directory with --include to use the real one.'),
     );
-    if (index < 0 || reader.has(GENERATED_CONFIG, directories)) continue;
-    element.children.splice(index, 1);
-    isTaken = true;
-  }
-  return isTaken;
-}
-
-/** Defines what the specification refers to and does not define by the variables of the system: `name`, or `<component>_name`. */
-function inheritVariables(specification: PolicyTree, policy: PolicyTree): void {
-  const { root } = specification;
-  const defined = new Set(configVariables(specification).map(({ attributes }) => attributes.name));
-  const ofSystem = new Map(configVariables(policy).map(variable => [variable.attributes.name!, variable]));
-  const config = ensureConfig(root);
-  const inherit = (name: string | undefined): void => {
-    if (name === undefined || defined.has(name)) return;
-    const variable = ofSystem.get(name) ?? ofSystem.get(`${root.attributes.name}_${name}`);
-    if (variable === undefined) return;
-    defined.add(name);
-    config.children.push(createElement(variable, variable.name, { ...variable.attributes, name }));
-  };
-  walkTree(root, element => {
-    if (element.name === 'if' || element.name === 'case') inherit(element.attributes.variable);
-    if (element.name === 'variable') inherit(element.attributes.name);
-    for (const value of Object.values(element.attributes)) if (value.startsWith('$')) inherit(value.slice(1));
-    if (element.text.startsWith('$')) inherit(element.text.slice(1));
+    return content;
   });
-  if (config.children.length === 0 && childNamed(root, 'config') === config)
-    root.children.splice(root.children.indexOf(config), 1);
+  return findings;
 }

@@ -19,6 +19,7 @@ export const SOURCE_CODES = {
   'SRC-XPATH': 'The path of an <amend> is not one that is supported.',
   'SRC-COMPONENT': 'A component or library specification is missing, given twice, or not one.',
   'SRC-BINARY': 'The binary of a component is not given; its size is taken from the specification or assumed.',
+  'SRC-GENERATED': 'A file that the build of a component generates is not given; it is made of the policy.',
   'SRC-RESOURCE': 'A virtual address, vector or event id cannot be allocated.',
   'SRC-ERA': 'The policy is written in an older schema and was brought to that of late 2024.',
 } as const;
