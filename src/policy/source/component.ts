@@ -3,6 +3,7 @@ import { findingOn, type PolicyTree, type TreeElement } from '../tree.ts';
 import { allocateComponent } from './allocate-component.ts';
 import { addAssumedBinary } from './assumed-binary.ts';
 import { expandConditionals } from './conditionals.ts';
+import { normaliseEras } from './eras/index.ts';
 import { configValues, expandExpressions } from './expressions.ts';
 import { generatedContent } from './generated-files.ts';
 import { resolveIncludes } from './includes.ts';
@@ -40,6 +41,7 @@ export function prepareSpecification(
   expandExpressions(specification);
   expandConditionals(specification, configValues(specification));
   substituteVariables(specification);
+  findings.push(...normaliseEras(specification.root));
   findings.push(...addAssumedBinary(specification.root));
   allocateComponent(specification.root, surroundings.ranges);
   return findings;

@@ -1,0 +1,44 @@
+import { elementsAt, type TreeElement } from '../../tree.ts';
+
+/** One change of the source schema: how a document from before it is brought to the schema of late 2024. */
+export interface SchemaChange {
+  readonly id: string;
+  /** Month of the change in the history of Muen. */
+  readonly month: string;
+  /** What documents from before have, and what became of it. */
+  readonly title: string;
+  /** Rewrites a merged policy or a specification in place; the elements that were of the old schema. */
+  readonly apply: (root: TreeElement) => readonly TreeElement[];
+}
+
+/** Components and libraries of a policy, or the one that the document is. */
+export function specificationsOf(root: TreeElement): readonly TreeElement[] {
+  if (root.name === 'component' || root.name === 'library') return [root];
+  return elementsAt(root, 'components').flatMap(({ children }) =>
+    children.filter(({ name }) => name === 'component' || name === 'library'),
+  );
+}
+
+/** Devices of the hardware description by name, aliases of the platform included. */
+export function hardwareDevice(root: TreeElement, name: string | undefined): TreeElement | undefined {
+  const alias = elementsAt(root, 'platform/mappings/aliases/alias').find(({ attributes }) => attributes.name === name);
+  const physical = alias?.attributes.physical ?? name;
+  return elementsAt(root, 'hardware/devices/device').find(({ attributes }) => attributes.name === physical);
+}
+
+/** Takes the children of some names out of an element, in order. */
+export function takeChildren(element: TreeElement, names: readonly string[]): TreeElement[] {
+  const taken = element.children.filter(({ name }) => names.includes(name));
+  if (taken.length > 0) element.children = element.children.filter(({ name }) => !names.includes(name));
+  return taken;
+}
+
+/** Sorts the children of an element by the given order of names; others stay behind them. */
+export function sortChildren(element: TreeElement, names: readonly string[]): boolean {
+  const rank = ({ name }: TreeElement): number => (names.includes(name) ? names.indexOf(name) : names.length);
+  const sorted = element.children.map((child, index) => ({ child, index }));
+  sorted.sort((a, b) => rank(a.child) - rank(b.child) || a.index - b.index);
+  const isChanged = sorted.some(({ index }, position) => index !== position);
+  if (isChanged) element.children = sorted.map(({ child }) => child);
+  return isChanged;
+}
