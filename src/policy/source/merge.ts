@@ -1,6 +1,6 @@
 import type { Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
-import type { PolicyTree } from '../tree.ts';
+import { descendantsNamed, type PolicyTree } from '../tree.ts';
 import { expandAmends } from './amend.ts';
 import { expandConditionals } from './conditionals.ts';
 import {
@@ -62,8 +62,11 @@ export function expandDocument(tree: PolicyTree, reader: SourceReader): void {
   checkNames(configVariables(tree));
   expandTemplates(tree, reader);
   expandExpressions(tree);
+  // Before scheduling partitions, references in dropped parts were not resolved, and policies have unknown ones there.
+  const isOld = descendantsNamed(tree.root, 'minorFrame').some(({ attributes }) => attributes.subject !== undefined);
+  if (isOld) expandConditionals(tree, configValues(tree));
   substituteVariables(tree);
-  expandConditionals(tree, configValues(tree));
+  if (!isOld) expandConditionals(tree, configValues(tree));
   expandAmends(tree, reader);
 }
 

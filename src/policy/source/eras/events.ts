@@ -50,6 +50,29 @@ function ensureKernelEvent(root: TreeElement, cause: TreeElement, name: string):
   section.children.push(createElement(cause, 'event', { mode: 'kernel', name }));
 }
 
+/** VM exits that a subject did not handle stopped the system; since then it has to say so. */
+export function handledExits(root: TreeElement): readonly TreeElement[] {
+  return elementsAt(root, 'subjects/subject').filter(subject => {
+    const events = childNamed(subject, 'events');
+    if (events === undefined || childNamed(subject, 'sibling') !== undefined) return false;
+    let source = childNamed(events, 'source');
+    if (source === undefined) {
+      source = createElement(events, 'source');
+      insertBefore(events, source, ['target']);
+    }
+    let group = source.children.find(({ attributes }) => attributes.name === 'vmx_exit');
+    if (group === undefined) {
+      group = createElement(events, 'group', { name: 'vmx_exit' });
+      source.children.unshift(group);
+    }
+    if (childNamed(group, 'default') !== undefined) return false;
+    const action = createElement(events, 'system_panic');
+    group.children.unshift(createElement(events, 'default', { physical: 'system_panic' }, [action]));
+    ensureKernelEvent(root, events, 'system_panic');
+    return true;
+  });
+}
+
 /** `@vector` of target events became the action `<inject_interrupt>`; `none` no action. */
 export function targetEvents(root: TreeElement): readonly TreeElement[] {
   return elementsAt(root, 'subjects/subject/events/target/event').filter(event => {

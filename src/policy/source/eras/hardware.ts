@@ -33,7 +33,7 @@ export function processorCpus(root: TreeElement): readonly TreeElement[] {
  */
 export function messageSignalledInterrupts(root: TreeElement): readonly TreeElement[] {
   const changed: TreeElement[] = [];
-  const signalled = new Set<string | undefined>();
+  const messages = new Map<string, string>();
   for (const device of elementsAt(root, 'hardware/devices/device')) {
     const pci = childNamed(device, 'pci');
     const { msi } = pci?.attributes ?? {};
@@ -41,19 +41,20 @@ export function messageSignalledInterrupts(root: TreeElement): readonly TreeElem
     delete pci.attributes.msi;
     changed.push(pci);
     if (msi !== 'true' && msi !== '1') continue;
-    signalled.add(device.attributes.name);
-    for (const irq of elementsAt(device, 'irq')) {
+    for (const [index, irq] of elementsAt(device, 'irq').entries()) {
       if (Number(irq.attributes.number) > LAST_LINE) irq.attributes.number = FIRST_PCI_LINE;
-      if (childNamed(irq, 'msi') === undefined) irq.children.push(createElement(irq, 'msi', { name: 'msi1' }));
+      if (childNamed(irq, 'msi') === undefined)
+        irq.children.push(createElement(irq, 'msi', { name: `msi${index + 1}` }));
+      messages.set(`${device.attributes.name} ${irq.attributes.name}`, `msi${index + 1}`);
     }
   }
   for (const device of elementsAt(root, 'subjects/subject/devices/device')) {
-    if (!signalled.has(device.attributes.physical)) continue;
     for (const irq of elementsAt(device, 'irq')) {
-      const { logical = '' } = irq.attributes;
-      if (childNamed(irq, 'msi') === undefined) {
-        irq.children.push(createElement(irq, 'msi', { logical: `${logical}_msi1`, physical: 'msi1' }));
-      }
+      const physical = messages.get(`${device.attributes.physical} ${irq.attributes.physical}`);
+      if (physical === undefined || childNamed(irq, 'msi') !== undefined) continue;
+      irq.children.push(
+        createElement(irq, 'msi', { logical: `${irq.attributes.logical ?? ''}_${physical}`, physical }),
+      );
     }
   }
   return changed;
@@ -98,6 +99,34 @@ export function ioApicCapabilities(root: TreeElement): readonly TreeElement[] {
 
 const hasCapability = (device: TreeElement, name: string): boolean =>
   elementsAt(device, 'capabilities/capability').some(({ attributes }) => attributes.name === name);
+
+/** The device that resets and switches off the machine was not described; the ports of Intel chipsets stand in. */
+export function systemBoard(root: TreeElement): readonly TreeElement[] {
+  const section = elementsAt(root, 'hardware/devices')[0];
+  if (section === undefined || section.children.some(device => hasCapability(device, 'systemboard'))) return [];
+  const port = (name: string, number: string): TreeElement =>
+    createElement(section, 'ioPort', { end: number, name, start: number });
+  const sleepType = createText(section, 'capability', '7168');
+  sleepType.attributes.name = 'pm1a_cnt_slp_typ';
+  const capabilities = [createElement(section, 'capability', { name: 'systemboard' }), sleepType];
+  const children = [
+    port('reset', isTaken(section, 0xcf9) ? '16#0092#' : '16#0cf9#'),
+    port('pm1a_cnt', '16#1804#'),
+    createElement(section, 'capabilities', {}, capabilities),
+  ];
+  section.children.push(createElement(section, 'device', { name: 'system_board' }, children));
+  return [section];
+}
+
+/** True when a device has the I/O port. */
+function isTaken(section: TreeElement, port: number): boolean {
+  return elementsAt(section, 'device/ioPort').some(({ attributes }) => {
+    const [start, end] = [attributes.start, attributes.end].map(text =>
+      Number(`0x${text?.slice(3, -1).replaceAll('_', '')}`),
+    );
+    return start! <= port && port <= end!;
+  });
+}
 
 /** References to device resources in another order than irq, memory, ioPort. */
 export function resourceOrder(root: TreeElement): readonly TreeElement[] {

@@ -2,7 +2,7 @@ import type { Finding } from '../../finding.ts';
 import { findingOn, type TreeElement } from '../../tree.ts';
 import type { SourceCode } from '../problem.ts';
 import { portNumbers, providedBinary, requiredResources } from './components.ts';
-import { eventModes, sourceEvents, targetEvents } from './events.ts';
+import { eventModes, handledExits, sourceEvents, targetEvents } from './events.ts';
 import {
   configurationSpaceSize,
   ioApicCapabilities,
@@ -10,8 +10,9 @@ import {
   processorCpus,
   resourceOrder,
   speedInKilohertz,
+  systemBoard,
 } from './hardware.ts';
-import { domainAddresses, features, kernelDiagnostics, loaderRights, memoryTypes } from './platform.ts';
+import { crashAudit, domainAddresses, features, kernelDiagnostics, loaderRights, memoryTypes } from './platform.ts';
 import { schedulingPartitions } from './scheduling.ts';
 import type { SchemaChange } from './schema-change.ts';
 import { componentProfiles, fixedVcpuBits, vcpuLayout } from './vcpu.ts';
@@ -38,6 +39,20 @@ export const SCHEMA_CHANGES: readonly SchemaChange[] = [
     apply: fixedVcpuBits,
   },
   { id: 'event-modes', month: '2017-05', title: 'the event mode ipi is called asap', apply: eventModes },
+  {
+    id: 'system-board',
+    month: '2017-01',
+    title: 'a device describes how the machine is reset and switched off',
+    addedTo: 'earlier',
+    apply: systemBoard,
+  },
+  {
+    id: 'crash-audit',
+    month: '2017-05',
+    title: 'the policy has a region for crash audits',
+    addedTo: 'earlier',
+    apply: crashAudit,
+  },
   {
     id: 'required-resources',
     month: '2017-11',
@@ -72,6 +87,7 @@ export const SCHEMA_CHANGES: readonly SchemaChange[] = [
     id: 'io-apic-capabilities',
     month: '2018-03',
     title: 'I/O APICs are known by a capability instead of their name',
+    addedTo: 'earlier',
     apply: ioApicCapabilities,
   },
   {
@@ -81,7 +97,20 @@ export const SCHEMA_CHANGES: readonly SchemaChange[] = [
     apply: messageSignalledInterrupts,
   },
   { id: 'loader-rights', month: '2018-04', title: 'a loader maps as its loadee does', apply: loaderRights },
-  { id: 'processor-cpus', month: '2018-07', title: 'the processor lists its CPUs with APIC ids', apply: processorCpus },
+  {
+    id: 'processor-cpus',
+    month: '2018-07',
+    title: 'the processor lists its CPUs with APIC ids',
+    addedTo: 'earlier',
+    apply: processorCpus,
+  },
+  {
+    id: 'handled-exits',
+    month: '2020-01',
+    title: 'every subject says what its other VM exits do; before, they stopped the system',
+    addedTo: 'earlier',
+    apply: handledExits,
+  },
   { id: 'vcpu-layout', month: '2019-09', title: '<msrs> and <segments> of a vCPU changed places', apply: vcpuLayout },
   {
     id: 'domain-addresses',
@@ -100,6 +129,7 @@ export const SCHEMA_CHANGES: readonly SchemaChange[] = [
     id: 'configuration-space-size',
     month: '2022-02',
     title: 'the PCI configuration space has a size',
+    addedTo: 'old',
     apply: configurationSpaceSize,
   },
   {
@@ -120,11 +150,21 @@ const ERA: SourceCode = 'SRC-ERA';
  * notice per change says what was rewritten.
  */
 export function normaliseEras(root: TreeElement): readonly Finding[] {
-  return SCHEMA_CHANGES.flatMap(({ month, title, apply }) => {
+  const findings: Finding[] = [];
+  let oldest = '9999-99';
+  const undo = ({ month, title, apply }: SchemaChange): void => {
     const changed = apply(root);
     const [first] = changed;
-    if (first === undefined) return [];
+    if (first === undefined) return;
+    if (month < oldest) oldest = month;
     const message = `schema from before ${month}: ${title}; ${changed.length} element${changed.length === 1 ? '' : 's'} rewritten`;
-    return [findingOn(first, ERA, 'notice', message, 'Bring the policy to the schema of late 2024 to be rid of this.')];
-  });
+    const hint = 'Bring the policy to the schema of late 2024 to be rid of this.';
+    findings.push(findingOn(first, ERA, 'notice', message, hint));
+  };
+  for (const change of SCHEMA_CHANGES) if (change.addedTo === undefined) undo(change);
+  for (const change of SCHEMA_CHANGES) {
+    const isOld = change.addedTo === 'old' ? findings.length > 0 : oldest <= change.month;
+    if (change.addedTo !== undefined && isOld) undo(change);
+  }
+  return findings;
 }

@@ -35,6 +35,17 @@ export function memoryTypes(root: TreeElement): readonly TreeElement[] {
   });
 }
 
+/** There was no region for crash audits. */
+export function crashAudit(root: TreeElement): readonly TreeElement[] {
+  const [section] = elementsAt(root, 'memory');
+  if (section === undefined || section.children.some(({ attributes }) => attributes.type === 'subject_crash_audit')) {
+    return [];
+  }
+  const attributes = { caching: 'UC', name: 'crash_audit', size: '16#1000#', type: 'subject_crash_audit' };
+  section.children.unshift(createElement(section, 'memory', attributes));
+  return [section];
+}
+
 /** Device domains that map memory without an address: it was that of the subject with the same memory. */
 export function domainAddresses(root: TreeElement): readonly TreeElement[] {
   const mappings = elementsAt(root, 'subjects/subject/memory/memory');

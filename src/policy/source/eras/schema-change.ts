@@ -7,6 +7,11 @@ export interface SchemaChange {
   readonly month: string;
   /** What documents from before have, and what became of it. */
   readonly title: string;
+  /**
+   * The change asks for something that may be missing by mistake too: it is undone only in documents that have
+   * something of a schema from before it (`earlier`), or of any old schema (`old`).
+   */
+  readonly addedTo?: 'earlier' | 'old';
   /** Rewrites a merged policy or a specification in place; the elements that were of the old schema. */
   readonly apply: (root: TreeElement) => readonly TreeElement[];
 }
