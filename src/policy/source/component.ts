@@ -3,7 +3,7 @@ import { findingOn, type PolicyTree, type TreeElement } from '../tree.ts';
 import { allocateComponent } from './allocate-component.ts';
 import { addAssumedBinary } from './assumed-binary.ts';
 import { expandConditionals } from './conditionals.ts';
-import { normaliseEras } from './eras/index.ts';
+import { normaliseEras } from './eras/normalise.ts';
 import { configValues, expandExpressions } from './expressions.ts';
 import { generatedContent } from './generated-files.ts';
 import { resolveIncludes } from './includes.ts';

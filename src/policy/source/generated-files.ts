@@ -37,14 +37,14 @@ function configuration(include: TreeElement, specification: TreeElement, policy:
     variables.push(createElement(include, type, { name, value }));
     defined.add(name);
   };
-  const console = debugConsole(component, policy);
+  const serial = debugConsole(component, policy);
   for (const name of referredNames(specification)) {
     const variable = ofSystem.get(name) ?? ofSystem.get(`${component}_${name}`);
     if (defined.has(name)) continue;
     if (variable !== undefined) define(variable.name, name, variable.attributes.value ?? '');
     else if (name === 'hsuart_enabled') define('boolean', name, String(isHsuart(ofSystem)));
-    else if (name === 'debugconsole_port_start' && console !== undefined) define('string', name, console.start);
-    else if (name === 'debugconsole_port_end' && console !== undefined) define('string', name, console.end);
+    else if (name === 'debugconsole_port_start' && serial !== undefined) define('string', name, serial.start);
+    else if (name === 'debugconsole_port_end' && serial !== undefined) define('string', name, serial.end);
   }
   const isSection = elementsAt(specification, 'include').includes(include);
   return isSection ? [createElement(include, 'config', {}, variables)] : variables;

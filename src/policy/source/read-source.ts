@@ -3,7 +3,7 @@ import type { Finding } from '../finding.ts';
 import { type PolicyTree, type TreeElement, walkTree } from '../tree.ts';
 import { allocateVirtual } from './allocate-virtual.ts';
 import { type ComponentSurroundings, prepareSpecification } from './component.ts';
-import { normaliseEras } from './eras/index.ts';
+import { normaliseEras } from './eras/normalise.ts';
 import { joinComponents, missingSpecifications } from './join.ts';
 import { type MergeInputs, mergeWith } from './merge.ts';
 import { directoryOf } from './paths.ts';

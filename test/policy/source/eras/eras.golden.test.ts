@@ -5,7 +5,7 @@ import type { PolicyDocument } from '../../../../src/policy/document.ts';
 import { expandPolicy } from '../../../../src/policy/expand/expand.ts';
 import type { Finding } from '../../../../src/policy/finding.ts';
 import { readPolicy } from '../../../../src/policy/parse.ts';
-import { normaliseEras, SCHEMA_CHANGES } from '../../../../src/policy/source/eras/index.ts';
+import { normaliseEras, SCHEMA_CHANGES } from '../../../../src/policy/source/eras/normalise.ts';
 import { readSource, type SourceInputs } from '../../../../src/policy/source/read-source.ts';
 import type { PolicyFiles } from '../../../../src/policy/source/source-files.ts';
 import { toXmlDocument } from '../../../../src/policy/tree.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { legacyPartitions } from '../../../../src/policy/legacy-scheduling.ts';
-import { normaliseEras, SCHEMA_CHANGES } from '../../../../src/policy/source/eras/index.ts';
+import { normaliseEras, SCHEMA_CHANGES } from '../../../../src/policy/source/eras/normalise.ts';
 import { attempt } from '../../../../src/policy/source/problem.ts';
 import { type PolicyTree, parseTree } from '../../../../src/policy/tree.ts';
 import { writeTree } from '../../../../src/policy/tree-write.ts';
