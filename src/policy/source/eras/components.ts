@@ -1,4 +1,12 @@
-import { childNamed, createElement, elementsAt, type TreeElement } from '../../tree.ts';
+import {
+  childNamed,
+  createElement,
+  createText,
+  elementsAt,
+  ensureElement,
+  insertBefore,
+  type TreeElement,
+} from '../../tree.ts';
 import { hardwareDevice, specificationsOf, takeChildren } from './schema-change.ts';
 
 /** Resources of a component stood in it directly; since then in `<requires>`. */
@@ -15,7 +23,7 @@ export function requiredResources(root: TreeElement): readonly TreeElement[] {
   });
 }
 
-/** `<binary>` of a component became a region that it provides. */
+/** `<binary>` of a component became a region that it provides; native ones started where the profile of that time said. */
 export function providedBinary(root: TreeElement): readonly TreeElement[] {
   return specificationsOf(root).flatMap(specification => {
     const binaries = takeChildren(specification, ['binary']);
@@ -32,11 +40,31 @@ export function providedBinary(root: TreeElement): readonly TreeElement[] {
       };
       return createElement(binary, 'memory', attributes, [createElement(binary, 'file', { filename, offset: 'none' })]);
     });
+    if (specification.attributes.profile === 'native') startAt(specification, binaries[0]!);
     const provides = childNamed(specification, 'provides');
     if (provides === undefined) specification.children.push(createElement(binaries[0]!, 'provides', {}, regions));
     else provides.children.unshift(...regions);
     return binaries;
   });
+}
+
+/** Entry point of the native profile while components had a `<binary>`, behind the stack in the same image. */
+const NATIVE_ENTRY = '16#5000#';
+
+function startAt(specification: TreeElement, binary: TreeElement): void {
+  let requires = childNamed(specification, 'requires');
+  if (requires === undefined) {
+    requires = createElement(binary, 'requires');
+    insertBefore(specification, requires, ['provides']);
+  }
+  let vcpu = childNamed(requires, 'vcpu');
+  if (vcpu === undefined) {
+    vcpu = createElement(binary, 'vcpu');
+    requires.children.unshift(vcpu);
+  }
+  const registers = ensureElement(vcpu, 'registers/gpr');
+  if (childNamed(registers, 'rip') !== undefined) return;
+  registers.children.unshift(createText(binary, 'rip', NATIVE_ENTRY));
 }
 
 /** I/O ports of a component had no numbers: they were those of the device that a subject maps there. */

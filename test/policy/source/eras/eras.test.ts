@@ -145,6 +145,13 @@ describe('each change', () => {
     );
   });
 
+  it('a native component starts where the profile of its time said', () => {
+    const binary = '<binary filename="f" size="16#1000#" virtualAddress="16#2000#"/>';
+    expect(changed('provided-binary', `<component name="c" profile="native">${binary}</component>`)).toContain(
+      '<requires><vcpu><registers><gpr><rip>16#5000#</rip></gpr></registers></vcpu></requires><provides>',
+    );
+  });
+
   it('a component that subjects of two profiles use is split', () => {
     const text =
       '<system><components><component name="c"><provides/></component></components><subjects><subject profile="vm"><component ref="c"/></subject><subject profile="native"><component ref="c"/></subject></subjects></system>';
