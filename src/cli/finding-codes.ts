@@ -52,6 +52,8 @@ export const FINDING_CODES: Readonly<Record<string, string>> = {
   'EXPAND-PARTITION-CPU': 'A scheduling partition has no minor frame, so it belongs to no CPU.',
   'EXPAND-PROFILE': 'A component names a profile that does not exist.',
   'EXPAND-VECTORS': 'A subject has too few free vectors for the interrupts of its devices.',
+  'HASH-FILE': 'A file that a memory region names is not among the given ones, so the region gets no hash.',
+  'HASH-REFERENCE': 'A memory region takes its hash from one that does not exist.',
   'PAGING-ADDRESS-WIDTH': 'A mapping lies outside of the addresses that page tables can translate.',
   'PAGING-ALIGNMENT': 'A mapping or a table does not start at a page boundary.',
   'PAGING-CAPACITY': 'The page tables of a holder need more memory than the simulated machine has.',

@@ -4,18 +4,26 @@ import { fileExists, readFileLimited, readFileStart } from '../host/files.ts';
 import { checkPolicy } from '../policy/check.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Finding } from '../policy/finding.ts';
-import { parsePolicy } from '../policy/parse.ts';
+import { type ParsedPolicy, parsePolicy, readPolicy } from '../policy/parse.ts';
+import { toXmlDocument } from '../policy/tree.ts';
+import { writeTree } from '../policy/tree-write.ts';
 import { XML_LIMITS } from '../policy/xml.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Catalogue, ScenarioInfo } from './catalogue.ts';
 import { policyDigest } from './context.ts';
 import { suggestion } from './nearest.ts';
+import type { Arguments } from './options.ts';
+import { buildPolicy, type PolicyBuild } from './policy-build.ts';
+import { namesSource } from './source-input.ts';
 
 /** A policy file that was read, valid or not. */
 export interface PolicyInput {
   /** Path as reports show it. */
   readonly path: string;
+  /** The policy in format B: the file itself, or what the toolchain made of it. */
   readonly bytes: Uint8Array;
+  /** Format of the file when the toolchain brought it to format B. */
+  readonly builtFrom?: 'src' | 'a';
   readonly digest: string;
   readonly software: readonly ScenarioSoftware[];
   /** Absent when the file is not a readable policy. */
@@ -40,12 +48,19 @@ function findScenario(target: string, catalogue: Catalogue): Result<ScenarioInfo
 
 /** Parses and validates a policy. */
 export function examinePolicy(path: string, bytes: Uint8Array, software: readonly ScenarioSoftware[]): PolicyInput {
-  const base = { path, bytes, digest: policyDigest(bytes), software };
-  const parsed = parsePolicy(bytes);
-  if (!parsed.ok) return { ...base, findings: parsed.error, examined: {}, valid: false };
+  return examine({ path, bytes, digest: policyDigest(bytes), software }, parsePolicy(bytes), []);
+}
+
+/** Validates a policy that was parsed; `before` are findings of the tools before that. */
+function examine(
+  base: Pick<PolicyInput, 'path' | 'bytes' | 'digest' | 'software' | 'builtFrom'>,
+  parsed: Result<ParsedPolicy, readonly Finding[]>,
+  before: readonly Finding[],
+): PolicyInput {
+  if (!parsed.ok) return { ...base, findings: [...before, ...parsed.error], examined: {}, valid: false };
   const { document } = parsed.value;
   const checked = checkPolicy(document);
-  const findings = [...parsed.value.findings, ...checked.findings];
+  const findings = [...before, ...parsed.value.findings, ...checked.findings];
   return {
     ...base,
     document,
@@ -55,17 +70,49 @@ export function examinePolicy(path: string, bytes: Uint8Array, software: readonl
   };
 }
 
+/** A policy that was put together, expanded or allocated here; its findings name the files that it came from. */
+export function examineBuilt(path: string, { tree, from, findings }: PolicyBuild): PolicyInput {
+  const bytes = new TextEncoder().encode(writeTree(tree));
+  const base = { path, bytes, digest: policyDigest(bytes), software: [], ...(from === 'b' ? {} : { builtFrom: from }) };
+  return examine(base, readPolicy(toXmlDocument(tree)), findings);
+}
+
+/** Problems of a file that say it is a policy in another format: the toolchain can bring it to format B. */
+const OTHER_FORMAT: ReadonlySet<string> = new Set(['POL-FORMAT', 'XML-NAMESPACE']);
+
+function readPolicyFile(target: string, args: Arguments | undefined): Result<PolicyInput, string> {
+  // A file beyond the parser's limit is read just far enough for the parser to say so.
+  const bytes = readFileStart(target, XML_LIMITS.maxBytes);
+  if (!bytes.ok) return err(bytes.error);
+  const asGiven = (): PolicyInput => examinePolicy(target, bytes.value, []);
+  if (args === undefined || !namesSource(args)) {
+    const given = asGiven();
+    if (given.document !== undefined || args === undefined) return ok(given);
+    if (!given.findings.some(({ code }) => OTHER_FORMAT.has(code))) return ok(given);
+  }
+  const built = buildPolicy(target, args, 'b');
+  if (built.ok) return ok(examineBuilt(target, built.value));
+  if (built.error.kind === 'unreadable') return err(built.error.message);
+  const { findings } = built.error;
+  return ok({
+    path: target,
+    bytes: bytes.value,
+    digest: policyDigest(bytes.value),
+    software: [],
+    findings,
+    examined: {},
+    valid: false,
+  });
+}
+
 /**
- * Reads the policy that a command line names: a path, or the name of a scenario.
+ * Reads the policy that a command line names: a path, or the name of a scenario. With `args` a policy in another
+ * format is brought to format B, with the files that the command line names.
  *
  * The error is a usage error: there is no such thing to read.
  */
-export function readPolicyInput(target: string, catalogue: Catalogue): Result<PolicyInput, string> {
-  if (looksLikePath(target) || fileExists(target)) {
-    // A file beyond the parser's limit is read just far enough for the parser to say so.
-    const bytes = readFileStart(target, XML_LIMITS.maxBytes);
-    return bytes.ok ? ok(examinePolicy(target, bytes.value, [])) : err(bytes.error);
-  }
+export function readPolicyInput(target: string, catalogue: Catalogue, args?: Arguments): Result<PolicyInput, string> {
+  if (looksLikePath(target) || fileExists(target)) return readPolicyFile(target, args);
   const scenario = findScenario(target, catalogue);
   if (!scenario.ok) return scenario;
   const bytes = readFileLimited(scenario.value.policyFile);

@@ -135,6 +135,13 @@ export function sha256Hex(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** SHA-256 of the parts one after the other, as 64 hex digits. */
+export function sha256OfParts(parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+}
+
 /** Gzip (no file name, no time) in base64. */
 export function gzipBase64(bytes: Uint8Array): string {
   return gzipSync(bytes, { level: 9 }).toString('base64');

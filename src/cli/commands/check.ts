@@ -2,7 +2,7 @@ import { traceFileName } from '../../engine/counterexample.ts';
 import type { CheckResult } from '../../engine/run.ts';
 import type { VerdictWord } from '../../engine/verdict.ts';
 import { elapsedMs, nowMs } from '../../host/clock.ts';
-import { joinPath, readFileLimited } from '../../host/files.ts';
+import { joinPath, readFileLimited, writeFileAtomic } from '../../host/files.ts';
 import type { Finding } from '../../policy/finding.ts';
 import { type Baseline, compareWithBaseline, readBaseline } from '../../report/baseline.ts';
 import type { ReportInput } from '../../report/check-report.ts';
@@ -19,6 +19,7 @@ import { reporterTargets, writeReportFolder, writeReports } from '../report-outp
 import { runLimits, selectedProperties, sessionOptions } from '../run-options.ts';
 import { Session } from '../session.ts';
 import { programName, shellWord } from '../shell.ts';
+import { SOURCE_OPTIONS } from '../source-input.ts';
 import { systemPicture } from '../system-picture.ts';
 import { readTables, type TablesInput, unknownTables } from '../tables-input.ts';
 import { NO_RESULT, toReport } from '../to-report.ts';
@@ -28,7 +29,7 @@ const DEFAULT_FOLDER = 'muencheck-report';
 export function contextSpec(policy: PolicyInput, args: Arguments, tables?: TablesInput): ContextSpec {
   return {
     policyBytes: policy.bytes,
-    policyPath: policy.path,
+    policyPath: policy.builtFrom === undefined ? policy.path : builtPath(args.texts.get('out') ?? DEFAULT_FOLDER),
     policySha256: policy.digest,
     software: policy.software,
     ...runLimits(args),
@@ -55,6 +56,18 @@ function loadTables(args: Arguments): Result<TablesInput | undefined, string> {
 
 const tableFindings = ({ document }: PolicyInput, tables: TablesInput | undefined): readonly Finding[] =>
   tables === undefined || document === undefined ? [] : [...tables.findings, ...unknownTables(document, tables.files)];
+
+/** Place of the policy that properties are checked on, when the toolchain made it. */
+const builtPath = (folder: string): string => joinPath(folder, 'policy_b.xml');
+
+/** Keeps a policy that was brought to format B here: counterexamples name lines of it. */
+function saveBuilt(policy: PolicyInput, folder: string, environment: Environment): Result<void, string> {
+  if (policy.builtFrom === undefined || !policy.valid) return ok(undefined);
+  const written = writeFileAtomic(builtPath(folder), policy.bytes);
+  if (!written.ok) return written;
+  environment.stderr(`format B in ${printable(builtPath(folder))}: lines of counterexamples are those of that file\n`);
+  return ok(undefined);
+}
 
 /** Exit code of a finished check. */
 export function exitCodeOf(verdict: VerdictWord): ExitCode {
@@ -101,9 +114,12 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const catalogue = await environment.loadCatalogue();
   const properties = selectedProperties(args, catalogue.properties);
   if (!properties.ok) return usageError(environment, 'check', properties.error);
-  const input = readPolicyInput(args.positionals[0] ?? catalogue.defaultScenario, catalogue);
+  const input = readPolicyInput(args.positionals[0] ?? catalogue.defaultScenario, catalogue, args);
   if (!input.ok) return usageError(environment, 'check', input.error);
+  const folder = args.texts.get('out') ?? DEFAULT_FOLDER;
   const policy = input.value;
+  const saved = saveBuilt(policy, folder, environment);
+  if (!saved.ok) return usageError(environment, 'check', saved.error);
   const tables = loadTables(args);
   if (!tables.ok) return usageError(environment, 'check', tables.error);
   const policyMs = elapsedMs(startMs);
@@ -119,7 +135,6 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     times,
     tableFindings(policy, tables.value),
   );
-  const folder = args.texts.get('out') ?? DEFAULT_FOLDER;
   const reportInput: ReportInput = {
     report,
     policyText: new TextDecoder().decode(policy.bytes),
@@ -130,8 +145,8 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   };
   const written = writeReports(targets.value, reportInput, environment);
   if (!written.ok) return usageError(environment, 'check', written.error);
-  const saved = writeReportFolder(folder, reportInput);
-  if (!saved.ok) return usageError(environment, 'check', saved.error);
+  const reported = writeReportFolder(folder, reportInput);
+  if (!reported.ok) return usageError(environment, 'check', reported.error);
   if (!args.flags.has('quiet'))
     environment.stderr(
       `report in ${printable(joinPath(folder, 'report.html'))}, ${(times.totalMs / 1000).toFixed(1)} s\n`,
@@ -168,6 +183,7 @@ export const checkCommand: Command = {
       help: 'not in this version',
     })),
     { ...JSON_OPTION, help: 'print the report as JSON (same as --reporter json)' },
+    ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,
   ],
   examples: ['check', "check policy.xml --property 'isolation/*' --reporter junit:results.xml"],

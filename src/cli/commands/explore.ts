@@ -18,6 +18,7 @@ import { explorationText } from '../explore-text.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { readPolicyInput } from '../policy-input.ts';
+import { SOURCE_OPTIONS } from '../source-input.ts';
 
 interface NamedTarget {
   readonly name: string;
@@ -58,7 +59,7 @@ async function targetsOf(args: Arguments, environment: Environment): Promise<Res
       fault === undefined ? modelTargets(wanted, args.texts.get('configuration')) : faultTargets(wanted, fault);
     return found.ok ? found : err(usageError(environment, 'explore', found.error));
   }
-  const input = readPolicyInput(wanted, await environment.loadCatalogue());
+  const input = readPolicyInput(wanted, await environment.loadCatalogue(), args);
   const models = MODELS.map(({ id }) => id).join(', ');
   if (!input.ok) return err(usageError(environment, 'explore', `${input.error} Models are ${models}.`));
   const { valid, document, path, bytes, findings } = input.value;
@@ -181,6 +182,7 @@ export const exploreCommand: Command = {
       help: 'worker threads; never changes the result (default 1)',
     },
     JSON_OPTION,
+    ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,
   ],
   examples: ['explore channel', 'explore two-subjects --json'],

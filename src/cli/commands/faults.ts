@@ -18,6 +18,7 @@ import { type Arguments, COMMON_OPTIONS, JSON_OPTION, RUN_OPTIONS } from '../opt
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
 import { selectedProperties, sessionOptions } from '../run-options.ts';
 import { Session } from '../session.ts';
+import { SOURCE_OPTIONS } from '../source-input.ts';
 import { contextSpec } from './check.ts';
 
 /** A fault and where to look for it. */
@@ -80,7 +81,8 @@ function makePlans(
   for (const fault of choice.faults) {
     const target = args.positionals[0] ?? fault.scenario ?? catalogue.defaultScenario;
     const known = policies.get(target);
-    const input: Result<PolicyInput, string> = known === undefined ? readPolicyInput(target, catalogue) : ok(known);
+    const input: Result<PolicyInput, string> =
+      known === undefined ? readPolicyInput(target, catalogue, args) : ok(known);
     if (!input.ok) return input;
     policies.set(target, input.value);
     const properties = propertiesFor(fault, catalogue.properties, args.flags.has('all')).filter(property =>
@@ -246,6 +248,7 @@ export const faultsCommand: Command = {
     { name: 'all', kind: 'flag', help: 'try every property on every fault, not only the ones it names' },
     { name: 'out', kind: 'text', placeholder: 'dir', help: 'write the counterexamples as trace files' },
     JSON_OPTION,
+    ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,
   ],
   examples: ['faults', 'faults log-proxy --from my-fault.ts --all'],

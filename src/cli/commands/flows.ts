@@ -17,6 +17,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
+import { SOURCE_OPTIONS } from '../source-input.ts';
 
 interface LoadedFlows {
   readonly path: string;
@@ -28,8 +29,8 @@ interface LoadError {
   readonly invalid?: PolicyInput;
 }
 
-function load(target: string, catalogue: Catalogue): Result<LoadedFlows, LoadError> {
-  const input = readPolicyInput(target, catalogue);
+function load(target: string, catalogue: Catalogue, args: Arguments): Result<LoadedFlows, LoadError> {
+  const input = readPolicyInput(target, catalogue, args);
   if (!input.ok) return err({ usage: input.error });
   const { document, valid, path } = input.value;
   if (document === undefined || !valid) return err({ usage: '', invalid: input.value });
@@ -65,9 +66,9 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     return usageError(environment, 'flows', '--diff prints text or --json only');
   }
   const catalogue = await environment.loadCatalogue();
-  const flows = load(args.positionals[0] ?? '', catalogue);
+  const flows = load(args.positionals[0] ?? '', catalogue, args);
   if (!flows.ok) return refuse(flows.error, environment);
-  const after = other === undefined ? undefined : load(other, catalogue);
+  const after = other === undefined ? undefined : load(other, catalogue, args);
   if (after !== undefined && !after.ok) return refuse(after.error, environment);
   environment.stdout(after === undefined ? render(flows.value, args) : renderDiff(flows.value, after.value, args));
   return EXIT.holds;
@@ -90,6 +91,7 @@ export const flowsCommand: Command = {
     { name: 'dot', kind: 'flag', help: 'print a Graphviz graph' },
     { name: 'mermaid', kind: 'flag', help: 'print a Mermaid flow chart' },
     JSON_OPTION,
+    ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,
   ],
   examples: ['flows log-proxy', 'flows old.xml --diff new.xml'],

@@ -1,43 +1,65 @@
-import { writeFileAtomic } from '../../host/files.ts';
+import { sha256OfParts, writeFileAtomic } from '../../host/files.ts';
 import { unexaminedNotice } from '../../policy/check.ts';
+import { addMemoryHashes } from '../../policy/derive/memory-hashes.ts';
+import type { PolicyDocument } from '../../policy/document.ts';
+import type { Finding } from '../../policy/finding.ts';
+import { readPolicy } from '../../policy/parse.ts';
+import type { PolicyFormat } from '../../policy/toolchain.ts';
+import { parseTree, toXmlDocument } from '../../policy/tree.ts';
 import { writeTree } from '../../policy/tree-write.ts';
 import { countFindings, findingLines } from '../../report/findings-text.ts';
 import { toJson } from '../../trace/json.ts';
 import { printable } from '../../units/printable.ts';
+import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
+import { derivedFiles, folderFiles, writeDerivedFiles } from '../derived-files.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
+import { buildPolicy } from '../policy-build.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
-import { readSourceInput, SOURCE_OPTIONS } from '../source-input.ts';
+import { SOURCE_OPTIONS } from '../source-input.ts';
 
 function renderJson(policy: PolicyInput): string {
   const { document } = policy;
-  const findings = policy.findings.map(({ code, severity, message, line, column, hint }) => ({
+  const findings = policy.findings.map(({ code, severity, message, line, column, hint, file }) => ({
     code,
     severity,
     message,
     line,
     column,
     hint,
+    ...(file === undefined ? {} : { file }),
   }));
   const size = {
     format: document?.format ?? 'unknown',
+    ...(policy.builtFrom === undefined ? {} : { builtFrom: policy.builtFrom }),
     subjects: document?.subjects.length ?? 0,
     cpus: document?.kernel.cpus.length ?? 0,
   };
   return `${toJson({ policy: { path: policy.path, digest: policy.digest, ...size }, valid: policy.valid, examined: policy.examined, findings })}\n`;
 }
 
-/** Puts a source policy together and writes it, to standard output or to a file. */
-function writeSource(args: Arguments, environment: Environment): ExitCode {
+/** Prints findings as prose, beside data on standard output. */
+function warn(environment: Environment, path: string, findings: readonly Finding[]): void {
+  for (const line of findings.flatMap(finding => findingLines(path, finding, environment.paint))) {
+    environment.stderr(`${line}\n`);
+  }
+}
+
+/** Writes a policy in a format before the last one, to standard output or to a file. */
+function writeIntermediate(args: Arguments, environment: Environment, format: 'src' | 'a'): ExitCode {
   const [path = ''] = args.positionals;
-  const source = readSourceInput(path, args);
-  if (!source.ok) {
-    printFindings(environment, path, source.error);
+  const built = buildPolicy(path, args, format);
+  if (!built.ok) {
+    if (built.error.kind === 'unreadable') return usageError(environment, 'policy', built.error.message);
+    printFindings(environment, path, built.error.findings);
     return EXIT.invalid;
   }
-  const { tree, findings } = source.value;
+  const { tree, from, findings } = built.value;
+  if (FORMATS.indexOf(from) > FORMATS.indexOf(format)) {
+    return usageError(environment, 'policy', `${path} is in format ${from} already, there is no way back to ${format}`);
+  }
   const text = writeTree(tree);
   const out = args.texts.get('out');
   if (out === undefined) environment.stdout(text);
@@ -45,31 +67,68 @@ function writeSource(args: Arguments, environment: Environment): ExitCode {
     const written = writeFileAtomic(out, text);
     if (!written.ok) return usageError(environment, 'policy', written.error);
   }
-  for (const line of findings.flatMap(finding => findingLines(path, finding, environment.paint))) {
-    environment.stderr(`${line}\n`);
-  }
+  warn(environment, path, findings);
   return EXIT.holds;
+}
+
+const FORMATS: readonly PolicyFormat[] = ['src', 'a', 'b'];
+
+/** A policy in format B as it is written: its document, and its text. */
+interface Written {
+  readonly document: PolicyDocument;
+  readonly text: string;
+}
+
+/** Adds the hashes of the files in a folder, and of what follows from the policy itself, to a policy in format B. */
+function withHashes(
+  policy: PolicyInput,
+  document: PolicyDocument,
+  folder: string,
+): Result<Written, readonly Finding[]> {
+  const given = folderFiles(folder);
+  const derived = new Map(derivedFiles(document).map(({ name, bytes }) => [name, bytes]));
+  const tree = parseTree(policy.bytes, policy.path);
+  if (!tree.ok) return err([tree.error]);
+  const file = (name: string): Uint8Array | undefined => given(name) ?? derived.get(name);
+  const hashed = addMemoryHashes(tree.value, { file, sha256: sha256OfParts });
+  if (!hashed.ok) return hashed;
+  const parsed = readPolicy(toXmlDocument(hashed.value.tree));
+  return parsed.ok ? ok({ document: parsed.value.document, text: writeTree(hashed.value.tree) }) : parsed;
+}
+
+/** Writes what the command line asks for beside the verdict. @returns the exit code of a failure, or nothing. */
+function writeOutputs(args: Arguments, environment: Environment, policy: PolicyInput): ExitCode | undefined {
+  const [out, folder, files] = ['out', 'derived', 'files'].map(name => args.texts.get(name));
+  if (policy.document === undefined || (out === undefined && folder === undefined)) return undefined;
+  const made: Result<Written, readonly Finding[]> =
+    files === undefined
+      ? ok({ document: policy.document, text: new TextDecoder().decode(policy.bytes) })
+      : withHashes(policy, policy.document, files);
+  if (!made.ok) {
+    printFindings(environment, policy.path, made.error);
+    return EXIT.invalid;
+  }
+  const written: Result<unknown, string> = out === undefined ? ok(undefined) : writeFileAtomic(out, made.value.text);
+  if (!written.ok) return usageError(environment, 'policy', written.error);
+  if (folder === undefined) return undefined;
+  const count = writeDerivedFiles(folder, derivedFiles(made.value.document));
+  if (!count.ok) return usageError(environment, 'policy', count.error);
+  environment.stderr(`${count.value} files in ${printable(folder)}\n`);
+  return undefined;
 }
 
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const format = args.texts.get('format') ?? 'b';
-  if (format === 'src') return writeSource(args, environment);
-  if (format !== 'b')
-    return usageError(
-      environment,
-      'policy',
-      `--format ${format}: expansion and allocation are not in this version; it reads and validates format b, and puts together format src`,
-    );
-  if (args.texts.has('out'))
-    return usageError(
-      environment,
-      'policy',
-      '--out: writing an expanded policy is not in this version; --out is for --format src',
-    );
-  const input = readPolicyInput(args.positionals[0] ?? '', await environment.loadCatalogue());
+  if (format === 'src' || format === 'a') return writeIntermediate(args, environment, format);
+  if (args.texts.has('files') && !args.texts.has('out') && !args.texts.has('derived')) {
+    return usageError(environment, 'policy', '--files adds hashes to what --out and --derived write; give one of them');
+  }
+  const input = readPolicyInput(args.positionals[0] ?? '', await environment.loadCatalogue(), args);
   if (!input.ok) return usageError(environment, 'policy', input.error);
   const notice = unexaminedNotice(input.value.examined);
   const policy = { ...input.value, findings: [...input.value.findings, ...(notice === undefined ? [] : [notice])] };
+  const failed = writeOutputs(args, environment, policy);
+  if (failed !== undefined) return failed;
   if (args.flags.has('json')) environment.stdout(renderJson(policy));
   else {
     printFindings(environment, policy.path, policy.findings);
@@ -85,7 +144,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
 
 export const policyCommand: Command = {
   name: 'policy',
-  summary: 'validate a policy, or put a source policy together: findings with line and column',
+  summary: 'validate a policy of any format, or write it expanded (a) or allocated (b): findings with line and column',
   operands: '<policy.xml | scenario>',
   minOperands: 1,
   maxOperands: 1,
@@ -94,13 +153,25 @@ export const policyCommand: Command = {
       name: 'format',
       kind: 'choice',
       choices: ['src', 'a', 'b'],
-      help: 'src: write the source policy, merged, with components and all numbers; b: validate; a is not in this version',
+      help: 'src: write the source, merged, with components and all numbers; a: write it expanded; b: validate (default)',
     },
-    { name: 'out', kind: 'text', placeholder: 'file', help: 'write the policy there instead of to standard output' },
+    { name: 'out', kind: 'text', placeholder: 'file', help: 'write the policy in that format there' },
+    {
+      name: 'derived',
+      kind: 'text',
+      placeholder: 'dir',
+      help: 'write what follows from format B: bitmaps, sinfo, ACPI ...',
+    },
+    {
+      name: 'files',
+      kind: 'text',
+      placeholder: 'dir',
+      help: 'component binaries; their hashes go into --out and --derived',
+    },
     ...SOURCE_OPTIONS,
     JSON_OPTION,
     ...COMMON_OPTIONS,
   ],
-  examples: ['policy policy_b.xml', 'policy system_config.xml --format src --include policy'],
+  examples: ['policy policy_b.xml', 'policy system_config.xml --include policy --out policy_b.xml'],
   run,
 };

@@ -118,7 +118,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ],
     ['logical="registers" physical="registers"', 'logical="registers" physical="mem1"'],
   ],
-  'EXPAND-SIBLING': [['<sibling ref="two"/>', '<sibling ref="none"/>']],
+  'EXPAND-SIBLING': [['<component ref="plain"/>', '<sibling ref="none"/>']],
   'EXPAND-MEMORY-REFERENCE': [['logical="own" physical="own"', 'logical="own" physical="none"']],
   'EXPAND-CRASH-AUDIT': [['<memory caching="UC" name="crash_audit"', '<memory caching="WB" name="crash_audit"']],
   'EXPAND-DEVICE-REFERENCE': [
@@ -138,7 +138,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
   ],
   'EXPAND-SIBLING-BDF': [
     ['physical="network"><memory', 'physical="network"><pci bus="16#00#" device="16#01#" function="0"/><memory'],
-    ['<sibling ref="two"/>', '<sibling ref="two"/>'],
+    ['<component ref="plain"/>', '<sibling ref="two"/>'],
     [
       '   <vcpu><registers><gpr><rip>16#0040_0000#',
       '   <devices><device logical="disk" physical="disk"><pci bus="16#00#" device="16#01#" function="0"/></device></devices><vcpu><registers><gpr><rip>16#0040_0000#',

@@ -103,6 +103,7 @@ export const SMALL_SOURCE = `<system>
     <memory executable="true" logical="second" size="16#1000#" type="subject_binary" virtualAddress="16#0040_0000#" writable="false"><file filename="second" offset="none"/></memory>
    </provides>
   </component>
+  <component name="plain" profile="native"/>
  </components>
  <subjects>
   <subject name="one">
@@ -131,7 +132,7 @@ export const SMALL_SOURCE = `<system>
     <source><group name="vmx_exit"><default physical="panic"><system_panic/></default></group></source>
     <target><event logical="woken" physical="wake"/></target>
    </events>
-   <sibling ref="two"/>
+   <component ref="plain"/>
   </subject>
  </subjects>
  <scheduling tickRate="1000">
