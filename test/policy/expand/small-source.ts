@@ -103,7 +103,9 @@ export const SMALL_SOURCE = `<system>
     <memory executable="true" logical="second" size="16#1000#" type="subject_binary" virtualAddress="16#0040_0000#" writable="false"><file filename="second" offset="none"/></memory>
    </provides>
   </component>
-  <component name="plain" profile="native"/>
+  <component name="plain" profile="native">
+   <provides><memory executable="true" logical="text" size="16#1000#" type="subject_binary" virtualAddress="16#0040_0000#" writable="false"><file filename="plain" offset="none"/></memory></provides>
+  </component>
  </components>
  <subjects>
   <subject name="one">
