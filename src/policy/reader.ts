@@ -17,10 +17,18 @@ export interface Reading<E extends ElementRule> {
   readonly foreign: FindingList;
 }
 
+/** What a document is: format B, where things of other formats are named as such, or a source policy with `<doc>`. */
+export type DocumentKind = 'format-b' | 'source';
+
 /** Reads `document` by `rule`, collecting everything that does not fit. */
-export function readByGrammar<E extends ElementRule>(document: XmlDocument, rule: E): Reading<E> {
+export function readByGrammar<E extends ElementRule>(
+  document: XmlDocument,
+  rule: E,
+  kind: DocumentKind = 'format-b',
+): Reading<E> {
   const context: Context = {
     document,
+    kind,
     findings: new FindingList('POL-MORE'),
     foreign: new FindingList('POL-MORE', 20),
   };
@@ -30,6 +38,7 @@ export function readByGrammar<E extends ElementRule>(document: XmlDocument, rule
 
 interface Context {
   readonly document: XmlDocument;
+  readonly kind: DocumentKind;
   readonly findings: FindingList;
   readonly foreign: FindingList;
 }
@@ -73,7 +82,7 @@ function readValue(
   if (result.ok) return result.value;
   const at = attribute === undefined ? xml.at : attributePosition(context, xml, attribute);
   const { code, expects, hint } = result.error;
-  if (/^\$|^auto$/.test(text)) {
+  if (context.kind === 'format-b' && /^\$|^auto$/.test(text)) {
     const explanation = `${what} is ${show(text)}, which only a source policy may say; format B has ${type.name} here`;
     context.foreign.add('POL-FORMAT', 'error', at, explanation, FORMAT_HINT);
   } else {
@@ -98,7 +107,7 @@ function missingAttribute({ findings }: Context, xml: XmlElement, name: string, 
 
 function unknownAttribute(context: Context, xml: XmlElement, rule: ElementRule, name: string): void {
   const at = attributePosition(context, xml, name);
-  if (xml.name === 'minorFrame' && name === 'subject') {
+  if (context.kind === 'format-b' && xml.name === 'minorFrame' && name === 'subject') {
     const message = `<minorFrame> names the subject ${show(xml.attributes[name]!)} instead of a scheduling partition`;
     const hint =
       'Policies from before October 2022 have no scheduling partitions; bring the policy to the schema of 2024.';
@@ -106,7 +115,7 @@ function unknownAttribute(context: Context, xml: XmlElement, rule: ElementRule, 
     return;
   }
   const origin = FOREIGN_ATTRIBUTES.get(`${xml.name}/@${name}`);
-  if (origin !== undefined) {
+  if (context.kind === 'format-b' && origin !== undefined) {
     context.foreign.add(
       'POL-FORMAT',
       'error',
@@ -135,6 +144,7 @@ function readChildren(context: Context, xml: XmlElement, rule: ElementRule): Rec
   let lastName = '';
   let ordered = true;
   for (const child of xml.children) {
+    if (context.kind === 'source' && child.name === 'doc') continue;
     const slot = slots.get(child.name);
     const childRule = slot === undefined ? undefined : rule.children[child.name];
     if (slot === undefined || childRule === undefined) {
@@ -167,7 +177,7 @@ function readChildren(context: Context, xml: XmlElement, rule: ElementRule): Rec
 
 function unknownElement(context: Context, parent: XmlElement, rule: ElementRule, child: XmlElement): void {
   const origin = FOREIGN_ELEMENTS.get(child.name);
-  if (origin !== undefined) {
+  if (context.kind === 'format-b' && origin !== undefined) {
     const message = `<${child.name}> in <${parent.name}> belongs to ${origin}`;
     context.foreign.add('POL-FORMAT', 'error', child.at, message, FORMAT_HINT);
     return;

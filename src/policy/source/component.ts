@@ -2,14 +2,16 @@ import type { Finding } from '../finding.ts';
 import { findingOn, type PolicyTree, type TreeElement } from '../tree.ts';
 import { allocateComponent } from './allocate-component.ts';
 import { addAssumedBinary } from './assumed-binary.ts';
+import { expectGrammar } from './check-grammar.ts';
 import { expandConditionals } from './conditionals.ts';
 import { normaliseEras } from './eras/normalise.ts';
 import { configValues, expandExpressions } from './expressions.ts';
 import { generatedContent } from './generated-files.ts';
 import { resolveIncludes } from './includes.ts';
-import { quote, type SourceCode } from './problem.ts';
+import { quote, refuse, type SourceCode } from './problem.ts';
 import type { ResourceRanges } from './resource-kinds.ts';
 import type { SourceReader } from './source-files.ts';
+import { COMPONENT, LIBRARY } from './source-grammar.ts';
 import { substituteVariables } from './substitutions.ts';
 
 /** What the preparation of specifications has from the system that they are joined into. */
@@ -44,7 +46,17 @@ export function prepareSpecification(
   findings.push(...normaliseEras(specification.root));
   findings.push(...addAssumedBinary(specification.root));
   allocateComponent(specification.root, surroundings.ranges);
+  expectSpecification(specification.root);
   return findings;
+}
+
+function expectSpecification(root: TreeElement): void {
+  if (root.name === 'component') expectGrammar(root, COMPONENT);
+  else if (root.name === 'library') expectGrammar(root, LIBRARY);
+  else {
+    const message = `the root element is <${root.name}>, expected <component> or <library>`;
+    refuse(root, 'SRC-ROOT', message, 'Was another file meant?');
+  }
 }
 
 /** Replaces the includes of generated files that no directory has. */

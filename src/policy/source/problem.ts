@@ -28,21 +28,21 @@ export type SourceCode = keyof typeof SOURCE_CODES;
 
 /** Leaves a stage at the first error of its input; caught by `attempt` only. */
 export class SourceProblem extends Error {
-  readonly finding: Finding;
-  constructor(finding: Finding) {
-    super(finding.message);
-    this.finding = finding;
+  readonly findings: readonly Finding[];
+  constructor(findings: readonly Finding[]) {
+    super(findings[0]?.message);
+    this.findings = findings;
   }
 }
 
 /** Ends the stage with an error at a place of the input. */
 export function refuse(place: { readonly at: SourcePosition }, code: SourceCode, message: string, hint: string): never {
-  throw new SourceProblem(findingAt(place.at, code, 'error', message, hint));
+  throw new SourceProblem([findingAt(place.at, code, 'error', message, hint)]);
 }
 
 /** Ends the stage with an error about a file as a whole. */
 export function refuseFile(file: string, code: SourceCode, message: string, hint: string): never {
-  throw new SourceProblem({ code, severity: 'error', message, line: 0, column: 0, hint, file });
+  throw new SourceProblem([{ code, severity: 'error', message, line: 0, column: 0, hint, file }]);
 }
 
 /** Runs a stage; what it refuses becomes the error of the result. */
@@ -50,7 +50,7 @@ export function attempt<T>(stage: () => T): Result<T, Finding[]> {
   try {
     return ok(stage());
   } catch (problem) {
-    if (problem instanceof SourceProblem) return err([problem.finding]);
+    if (problem instanceof SourceProblem) return err([...problem.findings]);
     throw problem;
   }
 }

@@ -2,6 +2,7 @@ import type { Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
 import { type PolicyTree, type TreeElement, walkTree } from '../tree.ts';
 import { allocateVirtual } from './allocate-virtual.ts';
+import { expectGrammar } from './check-grammar.ts';
 import { type ComponentSurroundings, prepareSpecification } from './component.ts';
 import { normaliseEras } from './eras/normalise.ts';
 import { joinComponents, missingSpecifications } from './join.ts';
@@ -9,6 +10,7 @@ import { type MergeInputs, mergeWith } from './merge.ts';
 import { directoryOf } from './paths.ts';
 import { attempt, quote, refuse, SourceProblem } from './problem.ts';
 import { type PolicyFiles, SourceReader } from './source-files.ts';
+import { SOURCE_SYSTEM } from './source-grammar.ts';
 
 /** Everything that a source policy is made of. */
 export interface SourceInputs extends MergeInputs {
@@ -50,6 +52,7 @@ export function readSource(
     const reader = new SourceReader(files, directories, inputs.limits);
     const tree = mergeWith(inputs, reader);
     const old = normaliseEras(tree.root);
+    expectGrammar(tree.root, SOURCE_SYSTEM);
     if (stage === 'merged') return { tree, findings: old };
     const joined = joinAll(tree, inputs, { reader, directories: componentDirectories, policy: tree });
     const findings = [...old, ...joined];
@@ -62,7 +65,7 @@ export function readSource(
 
 function unwrap<T>(result: Result<T, Finding[]>): T {
   if (result.ok) return result.value;
-  throw new SourceProblem(result.error[0]!);
+  throw new SourceProblem(result.error);
 }
 
 /** Joins the given specifications and all that are needed beside them, in the order of their names. */

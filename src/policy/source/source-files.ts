@@ -105,7 +105,7 @@ export class SourceReader {
       return fail(asker, path, 'SRC-LIMIT', message, 'No real system comes near this size.');
     }
     const tree = parseTree(bytes.value, path, { maxBytes, maxDepth, maxElements });
-    if (!tree.ok) throw new SourceProblem(tree.error);
+    if (!tree.ok) throw new SourceProblem([tree.error]);
     this.grow(countElements(tree.value.root), tree.value.root);
     return tree.value;
   }
