@@ -7,6 +7,7 @@ import type { Model } from '../model/model.ts';
 import { toMermaid } from '../model/to-stately.ts';
 import { INTENT_FINDINGS } from '../policy/intent-rules.ts';
 import { RULES } from '../policy/rules/index.ts';
+import { LIBRARY_RULES } from '../policy/rules/library.ts';
 import { InvariantError } from '../units/invariant.ts';
 import type { Catalogue, RuleInfo, ScenarioInfo } from './catalogue.ts';
 
@@ -25,7 +26,7 @@ function knownScenarios(): readonly ScenarioInfo[] {
 }
 
 const rules: readonly RuleInfo[] = [
-  ...RULES.map(({ code, area, title, severity, validator }) => ({
+  ...[...RULES, ...LIBRARY_RULES].map(({ code, area, title, severity, validator }) => ({
     code,
     area,
     title,

@@ -1,5 +1,6 @@
-import type { Result } from '../../units/result.ts';
+import { err, type Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
+import { checkBeforeExpansion } from '../rules/library.ts';
 import type { PolicyTree } from '../tree.ts';
 import { inWorkspace, type ToolOutcome } from '../workspace.ts';
 import { STAGES } from './stages.ts';
@@ -11,6 +12,8 @@ import { STAGES } from './stages.ts';
  * before the stage begins.
  */
 export function expandPolicy(tree: PolicyTree): Result<ToolOutcome, readonly Finding[]> {
+  const findings = checkBeforeExpansion(tree.root);
+  if (findings.length > 0) return err(findings);
   return inWorkspace(tree, workspace => {
     for (const { checks, expanders } of STAGES) {
       for (const { code, check } of checks) {
