@@ -121,6 +121,7 @@ const REGISTRIES: readonly (readonly [registry: string, members: RegExp])[] = [
   ['properties/index.ts', /^properties\/.*\.ts$/],
   ['src/faults/index.ts', /^src\/faults\/.*-faults?\.ts$/],
   ['src/policy/rules/index.ts', /^src\/policy\/rules\//],
+  ['src/policy/library/library-rules.ts', /^src\/policy\/library\//],
   ['src/model/index.ts', /^src\/model\/.*\.(machine|model)\.ts$/],
   ['src/cli/commands/registry.ts', /^src\/cli\/commands\//],
   ['src/report/registry.ts', /^src\/report\/(?!.*baseline)/],

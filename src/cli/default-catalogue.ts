@@ -6,8 +6,8 @@ import { MODELS } from '../model/index.ts';
 import type { Model } from '../model/model.ts';
 import { toMermaid } from '../model/to-stately.ts';
 import { INTENT_FINDINGS } from '../policy/intent-rules.ts';
+import { LIBRARY_RULES } from '../policy/library/library-rules.ts';
 import { RULES } from '../policy/rules/index.ts';
-import { LIBRARY_RULES } from '../policy/rules/library.ts';
 import { InvariantError } from '../units/invariant.ts';
 import type { Catalogue, RuleInfo, ScenarioInfo } from './catalogue.ts';
 

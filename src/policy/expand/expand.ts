@@ -1,6 +1,6 @@
 import { err, type Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
-import { checkBeforeExpansion } from '../rules/library.ts';
+import { checkBeforeExpansion } from '../library/library-rules.ts';
 import type { PolicyTree } from '../tree.ts';
 import { inWorkspace, type ToolOutcome } from '../workspace.ts';
 import { STAGES } from './stages.ts';

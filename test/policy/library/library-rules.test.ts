@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { expandPolicy } from '../../src/policy/expand/expand.ts';
-import { checkLibrary, LIBRARY_RULES } from '../../src/policy/rules/library.ts';
-import type { LibraryContext } from '../../src/policy/rules/library-rule.ts';
-import { parseTree } from '../../src/policy/tree.ts';
-import { parseXml, type XmlElement } from '../../src/policy/xml.ts';
-import { bytesOf, hasShared, SKIP_REASON, sharedBytes, sharedPath } from './shared-files.ts';
+import { expandPolicy } from '../../../src/policy/expand/expand.ts';
+import type { LibraryContext } from '../../../src/policy/library/library-rule.ts';
+import { checkLibrary, LIBRARY_RULES } from '../../../src/policy/library/library-rules.ts';
+import { parseTree } from '../../../src/policy/tree.ts';
+import { parseXml, type XmlElement } from '../../../src/policy/xml.ts';
+import { bytesOf, hasShared, SKIP_REASON, sharedBytes, sharedPath } from '../shared-files.ts';
 
 /** A source policy in which every library rule finds something to look at. */
 const SOURCE = `<system>
