@@ -28,12 +28,19 @@ export class PhysicalMemory {
   /** Views over all slots; replaced when the memory grows, so always read them through this object. */
   words: Uint32Array;
   bytes: Uint8Array;
-  readonly #store: WebAssembly.Memory;
+  /** Changes whenever writes must be announced by `touch` anew: after beginStep, snapshot and restore. */
+  epoch = 0;
+  /** The WebAssembly.Memory that holds the slots, for code that runs on it. */
+  readonly store: WebAssembly.Memory;
+  /** Told when a watched slot is about to change; it is not watched any more then. */
+  onWatchedWrite: (slot: number) => void = () => {};
+  #watched = new Uint8Array(1024);
   readonly #slotOfFrame = new Map<number, number>();
   #frameOfSlot = new Float64Array(1024);
   #slotCount = 0;
   #stepStamp = 1;
   #stepMark = new Uint32Array(1024);
+  #listedMark = new Uint32Array(1024);
   #touched = new Int32Array(2048);
   #touchedCount = 0;
   #undoStamp = 0;
@@ -47,9 +54,9 @@ export class PhysicalMemory {
   #digestLow = 0;
 
   constructor() {
-    this.#store = new WebAssembly.Memory({ initial: 64, maximum: (MAX_FRAMES * PAGE_SIZE_BYTES) / 0x10000 });
-    this.words = new Uint32Array(this.#store.buffer);
-    this.bytes = new Uint8Array(this.#store.buffer);
+    this.store = new WebAssembly.Memory({ initial: 64, maximum: (MAX_FRAMES * PAGE_SIZE_BYTES) / 0x10000 });
+    this.words = new Uint32Array(this.store.buffer);
+    this.bytes = new Uint8Array(this.store.buffer);
   }
 
   /** Number of materialised frames. */
@@ -140,8 +147,21 @@ export class PhysicalMemory {
 
   /** Starts a new step: afterwards `touchedSlots` lists what was written since. */
   beginStep(): void {
+    this.epoch += 1;
     this.#stepStamp = (this.#stepStamp + 1) >>> 0;
     this.#touchedCount = 0;
+  }
+
+  /** Asks for `onWatchedWrite` before the next write that is announced by the methods of this class or by restore. */
+  watch(slot: number): void {
+    this.#watched[slot] = 1;
+    this.#stepMark[slot] = 0;
+    this.epoch += 1;
+  }
+
+  #unwatch(slot: number): void {
+    this.#watched[slot] = 0;
+    this.onWatchedWrite(slot);
   }
 
   /** Number of slots written since beginStep. */
@@ -188,6 +208,7 @@ export class PhysicalMemory {
       for (let index = log.slots.length - 1; index >= 0; index--) {
         const slot = log.slots[index]!;
         const copy = log.copies[index]!;
+        if (this.#watched[slot] === 1) this.#unwatch(slot);
         this.words.set(copy, slot * FRAME_WORDS);
         this.#markDigest(slot);
         this.#pool.push(copy);
@@ -244,8 +265,12 @@ export class PhysicalMemory {
   }
 
   #touch(slot: number): void {
+    if (this.#watched[slot] === 1) this.#unwatch(slot);
     this.#stepMark[slot] = this.#stepStamp;
-    this.#touched[this.#touchedCount++] = slot;
+    if (this.#listedMark[slot] !== this.#stepStamp) {
+      this.#listedMark[slot] = this.#stepStamp;
+      this.#touched[this.#touchedCount++] = slot;
+    }
     this.#markDigest(slot);
     const log = this.#undoLogs[this.#undoLogs.length - 1];
     if (log !== undefined && this.#undoMark[slot] !== this.#undoStamp) {
@@ -276,12 +301,12 @@ export class PhysicalMemory {
     invariant(slot < MAX_FRAMES, `more than ${MAX_FRAMES} frames touched`);
     this.#slotCount += 1;
     const neededBytes = this.#slotCount * PAGE_SIZE_BYTES;
-    const haveBytes = this.#store.buffer.byteLength;
+    const haveBytes = this.store.buffer.byteLength;
     if (neededBytes > haveBytes) {
       const wanted = Math.min(haveBytes * 2, MAX_FRAMES * PAGE_SIZE_BYTES);
-      this.#store.grow((wanted - haveBytes) / 0x10000);
-      this.words = new Uint32Array(this.#store.buffer);
-      this.bytes = new Uint8Array(this.#store.buffer);
+      this.store.grow((wanted - haveBytes) / 0x10000);
+      this.words = new Uint32Array(this.store.buffer);
+      this.bytes = new Uint8Array(this.store.buffer);
     }
     if (slot >= this.#stepMark.length) this.#growMarks();
     this.#frameOfSlot[slot] = frame;
@@ -297,6 +322,8 @@ export class PhysicalMemory {
     this.#frameOfSlot = grow(this.#frameOfSlot, new Float64Array(size));
     this.#stepMark = grow(this.#stepMark, new Uint32Array(size));
     this.#undoMark = grow(this.#undoMark, new Uint32Array(size));
+    this.#listedMark = grow(this.#listedMark, new Uint32Array(size));
+    this.#watched = grow(this.#watched, new Uint8Array(size));
     this.#touched = grow(this.#touched, new Int32Array(size * 2));
     this.#digestMark = grow(this.#digestMark, new Uint8Array(size));
     this.#contribution = grow(this.#contribution, new Uint32Array(size * 2));

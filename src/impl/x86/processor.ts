@@ -1,4 +1,5 @@
 import type { PhysicalMemory } from '../memory.ts';
+import type { AddressSpace } from './address-space.ts';
 import type { CpuState } from './cpu-state.ts';
 import type { DeliveredEvent, SystemHooks } from './hooks.ts';
 import type { Instruction } from './instruction.ts';
@@ -17,6 +18,7 @@ export interface Processor {
   readonly id: number;
   readonly memory: PhysicalMemory;
   readonly state: CpuState;
+  readonly space: AddressSpace;
   hooks: SystemHooks;
   /** The instruction at hand, valid inside hooks. */
   readonly instruction: Instruction;
@@ -59,6 +61,12 @@ export interface Processor {
   /** Access to host-physical memory; devices included. */
   readPhysical(address: number, sizeBytes: number): bigint;
   writePhysical(address: number, sizeBytes: number, value: bigint): void;
+  /** Faults if a later write of the place would. */
+  probeWrite(segment: number, offset: bigint, sizeBytes: number): void;
+  /** TSC of this processor before any offset of a hypervisor. */
+  timeStamp(): bigint;
+  /** RIP behind the instruction at hand. */
+  nextRip(): bigint;
   /** Offset of the memory operand of the instruction at hand in its segment. */
   effectiveAddress(): bigint;
 

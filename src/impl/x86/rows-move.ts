@@ -269,16 +269,19 @@ export const MOVE_ROWS: readonly RowDraft[] = [
     row(`0F ${hex2(0x90 + code)} /r`, `set${name}`, 'Eb', setCondition(code)),
   ]),
   ...registers(0xc8, opcode => row(`0F ${opcode}`, 'bswap', 'Zv', byteSwap)),
-  row('NP 0F38 F0 /r', 'movbe', 'Gv,Mv', moveSwapped, { feature: 'movbe' }),
-  row('NP 0F38 F1 /r', 'movbe', 'Mv,Gv', moveSwapped, { feature: 'movbe' }),
+  ...['NP', '66'].flatMap(prefix => [
+    row(`${prefix} 0F38 F0 /r`, 'movbe', 'Gv,Mv', moveSwapped, { feature: 'movbe' }),
+    row(`${prefix} 0F38 F1 /r`, 'movbe', 'Mv,Gv', moveSwapped, { feature: 'movbe' }),
+  ]),
+  row('D6', 'salc', '', b => b.setGpr(Gpr.rax, select(flag('cf'), num(8, 0xff), num(8, 0))), { modes: '32' }),
   ...registers(0x50, opcode => row(opcode, 'push', 'Zv', pushOperand, stack)),
   ...registers(0x58, opcode => row(opcode, 'pop', 'Zv', popOperand, stack)),
   row('68', 'push', 'Iz', pushOperand, stack),
   row('6A', 'push', 'Ibs', pushOperand, { ...stack, isSized: true }),
   row('FF /6', 'push', 'Ev', pushOperand, stack),
   row('8F /0', 'pop', 'Ev', popOperand, stack),
-  row('60', ['pushaw', 'pushad', 'pushad'], '', pushAll, { modes: '32', isSized: true }),
-  row('61', ['popaw', 'popad', 'popad'], '', popAll, { modes: '32', isSized: true }),
+  row('60', ['pusha', 'pushad', 'pushad'], '', pushAll, { modes: '32', isSized: true }),
+  row('61', ['popa', 'popad', 'popad'], '', popAll, { modes: '32', isSized: true }),
   row('C9', 'leave', '', leave, { ...stack, isSized: true }),
   row('9E', 'sahf', '', storeAhIntoFlags, { feature: 'lahf_lm' }),
   row('9F', 'lahf', '', loadFlagsIntoAh, { feature: 'lahf_lm' }),
@@ -288,7 +291,11 @@ export const MOVE_ROWS: readonly RowDraft[] = [
   row('F9', 'stc', '', b => b.flags({ cf: num(1, 1) })),
   row('FC', 'cld', '', setDirection(false)),
   row('FD', 'std', '', setDirection(true)),
-  row('0F 1F /r', 'nop', 'Ev', nothing),
+  row('0F 1F /0', 'nop', 'Ev', nothing),
+  // Reserved for hints: NOP on processors that lack the hint (MPX, CET, CLDEMOTE).
+  ...[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f].map(opcode =>
+    row(`0F ${hex2(opcode)} /r`, 'reservednop', 'Ev', nothing),
+  ),
 ];
 
 /** RFLAGS image, for PUSHF. */

@@ -34,14 +34,14 @@ const transferRows: readonly RowDraft[] = [
   row('F1', 'int1', '', helper('debugTrap'), gate),
   row('CF', ['iret', 'iretd', 'iretq'], '', helper('interruptReturn'), { ...gate, isSized: true }),
   row('0F 05', 'syscall', '', helper('syscall'), { ...system('user', '#UD'), feature: 'syscall', modes: '64' }),
-  row('0F 07', 'sysret', '', helper('sysret'), {
+  row('0F 07', ['sysret', 'sysret', 'sysretq'], '', helper('sysret'), {
     ...system('cpl0', '#UD', '#GP'),
     feature: 'syscall',
     isSized: true,
     modes: '64',
   }),
   row('0F 34', 'sysenter', '', helper('sysenter'), { ...system('user', '#GP'), feature: 'sep' }),
-  row('0F 35', 'sysexit', '', helper('sysexit'), { ...kernel, feature: 'sep', isSized: true }),
+  row('0F 35', ['sysexit', 'sysexit', 'sysexitq'], '', helper('sysexit'), { ...kernel, feature: 'sep', isSized: true }),
   row('8C /r', 'mov', 'Ev,S', helper('storeSegment'), open),
   row('8E /r', 'mov', 'S,Ev', helper('loadSegment'), gate),
   row('C4 /r', 'les', 'Gv,Mv', helper('loadFarPointer'), { ...gate, modes: '32' }),
@@ -71,8 +71,8 @@ const transferRows: readonly RowDraft[] = [
 
 /** Flags that matter to the system, descriptor tables, control registers. */
 const controlRows: readonly RowDraft[] = [
-  row('9C', ['pushfw', 'pushfd', 'pushfq'], '', pushFlagImage, { size64: 'default64', isSized: true }),
-  row('9D', ['popfw', 'popfd', 'popfq'], '', helper('popFlags'), { ...open, size64: 'default64', isSized: true }),
+  row('9C', ['pushf', 'pushfd', 'pushfq'], '', pushFlagImage, { size64: 'default64', isSized: true }),
+  row('9D', ['popf', 'popfd', 'popfq'], '', helper('popFlags'), { ...open, size64: 'default64', isSized: true }),
   row('FA', 'cli', '', helper('clearInterrupts'), io),
   row('FB', 'sti', '', helper('setInterrupts'), io),
   row('F4', 'hlt', '', helper('halt'), kernel),

@@ -103,6 +103,11 @@ export const Field = {
   interruptibility: 0x34c,
   /** Debug exceptions that the next boundary delivers, in the DR6 format of the VMCS field, u64. */
   pendingDebug: 0x350,
+  /** A branch target is valid if target + ripBias <= ripLimit, u64 each: derived. */
+  ripBias: 0x380,
+  ripLimit: 0x388,
+  /** Offset of an access that the interpreter cannot do itself, u64. */
+  slowOffset: 0x390,
   /** Four PDPTEs that a load of CR3 under PAE paging cached, u64 each. */
   pdpte: 0x358,
 } as const;

@@ -1,0 +1,19 @@
+import { CPUID_HELPERS } from './cpuid.ts';
+import { MSR_HELPERS } from './msr.ts';
+import type { Helper } from './operand-access.ts';
+import { CONTROL_HELPERS } from './system-control.ts';
+import { EVENT_HELPERS } from './system-event.ts';
+import { PORT_HELPERS } from './system-port.ts';
+import { SEGMENT_HELPERS } from './system-segment.ts';
+import { TRANSFER_HELPERS } from './system-transfer.ts';
+
+/** System instructions by the name that the table uses; true means that RIP is set. */
+export const HELPERS: Readonly<Record<string, Helper>> = {
+  ...TRANSFER_HELPERS,
+  ...EVENT_HELPERS,
+  ...SEGMENT_HELPERS,
+  ...CONTROL_HELPERS,
+  ...MSR_HELPERS,
+  ...PORT_HELPERS,
+  ...CPUID_HELPERS,
+};

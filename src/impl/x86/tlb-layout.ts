@@ -1,0 +1,29 @@
+/** Translation cache inside the WebAssembly.Memory, shared by the interpreter and TypeScript. */
+export const TLB_ENTRIES = 256;
+export const TLB_ENTRY_BYTES = 32;
+/** User accesses; supervisor accesses with EFLAGS.AC = 0 and 1 (SMAP). */
+export const TLB_BANKS = 3;
+export const TLB_BANK_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+
+/** Offsets in an entry. */
+export const TlbEntry = {
+  /** Linear page of a readable translation, u64; TLB_INVALID_LOW for none. */
+  readTag: 0,
+  writeTag: 8,
+  /** Byte address of the page inside the WebAssembly.Memory, u32. */
+  host: 16,
+  /** 1 for a global page, u32. */
+  flags: 20,
+} as const;
+
+/** Low half of a tag that no page has. */
+export const TLB_INVALID_LOW = 1;
+
+/** Frames that the TLB takes. */
+export const TLB_FRAMES = (TLB_BANKS * TLB_BANK_BYTES) / 4096;
+
+/** Jump cache: linear target to record. */
+export const JUMP_ENTRIES = 256;
+export const JUMP_ENTRY_BYTES = 16;
+export const JumpEntry = { tag: 0, record: 8 } as const;
+export const JUMP_FRAMES = (JUMP_ENTRIES * JUMP_ENTRY_BYTES) / 4096;

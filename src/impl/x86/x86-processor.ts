@@ -1,0 +1,465 @@
+import { PAGE_SIZE_BYTES } from '../../units/address.ts';
+import { InvariantError } from '../../units/invariant.ts';
+import type { PhysicalMemory } from '../memory.ts';
+import { AccessKind, AddressSpace } from './address-space.ts';
+import { CpuState, STATE_FRAMES } from './cpu-state.ts';
+import { CodeMode, Decoder, DecodeStatus, MAX_INSTRUCTION_BYTES, newInstruction } from './decoder.ts';
+import { defaultHooks } from './default-hooks.ts';
+import { deliverThroughIdt } from './deliver.ts';
+import { effectiveAddress } from './effective-address.ts';
+import { type EvaluationTarget, Evaluator } from './evaluate.ts';
+import { type DeliveredEvent, EventType, type SystemHooks } from './hooks.ts';
+import type { Instruction } from './instruction.ts';
+import type { Processor, RunResult, StopReason } from './processor.ts';
+import { resetState } from './reset.ts';
+import { isCanonical } from './stack-frame.ts';
+import { Activity, Field, Flag, Interruptibility, Rights, Seg, STATE_BYTES } from './state-layout.ts';
+import { HELPERS } from './system.ts';
+import { JUMP_FRAMES, TLB_FRAMES } from './tlb-layout.ts';
+import { UNWIND, Vector } from './unwind.ts';
+
+/** Executes code on behalf of a processor: the reference evaluator or the interpreter. */
+export interface Tier {
+  /** Executes up to `budget` instructions (at least one, or unwinds); returns how many were tried. */
+  execute(budget: number): number;
+  /** The processor's context or translations changed. */
+  invalidate(): void;
+}
+
+export interface ProcessorOptions {
+  readonly id?: number;
+  readonly hooks?: SystemHooks;
+  /** Frames from here on do not exist: reads give ones, writes are dropped. */
+  readonly frameLimit?: number;
+  /** TSC cycles for each instruction. */
+  readonly cyclesPerInstruction?: number;
+}
+
+const ALL_ONES = 0xffff_ffff_ffff_ffffn;
+/** Frames that a processor without a limit of its own may reach: 512 MiB. */
+const DEFAULT_FRAME_LIMIT = 0x2_0000;
+
+/** Exceptions that make a double fault of a second one (SDM Vol. 3A, table "Interrupt and Exception Classes"). */
+const isContributory = (vector: number): boolean => vector === 0 || (vector >= 10 && vector <= 13);
+const HAS_ERROR_CODE = [8, 10, 11, 12, 13, 14, 17];
+
+/** A logical processor of `PhysicalMemory`, with the reference evaluator as its default tier. */
+export class X86Processor implements Processor, EvaluationTarget {
+  readonly id: number;
+  readonly memory: PhysicalMemory;
+  readonly state: CpuState;
+  readonly space: AddressSpace;
+  readonly cyclesPerInstruction: number;
+  hooks: SystemHooks;
+  readonly instruction: Instruction = newInstruction();
+  delivering: DeliveredEvent | undefined;
+  isNonRoot = false;
+  hasNestedPaging = false;
+  attention = true;
+  stopRequested = false;
+  /** How the code at hand is decoded (CodeMode). */
+  codeMode: number = CodeMode.bits16;
+  tier: Tier;
+  readonly evaluator: Evaluator;
+  readonly decoder = new Decoder();
+  readonly #firstSlot: number;
+  readonly #window = new Uint8Array(32);
+  #pendingVector = -1;
+  #pendingError: number | undefined;
+  #pendingPayload = 0n;
+
+  constructor(memory: PhysicalMemory, options: ProcessorOptions = {}) {
+    this.id = options.id ?? 0;
+    this.memory = memory;
+    this.hooks = options.hooks ?? defaultHooks;
+    this.cyclesPerInstruction = options.cyclesPerInstruction ?? 1;
+    this.#firstSlot = memory.reserve(STATE_FRAMES + TLB_FRAMES + JUMP_FRAMES);
+    this.state = new CpuState(memory, this.#firstSlot);
+    const tlb = this.state.base + STATE_FRAMES * PAGE_SIZE_BYTES;
+    this.state.setU32(Field.jumpCache, tlb + TLB_FRAMES * PAGE_SIZE_BYTES);
+    resetState(this.state);
+    this.space = new AddressSpace(this, tlb, options.frameLimit ?? DEFAULT_FRAME_LIMIT);
+    this.evaluator = new Evaluator(this);
+    this.tier = { execute: () => this.#executeReference(), invalidate: () => {} };
+    this.updateContext();
+  }
+
+  /* Running. */
+
+  step(): RunResult {
+    return this.run(1);
+  }
+
+  run(maxInstructions: number): RunResult {
+    let left = maxInstructions;
+    this.stopRequested = false;
+    this.attention = true;
+    this.space.synchronise();
+    while (left > 0) {
+      const reason = this.#boundary();
+      if (reason !== undefined) return { executed: maxInstructions - left, reason };
+      left -= this.#slice(left);
+      if (this.stopRequested) return { executed: maxInstructions - left, reason: 'stopped' };
+    }
+    return { executed: maxInstructions, reason: 'budget' };
+  }
+
+  /** What stops the processor before its next instruction. */
+  #boundary(): StopReason | undefined {
+    const { state } = this;
+    while (this.attention) {
+      this.attention = false;
+      const decision = this.#guarded(() => this.hooks.boundary(this));
+      if (decision === 'stop' || this.stopRequested) return 'stopped';
+      if (decision === 'wait') return state.u32(Field.activity) === Activity.shutdown ? 'shutdown' : 'waiting';
+    }
+    if (state.u32(Field.activity) === Activity.shutdown) return 'shutdown';
+    return state.u32(Field.activity) === Activity.active ? undefined : 'waiting';
+  }
+
+  /** Runs instructions up to the next point at which something besides them may happen. */
+  #slice(left: number): number {
+    const { state } = this;
+    const shadow = state.u32(Field.interruptibility) & (Interruptibility.sti | Interruptibility.movSs);
+    const flags = state.u32(Field.systemFlags);
+    const isSingle = shadow !== 0 || (flags & (Flag.tf | Flag.rf)) !== 0;
+    const budget = isSingle ? 1 : Math.max(1, Math.min(left, this.hooks.instructionsUntilEvent(this)));
+    const retired = state.u64(Field.retired);
+    let executed = 1;
+    try {
+      executed = this.tier.execute(budget);
+      state.setU64(Field.retired, retired + BigInt(executed));
+    } catch (error) {
+      if (error !== UNWIND) throw error;
+      executed = this.unwoundAfter;
+      this.unwoundAfter = 1;
+      state.setU64(Field.retired, retired + BigInt(executed));
+      this.attention = true;
+      this.#dispatchPending();
+      this.#endShadow(shadow);
+      return executed;
+    }
+    if (isSingle) this.#afterSingle(shadow, flags);
+    if (budget < left) this.attention = true;
+    return executed;
+  }
+
+  /** Instructions that a tier had tried when it unwound, the unwound one included. */
+  unwoundAfter = 1;
+
+  #endShadow(shadow: number): void {
+    if (shadow === 0) return;
+    const { state } = this;
+    state.setU32(Field.interruptibility, state.u32(Field.interruptibility) & ~shadow);
+  }
+
+  /** Ends the interrupt shadow and RF; a set TF traps (SDM Vol. 3B, "Single-Step Exception Condition"). */
+  #afterSingle(shadow: number, flags: number): void {
+    const { state } = this;
+    this.attention = true;
+    // An instruction that opens a shadow anew (STI after STI) keeps none: only the first of a sequence counts.
+    this.#endShadow(shadow);
+    if ((flags & Flag.rf) !== 0) state.setU32(Field.systemFlags, state.u32(Field.systemFlags) & ~Flag.rf);
+    if ((flags & Flag.tf) === 0) return;
+    if ((state.u32(Field.interruptibility) & Interruptibility.movSs) !== 0) {
+      state.setU64(Field.pendingDebug, state.u64(Field.pendingDebug) | SINGLE_STEP);
+      return;
+    }
+    this.raise(Vector.debug, undefined, SINGLE_STEP);
+  }
+
+  #executeReference(): number {
+    this.fetch();
+    this.executeFetched();
+    return 1;
+  }
+
+  /** Executes `instruction` by the reference evaluator. */
+  executeFetched(): void {
+    this.evaluator.execute();
+  }
+
+  /** Decodes the instruction at RIP into `instruction`; faults unwind. */
+  fetch(): void {
+    const { state, memory } = this;
+    const rip = state.rip;
+    let low = Number(rip & 0xffff_ffffn);
+    let high = Number(rip >> 32n);
+    if (this.codeMode === CodeMode.bits64) {
+      if (!isCanonical(rip)) this.fault(Vector.protection, 0);
+    } else {
+      if (rip > BigInt(state.limit(Seg.cs))) this.fault(Vector.protection, 0);
+      const linear = (state.segmentBase(Seg.cs) + rip) & 0xffff_ffffn;
+      low = Number(linear);
+      high = 0;
+    }
+    const first = this.space.place(low, high, AccessKind.fetch);
+    const inPage = PAGE_SIZE_BYTES - (low & 0xfff);
+    let status: number;
+    if (first >= 0 && inPage >= MAX_INSTRUCTION_BYTES) {
+      status = this.decoder.decode(memory.bytes, first, first + MAX_INSTRUCTION_BYTES, this.codeMode, this.instruction);
+    } else {
+      const count = Math.min(inPage, MAX_INSTRUCTION_BYTES);
+      this.#copyCode(first, 0, count);
+      status = this.decoder.decode(this.#window, 0, count, this.codeMode, this.instruction);
+      if (status === DecodeStatus.truncated) {
+        const nextLow = (low + inPage) >>> 0;
+        const carried = nextLow === 0 && this.codeMode === CodeMode.bits64 ? (high + 1) >>> 0 : high;
+        const second = this.space.place(nextLow, carried, AccessKind.fetch);
+        this.#copyCode(second, count, MAX_INSTRUCTION_BYTES - count);
+        status = this.decoder.decode(this.#window, 0, MAX_INSTRUCTION_BYTES, this.codeMode, this.instruction);
+      }
+    }
+    this.#checkDecoded(status, rip);
+  }
+
+  #checkDecoded(status: number, rip: bigint): void {
+    const { length } = this.instruction;
+    if (status === DecodeStatus.tooLong) this.fault(Vector.protection, 0);
+    if (this.codeMode !== CodeMode.bits64 && rip + BigInt(length - 1) > BigInt(this.state.limit(Seg.cs))) {
+      this.fault(Vector.protection, 0);
+    }
+    if (status !== DecodeStatus.ok) this.fault(Vector.invalidOpcode);
+  }
+
+  /** Copies code bytes to the decoding window; places below 0 are read at their physical address. */
+  #copyCode(place: number, to: number, count: number): void {
+    if (place >= 0) {
+      this.#window.set(this.memory.bytes.subarray(place, place + count), to);
+      return;
+    }
+    const from = this.space.lastPhysical;
+    for (let index = 0; index < count; index++) {
+      this.#window[to + index] = Number(this.space.readPhysical(from + index, 1));
+    }
+  }
+
+  callHelper(name: string): boolean {
+    const helper = HELPERS[name];
+    if (helper === undefined) throw new InvariantError(`no system helper ${name}`);
+    return helper(this) === true;
+  }
+
+  /* Context. */
+
+  updateContext(): void {
+    const { state } = this;
+    const is64Bit = state.is64Bit;
+    const codeRights = state.rights(Seg.cs);
+    this.codeMode = is64Bit ? CodeMode.bits64 : (codeRights & Rights.big) !== 0 ? CodeMode.bits32 : CodeMode.bits16;
+    const stackRights = state.rights(Seg.ss);
+    state.setU64(Field.stackMask, is64Bit ? ALL_ONES : (stackRights & Rights.big) !== 0 ? 0xffff_ffffn : 0xffffn);
+    state.setU64(Field.ripMask, is64Bit ? ALL_ONES : (codeRights & Rights.big) !== 0 ? 0xffff_ffffn : 0xffffn);
+    // Target checks: target + bias <= limit.
+    state.setU64(Field.ripBias, is64Bit ? 0x8000_0000_0000n : 0n);
+    state.setU64(Field.ripLimit, is64Bit ? 0xffff_ffff_ffffn : BigInt(state.limit(Seg.cs)));
+    for (let segment = 0; segment < 6; segment++) state.setU64(Field.fastBase + segment * 8, this.#fastBase(segment, is64Bit));
+    this.space.refresh();
+    this.attention = true;
+    this.tier.invalidate();
+  }
+
+  /** Addend of effective addresses in a segment: its base where no check can fail, else one that no translation matches. */
+  #fastBase(segment: number, is64Bit: boolean): bigint {
+    const { state } = this;
+    if (is64Bit) return segment === Seg.fs || segment === Seg.gs ? state.segmentBase(segment) : 0n;
+    const rights = state.rights(segment);
+    const isFlat =
+      state.segmentBase(segment) === 0n &&
+      state.limit(segment) === 0xffff_ffff &&
+      (rights & (Rights.unusable | Rights.code | Rights.expandDownOrConforming | Rights.writableOrReadable)) ===
+        Rights.writableOrReadable;
+    return isFlat ? 0n : CHECKED_BASE;
+  }
+
+  flushTlb(keepGlobal = false): void {
+    this.space.flush(keepGlobal);
+    this.tier.invalidate();
+  }
+
+  invalidatePage(linear: bigint): void {
+    this.space.invalidate(Number(linear & 0xffff_ffffn));
+    this.tier.invalidate();
+  }
+
+  /* Faults and events. */
+
+  fault(vector: number, errorCode?: number): never {
+    this.#pendingVector = vector;
+    this.#pendingError = errorCode;
+    this.#pendingPayload = 0n;
+    throw UNWIND;
+  }
+
+  pageFault(linear: bigint, errorCode: number): never {
+    this.#pendingVector = Vector.page;
+    this.#pendingError = errorCode;
+    this.#pendingPayload = linear;
+    throw UNWIND;
+  }
+
+  abandon(): never {
+    this.#pendingVector = -1;
+    throw UNWIND;
+  }
+
+  /** Runs something outside of an instruction; a fault or abandonment in it is dealt with. */
+  #guarded<T>(action: () => T): T | undefined {
+    try {
+      return action();
+    } catch (error) {
+      if (error !== UNWIND) throw error;
+      this.#dispatchPending();
+      this.attention = true;
+      return undefined;
+    }
+  }
+
+  #dispatchPending(): void {
+    const vector = this.#pendingVector;
+    this.#pendingVector = -1;
+    if (vector >= 0) this.raise(vector, this.#pendingError, this.#pendingPayload);
+  }
+
+  /** Delivers an exception of the instruction at hand. */
+  raise(vector: number, errorCode: number | undefined, payload: bigint): void {
+    const hasCode = errorCode !== undefined && HAS_ERROR_CODE.includes(vector);
+    const isReal = (this.state.u32(Field.cr0) & 1) === 0;
+    this.deliver({
+      vector,
+      type: EventType.hardwareException,
+      errorCode: hasCode && !isReal ? errorCode : undefined,
+      instructionLength: 0,
+      payload,
+    });
+  }
+
+  deliver(event: DeliveredEvent): void {
+    let next: DeliveredEvent | undefined = event;
+    while (next !== undefined) next = this.#deliverOnce(next);
+    this.delivering = undefined;
+    this.attention = true;
+  }
+
+  /** Delivers one event; returns the event that a fault on the way makes of it. */
+  #deliverOnce(event: DeliveredEvent): DeliveredEvent | undefined {
+    try {
+      if (this.isNonRoot && this.hooks.interceptEvent(this, event)) return undefined;
+      if (event.vector === Vector.debug && event.type === EventType.hardwareException) {
+        this.state.setU64(Field.dr6, (this.state.u64(Field.dr6) & ~0xfn) | event.payload | 0xffff_0ff0n);
+      }
+      this.delivering = event;
+      deliverThroughIdt(this, this.space, event);
+      this.updateContext();
+      return undefined;
+    } catch (error) {
+      if (error !== UNWIND) throw error;
+      if (this.#pendingVector < 0) return undefined;
+      return this.#combine(event, this.#pendingVector, this.#pendingError, this.#pendingPayload);
+    }
+  }
+
+  #combine(first: DeliveredEvent, vector: number, errorCode: number | undefined, payload: bigint): DeliveredEvent | undefined {
+    this.#pendingVector = -1;
+    if (vector === Vector.page) this.state.setU64(Field.cr2, payload);
+    const isException = first.type === EventType.hardwareException;
+    if (isException && first.vector === Vector.doubleFault) {
+      this.#tripleFault();
+      return undefined;
+    }
+    const isDouble =
+      isException &&
+      ((isContributory(first.vector) && isContributory(vector)) ||
+        (first.vector === Vector.page && (isContributory(vector) || vector === Vector.page)));
+    return {
+      vector: isDouble ? Vector.doubleFault : vector,
+      type: EventType.hardwareException,
+      errorCode: isDouble ? 0 : errorCode,
+      instructionLength: 0,
+      payload: isDouble ? 0n : payload,
+    };
+  }
+
+  #tripleFault(): void {
+    if (this.isNonRoot && this.hooks.tripleFault(this)) return;
+    this.state.setU32(Field.activity, Activity.shutdown);
+  }
+
+  /* Accesses. */
+
+  readLinear(segment: number, offset: bigint, sizeBytes: number): bigint {
+    const { space } = this;
+    space.toLinear(segment, Number(offset & 0xffff_ffffn), Number(offset >> 32n), sizeBytes, false);
+    return space.readAt(space.linearLow, space.linearHigh, sizeBytes);
+  }
+
+  writeLinear(segment: number, offset: bigint, sizeBytes: number, value: bigint): void {
+    const { space } = this;
+    space.toLinear(segment, Number(offset & 0xffff_ffffn), Number(offset >> 32n), sizeBytes, true);
+    space.writeAt(space.linearLow, space.linearHigh, sizeBytes, value);
+  }
+
+  probeWrite(segment: number, offset: bigint, sizeBytes: number): void {
+    const { space } = this;
+    space.toLinear(segment, Number(offset & 0xffff_ffffn), Number(offset >> 32n), sizeBytes, true);
+    space.probeAt(space.linearLow, space.linearHigh, sizeBytes);
+  }
+
+  readSystem(linear: bigint, sizeBytes: number): bigint {
+    return this.space.readAt(Number(linear & 0xffff_ffffn), Number((linear >> 32n) & 0xffff_ffffn), sizeBytes, false);
+  }
+
+  writeSystem(linear: bigint, sizeBytes: number, value: bigint): void {
+    this.space.writeAt(Number(linear & 0xffff_ffffn), Number((linear >> 32n) & 0xffff_ffffn), sizeBytes, value, false);
+  }
+
+  readPhysical(address: number, sizeBytes: number): bigint {
+    return this.space.readPhysical(address, sizeBytes);
+  }
+
+  writePhysical(address: number, sizeBytes: number, value: bigint): void {
+    this.space.writePhysical(address, sizeBytes, value);
+  }
+
+  effectiveAddress(): bigint {
+    return effectiveAddress(this.state, this.instruction, this.nextRip());
+  }
+
+  /** RIP behind the instruction at hand. */
+  nextRip(): bigint {
+    return (this.state.rip + BigInt(this.instruction.length)) & this.state.u64(Field.ripMask);
+  }
+
+  checkTarget(target: bigint): void {
+    const { state } = this;
+    if (((target + state.u64(Field.ripBias)) & ALL_ONES) > state.u64(Field.ripLimit)) this.fault(Vector.protection, 0);
+  }
+
+  checkAligned(_segment: number, offset: bigint, bytes: number): void {
+    if ((offset & BigInt(bytes - 1)) !== 0n) this.fault(Vector.protection, 0);
+  }
+
+  /* Snapshots. */
+
+  save(): Uint8Array {
+    return this.memory.bytes.slice(this.state.base, this.state.base + STATE_BYTES);
+  }
+
+  load(saved: Uint8Array): void {
+    this.memory.bytes.set(saved, this.state.base);
+    this.space.refresh();
+    this.flushTlb();
+    this.updateContext();
+  }
+
+  /** TSC of this processor before any offset of a hypervisor. */
+  timeStamp(): bigint {
+    const { state } = this;
+    return (state.u64(Field.tscOffset) + state.u64(Field.retired) * BigInt(this.cyclesPerInstruction)) & ALL_ONES;
+  }
+}
+
+/** DR6.BS. */
+const SINGLE_STEP = 0x4000n;
+/** Base that takes any address out of the range of translations. */
+const CHECKED_BASE = 1n << 62n;
