@@ -18,6 +18,7 @@ export type { Seams } from './impl/seams.ts';
 export type { CpuState } from './impl/x86/cpu-state.ts';
 export type { SystemHooks } from './impl/x86/hooks.ts';
 export type { Processor } from './impl/x86/processor.ts';
+export { X86Processor } from './impl/x86/x86-processor.ts';
 export { allocatePolicy } from './policy/allocate/allocate.ts';
 export { checkPolicy, type PolicyCheck } from './policy/check.ts';
 export { type BootFile, bootFiles } from './policy/derive/boot-files.ts';

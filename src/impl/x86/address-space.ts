@@ -246,7 +246,9 @@ export class AddressSpace {
     if (this.#cpu.hooks.isDevice(this.#cpu, frame)) return this.#cpu.hooks.readDevice(this.#cpu, address, sizeBytes);
     if (frame >= this.#frameLimit) return (1n << BigInt(sizeBytes * 8)) - 1n;
     const slot = this.#memory.findSlot(frame as FrameNumber);
-    return slot < 0 ? 0n : readBytes(this.#memory.bytes, slot * PAGE_SIZE_BYTES + (address % PAGE_SIZE_BYTES), sizeBytes);
+    return slot < 0
+      ? 0n
+      : readBytes(this.#memory.bytes, slot * PAGE_SIZE_BYTES + (address % PAGE_SIZE_BYTES), sizeBytes);
   }
 
   writePhysical(address: number, sizeBytes: number, value: bigint): void {
@@ -270,9 +272,7 @@ export class AddressSpace {
     if (inFirst === sizeBytes) return this.readPhysical(first, sizeBytes);
     const next = this.#after(low, high, inFirst);
     const second = this.#physical(next.low, next.high, AccessKind.read, isUser);
-    return (
-      this.readPhysical(first, inFirst) | (this.readPhysical(second, sizeBytes - inFirst) << BigInt(inFirst * 8))
-    );
+    return this.readPhysical(first, inFirst) | (this.readPhysical(second, sizeBytes - inFirst) << BigInt(inFirst * 8));
   }
 
   writeAt(low: number, high: number, sizeBytes: number, value: bigint, isUser?: boolean): void {

@@ -62,7 +62,12 @@ function leaf(cpu: Processor, index: number, subleaf: number): Leaf {
     case 0:
       return [0xd, VENDOR[0], VENDOR[2], VENDOR[1]];
     case 1:
-      return [SIGNATURE, ((cpu.id << 24) | 0x0800) >>> 0, (LEAF1_ECX | (hasXsaveEnabled ? bits(27) : 0)) >>> 0, LEAF1_EDX];
+      return [
+        SIGNATURE,
+        ((cpu.id << 24) | 0x0800) >>> 0,
+        (LEAF1_ECX | (hasXsaveEnabled ? bits(27) : 0)) >>> 0,
+        LEAF1_EDX,
+      ];
     case 7:
       return subleaf === 0 ? [0, LEAF7_EBX, LEAF7_ECX, 0] : NONE;
     case 0xd:

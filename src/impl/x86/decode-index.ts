@@ -71,3 +71,8 @@ const only = (name: string): InstructionRow =>
 export const AVX = only('avx');
 export const EVEX = only('evex');
 export const XOP = only('xop');
+/** 90 without REX.B. */
+export const PLAIN_NOP = defined(
+  INSTRUCTIONS.find(row => row.encoding === '90' && row.mnemonic === 'nop'),
+  'nop',
+);

@@ -1,4 +1,4 @@
-import { AVX, DECODE_INDEX, EVEX, IMMEDIATE_OF, Immediate, VEX_MAP_OFFSET, XOP } from './decode-index.ts';
+import { AVX, DECODE_INDEX, EVEX, IMMEDIATE_OF, Immediate, PLAIN_NOP, VEX_MAP_OFFSET, XOP } from './decode-index.ts';
 import { type Instruction, Size } from './instruction.ts';
 import type { InstructionRow } from './row.ts';
 import { Seg } from './state-layout.ts';
@@ -265,6 +265,7 @@ export class Decoder {
       if (chosen === undefined) return DecodeStatus.invalid;
       row = chosen;
     }
+    if (row.isNopWithoutRex && into.rm === 0) row = PLAIN_NOP;
     into.row = row;
     into.operandSize = operandSize(row, mode, isWide, hasOperandPrefix);
     this.#decodeImmediate(IMMEDIATE_OF[row.id]!, into);
@@ -278,6 +279,7 @@ export class Decoder {
   }
 
   #only(row: InstructionRow, into: Instruction): number {
+    if (row.isNopWithoutRex && into.rm === 0) row = PLAIN_NOP;
     into.row = row;
     into.operandSize = Size.dword;
     return DecodeStatus.ok;

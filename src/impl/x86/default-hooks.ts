@@ -1,6 +1,6 @@
+import { InvariantError } from '../../units/invariant.ts';
 import type { SystemHooks } from './hooks.ts';
 import { Activity, Field } from './state-layout.ts';
-import { InvariantError } from '../../units/invariant.ts';
 
 const noVmx = (): never => {
   throw new InvariantError('a processor without VMX is not in non-root operation');

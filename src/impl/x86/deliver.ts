@@ -51,7 +51,8 @@ export function deliverThroughIdt(cpu: Processor, space: AddressSpace, event: De
   if ((state.u32(Field.cr0) & 1) === 0) deliverReal(cpu, space, event);
   else if (state.isLongMode) deliverLong(cpu, space, event);
   else deliverProtected(cpu, space, event);
-  if (event.vector === Vector.page && event.type === EventType.hardwareException) state.setU64(Field.cr2, event.payload);
+  if (event.vector === Vector.page && event.type === EventType.hardwareException)
+    state.setU64(Field.cr2, event.payload);
 }
 
 function deliverReal(cpu: Processor, space: AddressSpace, event: DeliveredEvent): void {
@@ -85,7 +86,8 @@ function readGate(cpu: Processor, event: DeliveredEvent, gateBytes: number): Gat
   const isWide = type === 0xe || type === 0xf;
   const isNarrow = gateBytes === 8 && (type === 0x6 || type === 0x7);
   if (!isWide && !isNarrow) {
-    if (gateBytes === 8 && type === 5 && cpu.isNonRoot && cpu.hooks.intercept(cpu, { kind: 'taskSwitch' })) cpu.abandon();
+    if (gateBytes === 8 && type === 5 && cpu.isNonRoot && cpu.hooks.intercept(cpu, { kind: 'taskSwitch' }))
+      cpu.abandon();
     cpu.fault(Vector.protection, error);
   }
   if (isSoftware(event) && ((high >>> 13) & 3) < state.cpl) cpu.fault(Vector.protection, error);

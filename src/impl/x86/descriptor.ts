@@ -18,12 +18,12 @@ export interface Descriptor {
 
 export const descriptorPrivilege = (rights: number): number => (rights >>> Rights.dplShift) & 3;
 export const isPresent = (rights: number): boolean => (rights & Rights.present) !== 0;
-export const isCode = (rights: number): boolean => (rights & (Rights.codeOrData | Rights.code)) === (Rights.codeOrData | Rights.code);
+export const isCode = (rights: number): boolean =>
+  (rights & (Rights.codeOrData | Rights.code)) === (Rights.codeOrData | Rights.code);
 export const isData = (rights: number): boolean => (rights & (Rights.codeOrData | Rights.code)) === Rights.codeOrData;
 export const isConforming = (rights: number): boolean =>
   isCode(rights) && (rights & Rights.expandDownOrConforming) !== 0;
-export const isWritableData = (rights: number): boolean =>
-  isData(rights) && (rights & Rights.writableOrReadable) !== 0;
+export const isWritableData = (rights: number): boolean => isData(rights) && (rights & Rights.writableOrReadable) !== 0;
 export const isReadable = (rights: number): boolean =>
   isData(rights) || (isCode(rights) && (rights & Rights.writableOrReadable) !== 0);
 /** Index and table of a selector without its RPL. */
@@ -42,7 +42,8 @@ export function parseDescriptor(
   high: number,
   upper: number,
 ): Descriptor {
-  const base = (BigInt(upper >>> 0) << 32n) | BigInt((((low >>> 16) | ((high & 0xff) << 16) | (high & 0xff00_0000)) >>> 0));
+  const base =
+    (BigInt(upper >>> 0) << 32n) | BigInt(((low >>> 16) | ((high & 0xff) << 16) | (high & 0xff00_0000)) >>> 0);
   const raw = (low & 0xffff) | (high & 0xf_0000);
   const limit = (high & 0x80_0000) === 0 ? raw : ((raw << 12) | 0xfff) >>> 0;
   return { selector, address, low, high, base, limit, rights: (high >>> 8) & 0xf0ff };
@@ -69,6 +70,10 @@ export function readDescriptor(cpu: Processor, selector: number, isSystemWide = 
   const upper = isSystemWide ? Number(cpu.readSystem(address + 8n, 4)) : 0;
   return parseDescriptor(selector, address, Number(raw & 0xffff_ffffn), Number(raw >> 32n), upper);
 }
+
+/** The descriptor, or #GP for a selector without one. */
+export const mustExist = (cpu: Processor, descriptor: Descriptor | undefined, error: number): Descriptor =>
+  descriptor ?? cpu.fault(Vector.protection, error);
 
 /** Sets the accessed bit of a code or data descriptor in memory. */
 export function markAccessed(cpu: Processor, descriptor: Descriptor): void {
@@ -122,8 +127,7 @@ export function loadSegment(cpu: Processor, segment: number, selector: number): 
     return;
   }
   const error = selectorError(selector);
-  const descriptor = readDescriptor(cpu, selector);
-  if (descriptor === undefined) return cpu.fault(Vector.protection, error);
+  const descriptor = mustExist(cpu, readDescriptor(cpu, selector), error);
   const { rights } = descriptor;
   const dpl = descriptorPrivilege(rights);
   if (segment === Seg.ss) {

@@ -1,10 +1,21 @@
 import { invariant, unreachable } from '../../units/invariant.ts';
+import type { CpuState } from './cpu-state.ts';
+import { effectiveAddress } from './effective-address.ts';
 import type { Instruction } from './instruction.ts';
 import { Size } from './instruction.ts';
-import { type BinaryOp, type Expr, type FlagUpdate, maskOf, type OpenFlags, type RegisterPlace, type SegmentChoice, type StatusFlag, type Stmt, type Width } from './ir.ts';
-import { effectiveAddress } from './effective-address.ts';
+import {
+  type BinaryOp,
+  type Expr,
+  type FlagUpdate,
+  maskOf,
+  type OpenFlags,
+  type RegisterPlace,
+  type SegmentChoice,
+  type StatusFlag,
+  type Stmt,
+  type Width,
+} from './ir.ts';
 import { meaningOf, variantIndex } from './meaning.ts';
-import type { CpuState } from './cpu-state.ts';
 import { Field, Flag } from './state-layout.ts';
 
 /** What the evaluator needs of a processor. */
@@ -79,7 +90,8 @@ function binary(op: BinaryOp, width: Width, a: bigint, b: bigint): bigint {
 }
 
 /** Number of zero bits above the highest set bit. */
-const leadingZeros = (value: bigint, width: Width): bigint => BigInt(width - (value === 0n ? 0 : value.toString(2).length));
+const leadingZeros = (value: bigint, width: Width): bigint =>
+  BigInt(width - (value === 0n ? 0 : value.toString(2).length));
 
 function trailingZeros(value: bigint, width: Width): bigint {
   if (value === 0n) return BigInt(width);
@@ -190,12 +202,14 @@ export class Evaluator {
         this.#run(this.#value(statement.c) === 1n ? statement.yes : statement.no);
         return;
       case 'fault':
-        return target.fault(statement.vector);
+        // #GP of an instruction's own conditions has error code 0.
+        target.fault(statement.vector, statement.vector === 13 ? 0 : undefined);
+        return;
       case 'helper':
         this.#isDone = target.callHelper(statement.name);
         return;
       default:
-        return unreachable(statement);
+        unreachable(statement);
     }
   }
 

@@ -13,7 +13,12 @@ interface MsrRow {
   readonly write: (cpu: Processor, value: bigint) => boolean;
 }
 
-const plain = (index: number, name: string, field: number, isValid: (value: bigint) => boolean = () => true): MsrRow => ({
+const plain = (
+  index: number,
+  name: string,
+  field: number,
+  isValid: (value: bigint) => boolean = () => true,
+): MsrRow => ({
   index,
   name,
   read: cpu => cpu.state.u64(field),

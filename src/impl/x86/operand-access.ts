@@ -24,7 +24,8 @@ export function readRm(cpu: Processor, sizeBytes: number): bigint {
 
 export function writeRm(cpu: Processor, sizeBytes: number, value: bigint): void {
   const { instruction } = cpu;
-  if (instruction.isMemory) cpu.writeLinear(instruction.segment, cpu.effectiveAddress(), sizeBytes, value & MASKS[sizeBytes]!);
+  if (instruction.isMemory)
+    cpu.writeLinear(instruction.segment, cpu.effectiveAddress(), sizeBytes, value & MASKS[sizeBytes]!);
   else writeGpr(cpu, instruction.rm, sizeBytes, value);
 }
 

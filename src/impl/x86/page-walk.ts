@@ -1,7 +1,7 @@
 import type { Hpa } from '../../units/address.ts';
+import { frameOf, pageOffset } from '../../units/address.ts';
 import { TWO32 } from '../../units/word.ts';
 import type { PhysicalMemory } from '../memory.ts';
-import { frameOf, pageOffset } from '../../units/address.ts';
 import { type PagingContext, PagingMode, PHYSICAL_ADDRESS_BITS } from './paging-context.ts';
 
 /** Entry bits (SDM Vol. 3A, "Paging", formats of paging-structure entries). */
@@ -115,7 +115,16 @@ export class PageWalker {
         // PSE-36: bits 20:13 hold address bits 39:32; bit 21 is reserved.
         if ((entry & 0x20_0000) !== 0) return this.#code(access, context, FaultCode.present | FaultCode.reserved);
         const upper = ((entry >>> 13) & 0xff) * TWO32;
-        return this.#finish(context, upper + (((entry & 0xffc0_0000) | (low & 0x3f_ffff)) >>> 0), rights, false, entry, low, 0, access);
+        return this.#finish(
+          context,
+          upper + (((entry & 0xffc0_0000) | (low & 0x3f_ffff)) >>> 0),
+          rights,
+          false,
+          entry,
+          low,
+          0,
+          access,
+        );
       }
       const next = (entry & 0xffff_f000) >>> 0;
       if (level === 1) return this.#finish(context, next + (low & 0xfff), rights, false, entry, low, 0, access);
@@ -181,7 +190,8 @@ export class PageWalker {
     if (access.isUser && !isUserPage) isAllowed = false;
     else if (access.isWrite && !mayWrite) isAllowed = false;
     else if (access.isFetch && (noExecute || (!access.isUser && isUserPage && context.isSmep))) isAllowed = false;
-    else if (!access.isFetch && !access.isUser && isUserPage && context.isSmap && !access.isSmapAllowed) isAllowed = false;
+    else if (!access.isFetch && !access.isUser && isUserPage && context.isSmap && !access.isSmapAllowed)
+      isAllowed = false;
     if (!isAllowed) return this.#code(access, context, FaultCode.present);
     const isDirty = this.#mark(access.isWrite, low, high);
     this.address = gpa;

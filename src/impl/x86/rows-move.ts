@@ -11,6 +11,7 @@ import {
   flag,
   gpr,
   ltUnsigned,
+  ne,
   num,
   or,
   resize,
@@ -248,6 +249,7 @@ export const MOVE_ROWS: readonly RowDraft[] = [
   row('86 /r', 'xchg', 'Eb,Gb', exchange, { isLockable: true }),
   row('87 /r', 'xchg', 'Ev,Gv', exchange, { isLockable: true }),
   ...registers(0x90, (opcode, n) => row(opcode, 'xchg', 'Zv,av', exchange, n === 0 ? { isNopWithoutRex: true } : {})),
+  row('90', 'nop', '', nothing),
   row('0F C0 /r', 'xadd', 'Eb,Gb', exchangeAdd, { isLockable: true }),
   row('0F C1 /r', 'xadd', 'Ev,Gv', exchangeAdd, { isLockable: true }),
   row('0F B0 /r', 'cmpxchg', 'Eb,Gb', compareExchange, { isLockable: true }),
@@ -299,4 +301,11 @@ export const MOVE_ROWS: readonly RowDraft[] = [
 ];
 
 /** RFLAGS image, for PUSHF. */
-export const pushFlagImage: Semantics = b => b.push(flagImage(b.variant.width));
+export const pushFlagImage: Semantics = b => {
+  // Virtual-8086 mode below IOPL 3.
+  const restricted = and(stateField(32, Field.systemFlags), num(32, Flag.vm | Flag.iopl));
+  b.if(and(ne(and(restricted, num(32, Flag.vm)), num(32, 0)), ne(restricted, num(32, Flag.vm | Flag.iopl))), () =>
+    b.fault(13),
+  );
+  b.push(flagImage(b.variant.width));
+};

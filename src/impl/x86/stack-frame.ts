@@ -20,7 +20,15 @@ export class StackFrame {
   constructor(
     cpu: Processor,
     space: AddressSpace,
-    stack: { is64Bit: boolean; base: bigint; limit: number; rights: number; pointer: bigint; cpl: number; error: number },
+    stack: {
+      is64Bit: boolean;
+      base: bigint;
+      limit: number;
+      rights: number;
+      pointer: bigint;
+      cpl: number;
+      error: number;
+    },
   ) {
     this.#cpu = cpu;
     this.#space = space;

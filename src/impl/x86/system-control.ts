@@ -1,18 +1,39 @@
 import { isRealLike } from './descriptor.ts';
 import { loadFlags } from './flag-access.ts';
-import { type Helper, intercepted, operandBytes, readGpr, readRm, requireKernel, writeGpr, writeRm } from './operand-access.ts';
+import {
+  type Helper,
+  intercepted,
+  operandBytes,
+  readGpr,
+  readRm,
+  requireKernel,
+  writeGpr,
+  writeRm,
+} from './operand-access.ts';
 import { PHYSICAL_ADDRESS_BITS } from './paging-context.ts';
 import type { Processor } from './processor.ts';
-import { requireUmip } from './system-segment.ts';
 import { Activity, Cr0, Cr4, Efer, Field, Flag, Gpr, Interruptibility, Rights, Seg } from './state-layout.ts';
+import { requireUmip } from './system-segment.ts';
 import { Vector } from './unwind.ts';
 
 /** CR4 bits that this processor has. */
 export const CR4_SUPPORTED =
-  Cr4.tsd | Cr4.de | Cr4.pse | Cr4.pae | Cr4.mce | Cr4.pge | Cr4.pce | Cr4.umip | Cr4.fsgsbase | Cr4.pcide | Cr4.smep | Cr4.smap | Cr4.osxsave | Cr4.vmxe;
+  Cr4.tsd |
+  Cr4.de |
+  Cr4.pse |
+  Cr4.pae |
+  Cr4.mce |
+  Cr4.pge |
+  Cr4.pce |
+  Cr4.umip |
+  Cr4.fsgsbase |
+  Cr4.pcide |
+  Cr4.smep |
+  Cr4.smap |
+  Cr4.osxsave |
+  Cr4.vmxe;
 /** Bits of CR0 that can be set; the others read as written zeros. */
-const CR0_DEFINED =
-  Cr0.pe | Cr0.mp | Cr0.em | Cr0.ts | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.nw | Cr0.cd | Cr0.pg;
+const CR0_DEFINED = Cr0.pe | Cr0.mp | Cr0.em | Cr0.ts | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.nw | Cr0.cd | Cr0.pg;
 
 const popFlags: Helper = cpu => {
   const { state, instruction } = cpu;
@@ -32,7 +53,7 @@ const popFlags: Helper = cpu => {
 
 /** CLI and STI need CPL <= IOPL. */
 function requireIopl(cpu: Processor): void {
-  if (cpu.state.cpl > ((cpu.state.u32(Field.systemFlags) & Flag.iopl) >>> 12) && !isReal(cpu)) {
+  if (cpu.state.cpl > (cpu.state.u32(Field.systemFlags) & Flag.iopl) >>> 12 && !isReal(cpu)) {
     cpu.fault(Vector.protection, 0);
   }
 }

@@ -85,7 +85,8 @@ const sysenter: Helper = cpu => {
 const sysexit: Helper = cpu => {
   const { state, instruction } = cpu;
   const base = Number(state.u64(Field.sysenterCs) & 0xffffn);
-  if ((state.u32(Field.cr0) & Cr0.pe) === 0 || (base & 0xfffc) === 0 || state.cpl !== 0) cpu.fault(Vector.protection, 0);
+  if ((state.u32(Field.cr0) & Cr0.pe) === 0 || (base & 0xfffc) === 0 || state.cpl !== 0)
+    cpu.fault(Vector.protection, 0);
   const is64Bit = operandBytes(instruction) === 8;
   const rip = state.gpr(Gpr.rdx);
   const rsp = state.gpr(Gpr.rcx);

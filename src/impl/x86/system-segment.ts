@@ -11,7 +11,16 @@ import {
   readDescriptor,
   selectorError,
 } from './descriptor.ts';
-import { type Helper, intercepted, operandBytes, readGpr, readRm, requireKernel, writeGpr, writeRm } from './operand-access.ts';
+import {
+  type Helper,
+  intercepted,
+  operandBytes,
+  readGpr,
+  readRm,
+  requireKernel,
+  writeGpr,
+  writeRm,
+} from './operand-access.ts';
 import type { Processor } from './processor.ts';
 import { Cr4, Field, Flag, Gpr, Interruptibility, Rights, Seg } from './state-layout.ts';
 import { Vector } from './unwind.ts';
@@ -74,7 +83,7 @@ const loadFarPointer: Helper = cpu => {
   const at = cpu.effectiveAddress();
   const offset = cpu.readLinear(instruction.segment, at, bytes);
   const selector = Number(cpu.readLinear(instruction.segment, at + BigInt(bytes), 2));
-  const segment = { 0xc4: Seg.es, 0xc5: Seg.ds, 0xb2: Seg.ss, 0xb4: Seg.fs, 0xb5: Seg.gs }[instruction.row.opcode]!;
+  const segment = { 196: Seg.es, 197: Seg.ds, 178: Seg.ss, 180: Seg.fs, 181: Seg.gs }[instruction.row.opcode]!;
   load(cpu, segment, selector, false);
   writeGpr(cpu, instruction.reg, bytes, offset);
   return false;
@@ -159,7 +168,8 @@ const verify: Helper = cpu => {
   requireProtected(cpu);
   const descriptor = visible(cpu, Number(readRm(cpu, 2)));
   const isWrite = cpu.instruction.row.digit === 5;
-  const isAllowed = descriptor !== undefined && (isWrite ? isWritableData(descriptor.rights) : isReadable(descriptor.rights));
+  const isAllowed =
+    descriptor !== undefined && (isWrite ? isWritableData(descriptor.rights) : isReadable(descriptor.rights));
   setZero(cpu, isAllowed);
   return false;
 };
@@ -182,7 +192,8 @@ function inspect(cpu: Processor, types: readonly number[]): Descriptor | undefin
 const loadRights: Helper = cpu => {
   const found = inspect(cpu, cpu.state.isLongMode ? LONG_LAR_TYPES : LAR_TYPES);
   const { instruction } = cpu;
-  if (found !== undefined) writeGpr(cpu, instruction.reg, operandBytes(instruction), BigInt((found.high & 0xf0_ff00) >>> 0));
+  if (found !== undefined)
+    writeGpr(cpu, instruction.reg, operandBytes(instruction), BigInt((found.high & 0xf0_ff00) >>> 0));
   return false;
 };
 

@@ -1,3 +1,4 @@
+import { readInnerStack, readTssPointer } from './deliver.ts';
 import {
   type Descriptor,
   descriptorPrivilege,
@@ -14,7 +15,6 @@ import {
   setFromDescriptor,
   setNull,
 } from './descriptor.ts';
-import { readInnerStack, readTssPointer } from './deliver.ts';
 import { loadFlags } from './flag-access.ts';
 import { type Helper, operandBytes } from './operand-access.ts';
 import type { Processor } from './processor.ts';
@@ -100,7 +100,15 @@ function enterCode(cpu: Processor, selector: number, code: Descriptor, rip: bigi
 /** Return to the level that the popped CS names; `words` were popped, `extra` bytes are dropped after them. */
 function returnTo(
   cpu: Processor,
-  frame: { rip: bigint; selector: number; words: number; bytes: number; extra: number; flags: number | undefined; popsStack: boolean },
+  frame: {
+    rip: bigint;
+    selector: number;
+    words: number;
+    bytes: number;
+    extra: number;
+    flags: number | undefined;
+    popsStack: boolean;
+  },
 ): boolean {
   const { state } = cpu;
   const { bytes } = frame;
@@ -242,7 +250,11 @@ const immediatePointer = (cpu: Processor): { readonly selector: number; readonly
 });
 
 /** JMP and CALL to another segment (SDM Vol. 2A, CALL, JMP "Operation"). */
-function transferFar(cpu: Processor, target: { readonly selector: number; readonly rip: bigint }, isCall: boolean): boolean {
+function transferFar(
+  cpu: Processor,
+  target: { readonly selector: number; readonly rip: bigint },
+  isCall: boolean,
+): boolean {
   const { state, instruction } = cpu;
   const bytes = operandBytes(instruction);
   if (isRealLike(cpu)) {
@@ -343,7 +355,15 @@ function callInner(
   const parameters: bigint[] = [];
   if (state.isLongMode) {
     const pointer = readTssPointer(cpu, 4 + dpl * 8, 0);
-    stack = new StackFrame(cpu, cpu.space, { is64Bit: true, base: 0n, limit: 0, rights: 0, pointer, cpl: dpl, error: 0 });
+    stack = new StackFrame(cpu, cpu.space, {
+      is64Bit: true,
+      base: 0n,
+      limit: 0,
+      rights: 0,
+      pointer,
+      cpl: dpl,
+      error: 0,
+    });
     load = () => state.setSegment(Seg.ss, dpl, 0n, 0, Rights.unusable | (dpl << Rights.dplShift));
   } else {
     const inner = readInnerStack(cpu, dpl, 0);

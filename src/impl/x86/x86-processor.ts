@@ -253,7 +253,8 @@ export class X86Processor implements Processor, EvaluationTarget {
     // Target checks: target + bias <= limit.
     state.setU64(Field.ripBias, is64Bit ? 0x8000_0000_0000n : 0n);
     state.setU64(Field.ripLimit, is64Bit ? 0xffff_ffff_ffffn : BigInt(state.limit(Seg.cs)));
-    for (let segment = 0; segment < 6; segment++) state.setU64(Field.fastBase + segment * 8, this.#fastBase(segment, is64Bit));
+    for (let segment = 0; segment < 6; segment++)
+      state.setU64(Field.fastBase + segment * 8, this.#fastBase(segment, is64Bit));
     this.space.refresh();
     this.attention = true;
     this.tier.invalidate();
@@ -359,7 +360,12 @@ export class X86Processor implements Processor, EvaluationTarget {
     }
   }
 
-  #combine(first: DeliveredEvent, vector: number, errorCode: number | undefined, payload: bigint): DeliveredEvent | undefined {
+  #combine(
+    first: DeliveredEvent,
+    vector: number,
+    errorCode: number | undefined,
+    payload: bigint,
+  ): DeliveredEvent | undefined {
     this.#pendingVector = -1;
     if (vector === Vector.page) this.state.setU64(Field.cr2, payload);
     const isException = first.type === EventType.hardwareException;
