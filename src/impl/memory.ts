@@ -169,7 +169,7 @@ export class PhysicalMemory {
     return this.#touchedCount;
   }
 
-  /** The `index`-th slot written since beginStep, in order of first write; a slot that was settled in between stands again. */
+  /** The `index`-th slot written since beginStep, each stands once, in order of first write. */
   touchedSlot(index: number): number {
     return this.#touched[index]!;
   }
