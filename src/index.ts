@@ -16,6 +16,7 @@ export type { PairCount, PropertyVerdict, TableCount, VerdictWord } from './engi
 export { defineFault, type Fault } from './faults/fault.ts';
 export type { Seams } from './impl/seams.ts';
 export type { CpuState } from './impl/x86/cpu-state.ts';
+export { type EncodeRequest, encode } from './impl/x86/encoder.ts';
 export type { SystemHooks } from './impl/x86/hooks.ts';
 export type { Processor } from './impl/x86/processor.ts';
 export { X86Processor } from './impl/x86/x86-processor.ts';
