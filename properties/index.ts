@@ -7,6 +7,7 @@ import { interleavedRefinement } from './events/interleaved-refinement.ts';
 import { ipiDelivered } from './events/ipi-delivered.ts';
 import { interruptStepRefinement } from './interrupts/step-refinement.ts';
 import { ioBitmaps, msrBitmaps, msrStores } from './isolation/bitmaps.ts';
+import { claimsHold } from './isolation/claims.ts';
 import { extendedState } from './isolation/extended-state.ts';
 import { sharingIsExplained } from './isolation/intent.ts';
 import { noninterference } from './isolation/noninterference.ts';
@@ -41,6 +42,7 @@ export const PROPERTIES: readonly Property[] = [
   interruptRemapping,
   subjectInfo,
   sharingIsExplained,
+  claimsHold,
   noninterference,
   processorTime,
   extendedState,

@@ -173,6 +173,7 @@ describe('properties and faults', () => {
   /** Properties that no fault of the implementation can violate, and what shows instead that they can fail. */
   const NO_FAULT: Readonly<Record<string, string>> = {
     'isolation/sharing-is-explained': 'judges the policy alone: test/policy/intent-mutations.test.ts',
+    'isolation/claims': 'judges policy and claims alone: test/cli/claims.test.ts',
     'meta/table-bit-flips': 'makes its own defects, and its own table says which are harmless',
     'meta/compiled-model': 'judges the model alone, which has no seams: test/model/compile.test.ts',
   };

@@ -1,14 +1,19 @@
 import type { CheckContext, Property, TaskResult } from '../../src/engine/property.ts';
-import type { InferredIntent } from '../../src/policy/intent.ts';
 import { inferIntent } from '../../src/policy/intent.ts';
+import { applyClaims, type ClaimedIntent } from '../../src/policy/intent-claims.ts';
 import type { TraceOutcome } from '../../src/trace/trace.ts';
 
-/** Claim (2) of the design: what a policy shares must have an explanation; here one inferred from the policy itself. */
+const ID = 'isolation/sharing-is-explained';
+
+const intentOf = ({ document, claims }: CheckContext): ClaimedIntent =>
+  applyClaims(document, inferIntent(document), claims);
+
+/** Claim (2) of the design: what a policy shares must have an explanation, inferred from the policy or stated in a claims file. */
 export const sharingIsExplained: Property = {
-  id: 'isolation/sharing-is-explained',
+  id: ID,
   area: 'isolation',
   claim:
-    'Every mapping and device assignment has an explanation (inferred: owner, channel, monitor, loader, sibling, declared share)',
+    'Every mapping and device assignment has an explanation (inferred: owner, channel, monitor, loader, sibling, declared share; or claimed)',
   method: 'enumeration',
   passes: 'proved',
   witnesses: [
@@ -17,9 +22,9 @@ export const sharingIsExplained: Property = {
   ],
   killedBy: [],
   notApplicable: () => '',
-  tasks: () => [{ property: 'isolation/sharing-is-explained', index: 0, slice: {} }],
-  runTask: ({ document }): TaskResult => {
-    const intent = inferIntent(document);
+  tasks: () => [{ property: ID, index: 0, slice: {} }],
+  runTask: (context): TaskResult => {
+    const intent = intentOf(context);
     const outcome = outcomeOf(intent);
     return {
       runs: 1,
@@ -27,13 +32,17 @@ export const sharingIsExplained: Property = {
       states: 0,
       witnesses: { 'sharing-examined': intent.examined, 'sharing-explained': intent.explained.length },
       unspecified: {},
-      ...(outcome && { failure: { body: { kind: 'static' }, outcome } }),
+      sharing: {
+        explained: intent.explained,
+        warnings: intent.warnings.map(({ code, line, message }) => ({ code, line, message })),
+      },
+      ...(outcome && { failure: { body: { kind: 'static' }, outcome, claims: context.claims !== undefined } }),
     };
   },
-  replay: ({ document }: CheckContext) => outcomeOf(inferIntent(document)),
+  replay: context => outcomeOf(intentOf(context)),
 };
 
-function outcomeOf(intent: InferredIntent): TraceOutcome | undefined {
+function outcomeOf(intent: ClaimedIntent): TraceOutcome | undefined {
   const [first] = intent.violations;
   if (!first) return undefined;
   const more = intent.violations.length === 1 ? '' : ` (and ${intent.violations.length - 1} more)`;

@@ -3,6 +3,7 @@ import type { Fault } from '../faults/fault.ts';
 import { readFaults } from '../faults/read-faults.ts';
 import { sha256Hex } from '../host/files.ts';
 import { importUserModule } from '../host/modules.ts';
+import { type Claims, readClaims } from '../policy/claims.ts';
 import type { Finding } from '../policy/finding.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { defined, invariant } from '../units/invariant.ts';
@@ -20,6 +21,8 @@ export interface ContextSpec {
   readonly budget: Budget;
   readonly software: readonly ScenarioSoftware[];
   readonly tables?: TablesSpec;
+  /** Text of the claims file, which is known to be valid. */
+  readonly claims?: { readonly path: string; readonly text: string };
 }
 
 /** Loads a user's fault module; the error lists what is wrong with it. */
@@ -55,6 +58,13 @@ function givenTables(spec: TablesSpec): NonNullable<CheckContext['tables']> {
   return read.value.files;
 }
 
+/** Claims of a text that was read before. */
+export function knownClaims(spec: NonNullable<ContextSpec['claims']>): Claims {
+  const read = readClaims(spec.path, spec.text);
+  invariant(read.ok, 'the claims file was valid before');
+  return read.value;
+}
+
 /** Builds the context of a policy that is known to parse. */
 export async function createContext(spec: ContextSpec, catalogue: Catalogue): Promise<CheckContext> {
   const parsed = parsePolicy(spec.policyBytes);
@@ -71,6 +81,7 @@ export async function createContext(spec: ContextSpec, catalogue: Catalogue): Pr
     budget: spec.budget,
     software: spec.software,
     ...(spec.tables === undefined ? {} : { tables: givenTables(spec.tables) }),
+    ...(spec.claims === undefined ? {} : { claims: knownClaims(spec.claims) }),
   };
 }
 

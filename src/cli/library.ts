@@ -6,9 +6,13 @@ import type { InternalError } from '../engine/task-queue.ts';
 import type { Fault } from '../faults/fault.ts';
 import { elapsedMs, nowMs } from '../host/clock.ts';
 import { inProcessRunner } from '../host/workers.ts';
+import { readClaims } from '../policy/claims.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import type { Finding } from '../policy/finding.ts';
 import type { GivenFile } from '../refinement/structures/given.ts';
 import type { CheckReport } from '../report/check-report.ts';
 import { defined } from '../units/invariant.ts';
+import { claimFindings } from './claims-input.ts';
 import { type ContextSpec, createContext } from './context.ts';
 import { catalogue } from './default-catalogue.ts';
 import { examinePolicy } from './policy-input.ts';
@@ -27,11 +31,27 @@ export interface CheckPolicyOptions {
   readonly budget?: Budget;
   /** Tables of your own toolchain, unpacked, by the names that it gives them. */
   readonly tables?: readonly GivenFile[];
+  /** Text of a claims file; one that cannot be used gives error findings and no property. */
+  readonly claims?: string;
 }
 
 /** A report, and our own errors: with any of them the report is not to be trusted. */
 export interface LibraryReport extends CheckReport {
   readonly errors: readonly InternalError[];
+}
+
+/** Path that findings about the claims of the library show. */
+const CLAIMS_PATH = 'claims.json';
+
+/** Findings about claims; they are usable if they can be read. */
+function examineClaims(
+  document: PolicyDocument | undefined,
+  spec: ContextSpec['claims'],
+): { readonly findings: readonly Finding[]; readonly usable: boolean } {
+  if (spec === undefined) return { findings: [], usable: true };
+  const claims = readClaims(spec.path, spec.text);
+  if (!claims.ok) return { findings: claims.error, usable: false };
+  return { findings: document === undefined ? [] : claimFindings(claims.value, document), usable: true };
 }
 
 /**
@@ -44,11 +64,21 @@ export async function check(policyBytes: Uint8Array, options: CheckPolicyOptions
   const { path = 'policy.xml', properties = [], seed = 1, budget = { name: 'smoke' } } = options;
   const policy = examinePolicy(path, policyBytes, []);
   const policyMs = elapsedMs(startMs);
-  const spec: ContextSpec = { policyBytes, policyPath: path, policySha256: policy.digest, seed, budget, software: [] };
+  const { tables } = options;
+  const claims = options.claims === undefined ? undefined : { path: CLAIMS_PATH, text: options.claims };
+  const { findings, usable } = examineClaims(policy.document, claims);
+  const spec: ContextSpec = {
+    policyBytes,
+    policyPath: path,
+    policySha256: policy.digest,
+    seed,
+    budget,
+    software: [],
+    ...(claims === undefined ? {} : { claims }),
+  };
   const version = readVersion();
   let result = NO_RESULT;
-  if (policy.valid) {
-    const { tables } = options;
+  if (policy.valid && usable) {
     const context = { ...(await createContext(spec, catalogue)), ...(tables === undefined ? {} : { tables }) };
     const byId = new Map<string, Property>(catalogue.properties.map(property => [property.id, property]));
     const runner = inProcessRunner((task: Task) =>
@@ -63,7 +93,7 @@ export async function check(policyBytes: Uint8Array, options: CheckPolicyOptions
     });
   }
   const times = { policyMs, checkMs: elapsedMs(startMs + policyMs), totalMs: elapsedMs(startMs) };
-  return { ...toReport(version, policy, seed, result, times), errors: result.errors };
+  return { ...toReport(version, policy, seed, result, times, findings), errors: result.errors };
 }
 
 /** Result of replayTrace: `unreadable` when the file is no trace that this version can run. */

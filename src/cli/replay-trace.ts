@@ -2,6 +2,7 @@ import type { CheckContext } from '../engine/property.ts';
 import { type ReplayResult, replay } from '../engine/replay.ts';
 import type { Fault } from '../faults/fault.ts';
 import { gunzipBase64, sha256Hex } from '../host/files.ts';
+import { readClaims } from '../policy/claims.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import type { GivenFile } from '../refinement/structures/given.ts';
 import { readTrace } from '../trace/read.ts';
@@ -49,6 +50,14 @@ function embeddedTables(trace: Trace): Result<CheckContext['tables'], readonly s
   return ok(files);
 }
 
+/** Claims embedded in a trace; undefined if it has none. */
+function embeddedClaims(trace: Trace): Result<CheckContext['claims'], readonly string[]> {
+  if (trace.body.kind !== 'static' || trace.body.claims === undefined) return ok(undefined);
+  const claims = readClaims(trace.body.claims.path, trace.body.claims.text);
+  if (claims.ok) return claims;
+  return err(claims.error.map(({ line, column, message }) => `$.body.claims.text: ${line}:${column}: ${message}`));
+}
+
 function faultOf(trace: Trace, faults: readonly Fault[]): Result<Fault | undefined, readonly string[]> {
   if (trace.fault === undefined) return ok(undefined);
   const { id, from } = trace.fault;
@@ -94,6 +103,8 @@ export function prepareTrace(
   if (!fault.ok) return fault;
   const tables = embeddedTables(trace);
   if (!tables.ok) return tables;
+  const claims = embeddedClaims(trace);
+  if (!claims.ok) return claims;
   const policyText = new TextDecoder().decode(policy.value.bytes);
   const context: CheckContext = {
     document: policy.value.document,
@@ -105,6 +116,7 @@ export function prepareTrace(
     budget: { name: 'smoke' },
     software: [],
     ...(tables.value === undefined ? {} : { tables: tables.value }),
+    ...(claims.value === undefined ? {} : { claims: claims.value }),
   };
   return ok({ trace, claim: property.claim, policyText, run: () => replay(context, property, trace) });
 }

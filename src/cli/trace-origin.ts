@@ -21,5 +21,6 @@ export function toTraceOrigin(spec: ContextSpec, version: string, tables?: Check
     seed: spec.seed,
     ...(spec.fault === undefined ? {} : { fault: spec.fault }),
     ...(tables === undefined ? {} : { tableGzipBase64 }),
+    ...(spec.claims === undefined ? {} : { claims: spec.claims }),
   };
 }

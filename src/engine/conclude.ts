@@ -71,6 +71,7 @@ export function concludeProperty(
     states: merged.states,
     ...(merged.pairs === undefined ? {} : { pairs: merged.pairs }),
     ...(merged.tables === undefined ? {} : { tables: merged.tables }),
+    ...(merged.sharing === undefined ? {} : { sharing: merged.sharing }),
     witnesses: { ...witnesses, ...merged.witnesses },
     unspecified: merged.unspecified,
     ...(counterexample === undefined ? {} : { counterexample }),

@@ -14,13 +14,20 @@ export interface TraceOrigin {
   readonly fault?: NonNullable<Trace['fault']>;
   /** A given table, gzip, base64; absent when none were given. */
   readonly tableGzipBase64?: (name: string) => string;
+  readonly claims?: { readonly path: string; readonly text: string };
 }
 
 /** The failure's body, with the given files that show it. */
-function bodyOf({ body, tables = [] }: Failure, origin: TraceOrigin): Trace['body'] {
+function bodyOf({ body, tables = [], claims = false }: Failure, origin: TraceOrigin): Trace['body'] {
   const pack = origin.tableGzipBase64;
-  if (body.kind !== 'static' || tables.length === 0 || pack === undefined) return body;
-  return { kind: 'static', tables: tables.map(name => ({ name, gzipBase64: pack(name) })) };
+  if (body.kind !== 'static') return body;
+  return {
+    ...body,
+    ...(tables.length === 0 || pack === undefined
+      ? {}
+      : { tables: tables.map(name => ({ name, gzipBase64: pack(name) })) }),
+    ...(claims && origin.claims !== undefined ? { claims: origin.claims } : {}),
+  };
 }
 
 /** Wraps a failure into a self-contained trace file. */

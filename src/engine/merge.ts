@@ -1,5 +1,5 @@
 import type { Failure, TaskResult } from './property.ts';
-import type { PairCount, TableCount } from './verdict.ts';
+import type { PairCount, SharingReport, TableCount } from './verdict.ts';
 
 /** Sum of the results of a property's tasks, in task order, up to and including the first failure. */
 export interface MergedResult {
@@ -10,6 +10,7 @@ export interface MergedResult {
   readonly unspecified: Readonly<Record<string, number>>;
   readonly pairs?: readonly PairCount[];
   readonly tables?: TableCount;
+  readonly sharing?: SharingReport;
   readonly failure?: Failure;
   /** Why not all of the work was done; empty when it was. */
   readonly cut: string;
@@ -57,6 +58,7 @@ export function mergeResults(results: readonly TaskResult[], cut: string): Merge
   const unspecified = new Map<string, number>();
   const pairs = new Map<string, PairCount>();
   let tables: TableCount | undefined;
+  let sharing: SharingReport | undefined;
   for (const result of results) {
     runs += result.runs;
     steps += result.steps;
@@ -65,6 +67,7 @@ export function mergeResults(results: readonly TaskResult[], cut: string): Merge
     addCounts(unspecified, result.unspecified);
     for (const pair of result.pairs ?? []) addPair(pairs, pair);
     tables = addTables(tables, result.tables);
+    sharing = result.sharing ?? sharing;
     if (firstCut === '') firstCut = result.cut ?? '';
     if (result.failure !== undefined) {
       failure = result.failure;
@@ -80,6 +83,7 @@ export function mergeResults(results: readonly TaskResult[], cut: string): Merge
     cut: firstCut === '' ? cut : firstCut,
     ...(pairs.size === 0 ? {} : { pairs: [...pairs.values()] }),
     ...(tables === undefined ? {} : { tables }),
+    ...(sharing === undefined ? {} : { sharing }),
     ...(failure === undefined ? {} : { failure }),
   };
 }

@@ -1,4 +1,5 @@
 import type { Seams } from '../impl/seams.ts';
+import type { Claims } from '../policy/claims.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { GivenFile } from '../refinement/structures/given.ts';
 import type { Trace, TraceBody, TraceOutcome } from '../trace/trace.ts';
@@ -42,6 +43,8 @@ export interface CheckContext {
   readonly software: readonly ScenarioSoftware[];
   /** Tables that the user's own toolchain generated; absent: only ours are judged. */
   readonly tables?: readonly GivenFile[];
+  /** What the integrator says about flows; absent without a claims file. */
+  readonly claims?: Claims;
 }
 
 /** Budgets are counts, so that results do not depend on the machine's speed. */
@@ -66,6 +69,8 @@ export interface Failure {
   readonly outcome: TraceOutcome;
   /** Names of the given files that show it, for the trace file. */
   readonly tables?: readonly string[];
+  /** True if the claims file is needed to see it. */
+  readonly claims?: boolean;
 }
 
 /** Plain-data result of one task. */
@@ -77,6 +82,7 @@ export interface TaskResult {
   readonly unspecified: Readonly<Record<string, number>>;
   readonly pairs?: PropertyVerdict['pairs'];
   readonly tables?: PropertyVerdict['tables'];
+  readonly sharing?: PropertyVerdict['sharing'];
   /** First failure of the slice, already minimised. */
   readonly failure?: Failure;
   /** Why the slice was not finished (for example a state limit); absent when it was. */

@@ -33,6 +33,27 @@ export interface TableCount {
   readonly missing: readonly string[];
 }
 
+/** Why one mapping or assignment of a policy is taken to be meant. */
+export interface ExplainedSharing {
+  /** Id of the rule that explains it. */
+  readonly rule: string;
+  /** False for what a claims file states. */
+  readonly inferred: boolean;
+  readonly holder: string;
+  readonly logical: string;
+  readonly resource: string;
+  /** Policy lines of the mapping and of the resource; 0 for none. */
+  readonly line: number;
+  readonly resourceLine: number;
+  readonly text: string;
+}
+
+/** How the sharing of a policy is explained, and what deserves a look. */
+export interface SharingReport {
+  readonly explained: readonly ExplainedSharing[];
+  readonly warnings: readonly { readonly code: string; readonly line: number; readonly message: string }[];
+}
+
 /** Plain-data result of one property over one policy. */
 export interface PropertyVerdict {
   readonly id: string;
@@ -48,6 +69,7 @@ export interface PropertyVerdict {
   readonly states: number;
   readonly pairs?: readonly PairCount[];
   readonly tables?: TableCount;
+  readonly sharing?: SharingReport;
   /** Times each named witness was seen. */
   readonly witnesses: Readonly<Record<string, number>>;
   /** Steps that the model leaves open, by reason. */

@@ -13,10 +13,11 @@ import type { ExplanationRule, IntentCode } from './intent-rules.ts';
 import { INTENT_FINDINGS } from './intent-rules.ts';
 import type { Sentence } from './intent-text.ts';
 
-/** Why one mapping or assignment is taken to be meant; always inferred, never stated by a format B policy. */
+/** Why one mapping or assignment is taken to be meant. */
 export interface Explanation {
   readonly rule: ExplanationRule;
-  readonly inferred: true;
+  /** False for what a claims file states; a format B policy itself states no intent. */
+  readonly inferred: boolean;
   /** Subject or device domain. */
   readonly holder: string;
   /** Logical name in the holder. */

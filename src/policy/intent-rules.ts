@@ -19,6 +19,7 @@ export const EXPLANATION_RULES = {
   'sole-device': 'a device assigned to one subject',
   'device-manager': 'a device manager of the same scheduling group maps only the configuration space',
   'kernel-diagnostics': 'the debug console of the kernel is also assigned to a subject',
+  claimed: 'the claims file allows it and says why',
 } as const;
 export type ExplanationRule = keyof typeof EXPLANATION_RULES;
 

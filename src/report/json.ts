@@ -16,6 +16,7 @@ function orderedProperty(property: ReportedProperty): ReportedProperty {
     states: property.states,
     ...(property.pairs === undefined ? {} : { pairs: property.pairs }),
     ...(property.tables === undefined ? {} : { tables: property.tables }),
+    ...(property.sharing === undefined ? {} : { sharing: property.sharing }),
     witnesses: property.witnesses,
     unspecified: property.unspecified,
     durationMs: property.durationMs,
@@ -49,5 +50,6 @@ function ordered(report: CheckReport): CheckReport {
 export const jsonReporter: Reporter = {
   name: 'json',
   description: 'one JSON object; equal for equal input and seed, apart from timing and durationMs',
-  render: input => `${toJson(ordered(input.report))}\n`,
+  render: ({ report, changes }) =>
+    `${toJson(changes === undefined ? ordered(report) : { ...ordered(report), changes })}\n`,
 };

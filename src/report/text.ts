@@ -124,6 +124,34 @@ function tableLines(properties: readonly ReportedProperty[]): string[] {
   return rows.length === 0 ? [] : ['', 'structures that were judged', ...layoutTable(rows)];
 }
 
+/** Explanations that concern nobody but the holder, or every subject alike: counted, not listed. */
+const UNSHARED: ReadonlySet<string> = new Set(['own-region', 'sole-user', 'sole-device', 'scheduling-info']);
+/** Explanations that the text lists; the JSON report has all. */
+const MAX_EXPLANATIONS = 24;
+
+function sharingLines(properties: readonly ReportedProperty[]): string[] {
+  const sharing = properties.find(property => property.sharing !== undefined)?.sharing;
+  if (sharing === undefined) return [];
+  const shared = sharing.explained.filter(({ rule }) => !UNSHARED.has(rule));
+  const shown = shared.slice(0, MAX_EXPLANATIONS);
+  const rows = shown.map(({ rule, inferred, holder, resource, line, text }) => [
+    `  ${line}`,
+    inferred ? 'inferred' : 'claimed',
+    rule,
+    holder === '' ? resource : `${holder} ${resource}`,
+    text,
+  ]);
+  const more = shared.length - shown.length;
+  const warnings = sharing.warnings.map(({ code, line, message }) => `  ${line}  ${code}  ${printable(message)}`);
+  return [
+    ...(rows.length === 0
+      ? []
+      : ['', 'sharing and why, by policy line', ...layoutTable(rows.map(row => row.map(printable)))]),
+    ...(more === 0 ? [] : [`  and ${groupDigits(more)} more in report.json`]),
+    ...(warnings.length === 0 ? [] : ['', 'sharing that deserves a look, by policy line', ...warnings]),
+  ];
+}
+
 function unspecifiedLines(properties: readonly ReportedProperty[]): string[] {
   const rows = properties.flatMap(property =>
     Object.entries(property.unspecified).map(([reason, steps]) => [`  ${property.id}`, groupDigits(steps), reason]),
@@ -183,6 +211,7 @@ export const textReporter: Reporter = {
       ...witnessLines(report.properties),
       ...pairLines(report.properties),
       ...tableLines(report.properties),
+      ...sharingLines(report.properties),
       ...unspecifiedLines(report.properties),
       ...findingBlock(input, paint),
       ...counterexampleBlocks(input),

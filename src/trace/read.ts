@@ -79,7 +79,13 @@ const base64 = string({ maxLength: 100_000_000, pattern: /^[A-Za-z0-9+/]*={0,2}$
 const body: Decoder<TraceBody> = tagged<TraceBody>('kind', {
   run: object({ kind: literal('run'), run }),
   pair: object({ kind: literal('pair'), high: name, low: name, left: run, right: run }),
-  static: object({ kind: literal('static') }, { tables: array(object({ name, gzipBase64: base64 }), 10_000) }),
+  static: object(
+    { kind: literal('static') },
+    {
+      tables: array(object({ name, gzipBase64: base64 }), 10_000),
+      claims: object({ path: string({ maxLength: 10_000 }), text: string({ maxLength: 2_000_000 }) }),
+    },
+  ),
   script: object({
     kind: literal('script'),
     steps: array(

@@ -46,6 +46,8 @@ export type TraceBody =
       readonly kind: 'static';
       /** Files of the user's own toolchain that show the failure, gzip, base64. */
       readonly tables?: readonly { readonly name: string; readonly gzipBase64: string }[];
+      /** Claims file that the failure is about. */
+      readonly claims?: { readonly path: string; readonly text: string };
     };
 
 /** One step of a script: an operation of the machine with its operands. */

@@ -292,6 +292,40 @@ describe('baseline', () => {
       "finding gone: MEM-OVERLAP region 'a' overlaps 'b'",
     ]);
   });
+  test('sharing, pairs, given tables and reasons are compared as well', () => {
+    const [first, refuted] = fullReport.properties;
+    const share = (resource: string) => ({
+      rule: 'declared-share',
+      inferred: true,
+      holder: 'a',
+      logical: 'shm',
+      resource,
+      line: 1,
+      resourceLine: 2,
+      text: '',
+    });
+    const withSharing = (resource: string, given: number, excluded?: string): CheckReport => ({
+      ...fullReport,
+      properties: [
+        {
+          ...first!,
+          tables: { own: 1, given, missing: [] },
+          pairs: [{ high: 'a', low: 'b', effectiveRuns: 1, totalRuns: 1, ...(excluded && { excluded }) }],
+          sharing: { explained: [share(resource)], warnings: [] },
+        },
+        { ...refuted!, reason: resource },
+      ],
+    });
+    const old = readBaseline(render(jsonReporter, withSharing('one', 3)));
+    const id = first!.id;
+    expect(old.ok && compareWithBaseline(old.value, withSharing('two', 2, 'a channel'))).toEqual([
+      `${id}: was about 3 given structures, now 2`,
+      `${id}: pair not tested any more: a -> b (a channel)`,
+      `${id}: new sharing: 'a' has 'two' as 'shm' (declared-share)`,
+      `${id}: sharing gone: 'a' has 'one' as 'shm' (declared-share)`,
+      `${refuted!.id}: refuted for another reason: two`,
+    ]);
+  });
   test.each(['', '[]', 'null', '{"policy":1}', '{"policy":{"digest":"x"},"properties":{},"findings":[]}'])(
     '%s is no baseline',
     text => {

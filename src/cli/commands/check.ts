@@ -9,6 +9,7 @@ import type { ReportInput } from '../../report/check-report.ts';
 import { REPORTERS } from '../../report/registry.ts';
 import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
+import { type ClaimsInput, claimFindings, readClaimsFile } from '../claims-input.ts';
 import type { Command, Environment } from '../command.ts';
 import type { ContextSpec } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -25,8 +26,15 @@ import { readTables, type TablesInput, unknownTables } from '../tables-input.ts'
 import { NO_RESULT, toReport } from '../to-report.ts';
 
 const DEFAULT_FOLDER = 'muencheck-report';
+/** What a policy is compared with besides the properties. */
+interface MoreInputs {
+  readonly tables?: TablesInput;
+  readonly claims?: ClaimsInput;
+}
+
 /** Context of a valid policy without a fault. */
-export function contextSpec(policy: PolicyInput, args: Arguments, tables?: TablesInput): ContextSpec {
+export function contextSpec(policy: PolicyInput, args: Arguments, inputs: MoreInputs = {}): ContextSpec {
+  const { tables, claims } = inputs;
   return {
     policyBytes: policy.bytes,
     policyPath: policy.builtFrom === undefined ? policy.path : builtPath(args.texts.get('out') ?? DEFAULT_FOLDER),
@@ -34,6 +42,7 @@ export function contextSpec(policy: PolicyInput, args: Arguments, tables?: Table
     software: policy.software,
     ...runLimits(args),
     ...(tables === undefined ? {} : { tables: tables.spec }),
+    ...(claims === undefined ? {} : { claims: claims.spec }),
   };
 }
 
@@ -49,13 +58,26 @@ function loadBaseline(path: string | undefined): Result<Baseline | undefined, st
   );
 }
 
-function loadTables(args: Arguments): Result<TablesInput | undefined, string> {
+function loadMore(args: Arguments): Result<MoreInputs, string> {
   const folders = args.lists.get('tables') ?? [];
-  return folders.length === 0 ? ok(undefined) : readTables(folders);
+  const tables = folders.length === 0 ? ok(undefined) : readTables(folders);
+  if (!tables.ok) return tables;
+  const path = args.texts.get('claims');
+  const claims = path === undefined ? ok(undefined) : readClaimsFile(path);
+  if (!claims.ok) return claims;
+  return ok({
+    ...(tables.value === undefined ? {} : { tables: tables.value }),
+    ...(claims.value === undefined ? {} : { claims: claims.value }),
+  });
 }
 
-const tableFindings = ({ document }: PolicyInput, tables: TablesInput | undefined): readonly Finding[] =>
-  tables === undefined || document === undefined ? [] : [...tables.findings, ...unknownTables(document, tables.files)];
+const moreFindings = ({ document }: PolicyInput, { tables, claims }: MoreInputs): readonly Finding[] =>
+  document === undefined
+    ? []
+    : [
+        ...(tables === undefined ? [] : [...tables.findings, ...unknownTables(document, tables.files)]),
+        ...(claims === undefined ? [] : claimFindings(claims.claims, document)),
+      ];
 
 /** Place of the policy that properties are checked on, when the toolchain made it. */
 const builtPath = (folder: string): string => joinPath(folder, 'policy_b.xml');
@@ -80,11 +102,11 @@ async function runCheck(
   properties: Parameters<Session['check']>[1],
   args: Arguments,
   environment: Environment,
-  tables: TablesInput | undefined,
+  inputs: MoreInputs,
 ): Promise<CheckResult> {
   const session = new Session(environment, await environment.loadCatalogue(), sessionOptions(args));
   try {
-    return await session.check(contextSpec(policy, args, tables), properties, '');
+    return await session.check(contextSpec(policy, args, inputs), properties, '');
   } finally {
     await session.close();
   }
@@ -98,7 +120,6 @@ function conclude(policy: PolicyInput, result: CheckResult, args: Arguments, env
 
 /** Inputs that later versions compare a policy with. */
 const LATER_INPUTS: Readonly<Record<string, string>> = {
-  claims: 'reading intended flows from a file; the intent is inferred from the policy',
   files: 'running component binaries; subjects run hosted software',
 };
 
@@ -120,12 +141,12 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const policy = input.value;
   const saved = saveBuilt(policy, folder, environment);
   if (!saved.ok) return usageError(environment, 'check', saved.error);
-  const tables = loadTables(args);
-  if (!tables.ok) return usageError(environment, 'check', tables.error);
+  const inputs = loadMore(args);
+  if (!inputs.ok) return usageError(environment, 'check', inputs.error);
   const policyMs = elapsedMs(startMs);
   if (args.positionals[0] === undefined && !args.flags.has('quiet'))
     environment.stderr(`no policy named: checking the scenario ${catalogue.defaultScenario}\n`);
-  const result = policy.valid ? await runCheck(policy, properties.value, args, environment, tables.value) : NO_RESULT;
+  const result = policy.valid ? await runCheck(policy, properties.value, args, environment, inputs.value) : NO_RESULT;
   const times = { policyMs, checkMs: elapsedMs(startMs + policyMs), totalMs: elapsedMs(startMs) };
   const report = toReport(
     environment.version,
@@ -133,7 +154,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     runLimits(args).seed,
     result,
     times,
-    tableFindings(policy, tables.value),
+    moreFindings(policy, inputs.value),
   );
   const reportInput: ReportInput = {
     report,
@@ -175,11 +196,17 @@ export const checkCommand: Command = {
       placeholder: 'dir',
       help: 'also check the tables that your toolchain generated (vt_pt, vt_iobm, vtd_root ..., raw or .gz); repeatable',
     },
+    {
+      name: 'claims',
+      kind: 'text',
+      placeholder: 'file',
+      help: 'check the flows against this JSON file: noFlow, onlyVia, labels, levels, allow',
+    },
     { name: 'baseline', kind: 'text', placeholder: 'old.json', help: 'say what changed since an earlier report' },
     ...Object.keys(LATER_INPUTS).map(name => ({
       name,
       kind: 'text' as const,
-      placeholder: name === 'claims' ? 'file' : 'dir',
+      placeholder: 'dir',
       help: 'not in this version',
     })),
     { ...JSON_OPTION, help: 'print the report as JSON (same as --reporter json)' },
