@@ -54,7 +54,9 @@ function joinedGroups(
   const groups = new Map<string, string[]>();
   for (const subject of subjects) {
     const root = rootOf(subject);
-    groups.set(root, [...(groups.get(root) ?? []), subject]);
+    const group = groups.get(root);
+    if (group === undefined) groups.set(root, [subject]);
+    else group.push(subject);
   }
   return new Map(subjects.map(subject => [subject, groups.get(rootOf(subject))!]));
 }

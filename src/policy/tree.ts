@@ -128,6 +128,11 @@ export function ensureElement(element: TreeElement, path: string): TreeElement {
   return current;
 }
 
+/** Puts elements behind the children of `parent`, in order; any number of them. */
+export function appendAll(parent: TreeElement, children: readonly TreeElement[]): void {
+  for (const child of children) parent.children.push(child);
+}
+
 /** Puts `child` before the first child of `parent` that has one of the names, last if there is none. */
 export function insertBefore(parent: TreeElement, child: TreeElement, names: readonly string[]): void {
   const index = parent.children.findIndex(candidate => names.includes(candidate.name));
@@ -144,7 +149,8 @@ export function removeChild(parent: TreeElement, child: TreeElement): void {
 /** Puts `replacements` where `child` stands in `parent`; no effect when it is not there. */
 export function replaceChild(parent: TreeElement, child: TreeElement, replacements: readonly TreeElement[]): void {
   const index = parent.children.indexOf(child);
-  if (index >= 0) parent.children.splice(index, 1, ...replacements);
+  if (index < 0) return;
+  parent.children = [...parent.children.slice(0, index), ...replacements, ...parent.children.slice(index + 1)];
 }
 
 /** Calls `visit` for `element` and everything below it in document order, with the parent. */

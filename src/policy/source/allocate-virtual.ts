@@ -93,6 +93,9 @@ function knownOf(kind: ResourceKind, component: TreeElement): ReadonlyMap<string
   return known;
 }
 
+/** Most numbers of one kind that a subject may leave open. */
+const MAX_OPEN = 2000;
+
 interface SubjectContext {
   readonly sizes: PhysicalSizes;
   readonly free: FreeRanges;
@@ -125,6 +128,10 @@ function allocateSubject(kind: ResourceKind, subject: TreeElement, { sizes, free
     }
   }
   if (open.length === 0) return;
+  if (open.length > MAX_OPEN) {
+    const message = `more than ${MAX_OPEN} numbers are left to the toolchain`;
+    refuse(open[MAX_OPEN]!, 'SRC-LIMIT', message, 'No real subject has so many resources.');
+  }
   for (const { value, size: knownSize, from } of known.values()) {
     checkAligned(kind, from, value);
     free.remove(value, knownSize);

@@ -2,7 +2,7 @@ import { type PolicyTree, removeChild, setText, type TreeElement } from '../tree
 import { insertInOrder } from './element-order.ts';
 import { quote, refuse } from './problem.ts';
 import type { SourceReader } from './source-files.ts';
-import { type ElementPath, selectElements } from './xpath.ts';
+import { type ElementPath, selectElements, type Visits } from './xpath.ts';
 
 /**
  * Moves the content of every `<amend xpath>` into the one element that its path selects, seen from the amend's parent.
@@ -11,14 +11,16 @@ import { type ElementPath, selectElements } from './xpath.ts';
  * kept, an empty one is filled. Everything else is inserted where the schema has it.
  */
 export function expandAmends(tree: PolicyTree, reader: SourceReader): void {
+  const context: Context = { reader, root: tree.root, visits: { left: MAX_VISITS } };
   for (const path of amendsOf([tree.root])) {
     const amend = path.at(-1)!;
     const parent = path.slice(0, -1);
-    const target = targetOf(amend, parent);
+    const target = targetOf(amend, parent, context);
     if (amend.text.trim() !== '') {
       refuse(amend, 'SRC-AMEND', `<amend> holds the text ${quote(amend.text.trim())}`, 'Put the text into an element.');
     }
-    for (const child of amend.children) mergeInto(target, child, { reader, root: tree.root });
+    for (const child of amend.children) mergeInto(target, child, context);
+    spend(parent.at(-1)!.children.length, amend, context);
     removeChild(parent.at(-1)!, amend);
   }
 }
@@ -35,10 +37,10 @@ function amendsOf(path: ElementPath): readonly ElementPath[] {
   });
 }
 
-function targetOf(amend: TreeElement, parent: ElementPath): ElementPath {
+function targetOf(amend: TreeElement, parent: ElementPath, { visits }: Context): ElementPath {
   const { xpath } = amend.attributes;
   if (xpath === undefined) refuse(amend, 'SRC-AMEND', '<amend> has no xpath', 'Add the path of the element to amend.');
-  const found = selectElements(xpath, parent);
+  const found = selectElements(xpath, parent, visits);
   if (!found.ok)
     refuse(amend, 'SRC-XPATH', `the path cannot be used: ${found.error}`, 'Use steps, //, ., .. and predicates.');
   if (found.value.length !== 1) {
@@ -51,12 +53,24 @@ function targetOf(amend: TreeElement, parent: ElementPath): ElementPath {
 interface Context {
   readonly reader: SourceReader;
   readonly root: TreeElement;
+  readonly visits: Visits;
+}
+
+/** Elements that all amends of a policy together may look at. */
+const MAX_VISITS = 5_000_000;
+
+function spend(count: number, cause: TreeElement, { visits }: Context): void {
+  visits.left -= count;
+  if (visits.left < 0) {
+    refuse(cause, 'SRC-LIMIT', 'the amends look at too many elements', 'No real system has so many of them.');
+  }
 }
 
 function mergeInto(path: ElementPath, child: TreeElement, context: Context): void {
   const parent = path.at(-1);
   // The path `/` selects the document, whose one child is the root.
   const siblings = parent === undefined ? [context.root] : parent.children.filter(sibling => sibling.name !== 'amend');
+  spend(siblings.length, child, context);
   const alike = siblings.filter(sibling => sameTag(sibling, child));
   const text = child.text.trim();
   if (child.children.length === 0 && text !== '') {

@@ -1,4 +1,4 @@
-import { childNamed, createElement, type PolicyTree, replaceChild, type TreeElement } from '../tree.ts';
+import { appendAll, childNamed, createElement, type PolicyTree, replaceChild, type TreeElement } from '../tree.ts';
 import { placeOf, quote, refuse } from './problem.ts';
 
 /** Types of configuration variables, in the order that the schema wants. */
@@ -23,7 +23,10 @@ export function ensureConfig(root: TreeElement): TreeElement {
 
 /** Adds the variables of another config section to that of the policy. */
 export function mergeConfig(policy: PolicyTree, other: TreeElement): void {
-  ensureConfig(policy.root).children.push(...other.children.filter(child => isConfigType(child.name)));
+  appendAll(
+    ensureConfig(policy.root),
+    other.children.filter(child => isConfigType(child.name)),
+  );
 }
 
 /** Moves the configuration values of the platform section to those of the system. */

@@ -1,6 +1,6 @@
 import type { Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
-import { childNamed, cloneElement, createElement, elementsAt, type PolicyTree, type TreeElement } from '../tree.ts';
+import { childNamed, cloneElement, createElement, type PolicyTree, type TreeElement } from '../tree.ts';
 import { insertInOrder } from './element-order.ts';
 import { attempt, placeOf, quote, refuse } from './problem.ts';
 
@@ -39,20 +39,11 @@ function addSpecification(section: TreeElement, specification: TreeElement): voi
   insertInOrder(section, cloneElement(specification), ['components']);
 }
 
-/** Components and libraries that a policy or its specifications refer to and that are neither given nor in the policy. */
+/** Components and libraries that elements refer to and that are not known, with the first reference. */
 export function missingSpecifications(
-  { root }: PolicyTree,
-  specifications: readonly PolicyTree[],
+  references: readonly TreeElement[],
+  known: ReadonlySet<string | undefined>,
 ): ReadonlyMap<string, TreeElement> {
-  const present = [
-    ...elementsAt(root, 'components').flatMap(({ children }) => children),
-    ...specifications.map(specification => specification.root),
-  ];
-  const known = new Set(present.map(({ attributes }) => attributes.name));
-  const references = [
-    ...elementsAt(root, 'subjects/subject/component'),
-    ...present.flatMap(specification => elementsAt(specification, 'depends/library')),
-  ];
   const missing = new Map<string, TreeElement>();
   for (const reference of references) {
     const { ref } = reference.attributes;

@@ -1,6 +1,6 @@
 import type { Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
-import { type PolicyTree, type TreeElement, walkTree } from '../tree.ts';
+import { elementsAt, type PolicyTree, type TreeElement, walkTree } from '../tree.ts';
 import { allocateVirtual } from './allocate-virtual.ts';
 import { expectGrammar } from './check-grammar.ts';
 import { type ComponentSurroundings, prepareSpecification } from './component.ts';
@@ -73,14 +73,20 @@ function joinAll(tree: PolicyTree, inputs: SourceInputs, surroundings: Component
   const { reader } = surroundings;
   const findings: Finding[] = [];
   const prepared: PolicyTree[] = [];
+  const own = elementsAt(tree.root, 'components').flatMap(({ children }) => children);
+  const known = new Set(own.map(({ attributes }) => attributes.name));
+  let references = [...elementsAt(tree.root, 'subjects/subject/component'), ...own.flatMap(librariesOf)];
   let next = (inputs.specifications ?? []).map(path => reader.open(path));
   do {
     for (const specification of next) {
       const directories = [...surroundings.directories, directoryOf(specification.root.at.file ?? '.')];
       findings.push(...prepareSpecification(specification, { ...surroundings, directories }));
       prepared.push(specification);
+      known.add(specification.root.attributes.name);
     }
-    const missing = missingSpecifications(tree, prepared);
+    references = [...references, ...next.flatMap(({ root }) => librariesOf(root))];
+    const missing = missingSpecifications(references, known);
+    references = [];
     next = [...missing].map(([name, from]) => findSpecification(name, from, surroundings));
   } while (next.length > 0);
   const nameOf = ({ root }: PolicyTree): string => root.attributes.name ?? '';
@@ -88,6 +94,9 @@ function joinAll(tree: PolicyTree, inputs: SourceInputs, surroundings: Component
   unwrap(joinComponents(tree, prepared));
   return findings;
 }
+
+const librariesOf = (specification: TreeElement): readonly TreeElement[] =>
+  elementsAt(specification, 'depends/library');
 
 function findSpecification(
   name: string,

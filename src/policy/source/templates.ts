@@ -1,5 +1,6 @@
 import {
   addText,
+  appendAll,
   childNamed,
   childrenNamed,
   createElement,
@@ -33,7 +34,8 @@ export function expandTemplates(tree: PolicyTree, reader: SourceReader): void {
       const message = `templates use each other more than ${MAX_ROUNDS} levels deep`;
       refuse(calls[0]!.call, 'SRC-TEMPLATE', message, 'Does a template use itself, directly or through others?');
     }
-    for (const { call, parent } of calls) {
+    const bodies = new Map<TreeElement, TreeElement>();
+    for (const { call } of calls) {
       const template = templates.get(call.attributes.name ?? '');
       if (template === undefined) {
         const message = `there is no template ${quote(call.attributes.name ?? '')}`;
@@ -46,10 +48,15 @@ export function expandTemplates(tree: PolicyTree, reader: SourceReader): void {
       }
       const instance = instantiate(reader.copy(template), call, `t${number}_`);
       insertInstance(tree.root, instance);
-      const index = parent.children.indexOf(call);
-      parent.children.splice(index, 1, ...instance.body.children);
-      addText(parent, instance.body.text);
+      bodies.set(call, instance.body);
       number += 1;
+    }
+    for (const parent of new Set(calls.map(use => use.parent))) {
+      parent.children = parent.children.flatMap(child => {
+        const body = bodies.get(child);
+        if (body !== undefined) addText(parent, body.text);
+        return body?.children ?? [child];
+      });
     }
   }
 }
@@ -196,12 +203,12 @@ const prefixedReference = (text: string, prefix: string, names: ReadonlySet<stri
 
 function insertInstance(root: TreeElement, { config, expressions }: Instance): void {
   const section = ensureConfig(root);
-  section.children.push(...config);
+  appendAll(section, config);
   if (expressions.length === 0) return;
   let target = childNamed(root, 'expressions');
   if (target === undefined) {
     target = createElement(root, 'expressions');
     root.children.splice(root.children.indexOf(section) + 1, 0, target);
   }
-  target.children.push(...expressions);
+  appendAll(target, expressions);
 }

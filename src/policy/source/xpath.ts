@@ -4,8 +4,6 @@ import type { TreeElement } from '../tree.ts';
 /** Element with the way to it, root first; the path of the root holds the root alone. */
 export type ElementPath = readonly TreeElement[];
 
-/** Most elements that one query may look at; a path over the largest real policy looks at less than 100 000. */
-const MAX_VISITS = 5_000_000;
 const MAX_LENGTH = 2000;
 
 /**
@@ -13,12 +11,17 @@ const MAX_LENGTH = 2000;
  *
  * Child, `//`, `.`, `..` and `*` steps, unions, and predicates of positions, `@a`, child names, `text()`, `name()`,
  * `=`, `!=`, `and`, `or`, `not()`, `contains()`, `starts-with()`, `last()`. Relative paths start at the end of
- * `context`, whose first element is the root of the document. The error says what is not supported, and where.
+ * `context`, whose first element is the root of the document. The error says what is not supported, and where, or that
+ * more elements would be looked at than are left of `visits`.
  */
-export function selectElements(xpath: string, context: ElementPath): Result<readonly ElementPath[], string> {
+export function selectElements(
+  xpath: string,
+  context: ElementPath,
+  visits: Visits,
+): Result<readonly ElementPath[], string> {
   try {
     const query = new Parser(xpath).parse();
-    return ok(distinct(query.flatMap(path => evaluatePath(path, context, { left: MAX_VISITS }))));
+    return ok(distinct(query.flatMap(path => evaluatePath(path, context, visits))));
   } catch (problem) {
     if (problem instanceof XPathProblem) return err(problem.message);
     throw problem;
@@ -225,13 +228,14 @@ class Parser {
   }
 }
 
-interface Visits {
+/** Elements that may still be looked at; a path over the largest real policy looks at less than 100 000. */
+export interface Visits {
   left: number;
 }
 
 function visit(visits: Visits): void {
   visits.left -= 1;
-  if (visits.left < 0) throw new XPathProblem(`it looks at more than ${MAX_VISITS} elements`);
+  if (visits.left < 0) throw new XPathProblem('too many elements are looked at');
 }
 
 function evaluatePath(path: Path, context: ElementPath, visits: Visits): readonly ElementPath[] {

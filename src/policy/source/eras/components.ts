@@ -7,7 +7,7 @@ import {
   insertBefore,
   type TreeElement,
 } from '../../tree.ts';
-import { hardwareDevice, specificationsOf, takeChildren } from './schema-change.ts';
+import { specificationsOf, takeChildren } from './schema-change.ts';
 
 /** Resources of a component stood in it directly; since then in `<requires>`. */
 export function requiredResources(root: TreeElement): readonly TreeElement[] {
@@ -43,7 +43,7 @@ export function providedBinary(root: TreeElement): readonly TreeElement[] {
     if (specification.attributes.profile === 'native') startAt(specification, binaries[0]!);
     const provides = childNamed(specification, 'provides');
     if (provides === undefined) specification.children.push(createElement(binaries[0]!, 'provides', {}, regions));
-    else provides.children.unshift(...regions);
+    else provides.children = [...regions, ...provides.children];
     return binaries;
   });
 }
@@ -69,37 +69,46 @@ function startAt(specification: TreeElement, binary: TreeElement): void {
 
 /** I/O ports of a component had no numbers: they were those of the device that a subject maps there. */
 export function portNumbers(root: TreeElement): readonly TreeElement[] {
-  return specificationsOf(root).flatMap(specification =>
+  const open = specificationsOf(root).flatMap(specification =>
     elementsAt(specification, 'requires/devices/device').flatMap(device =>
-      elementsAt(device, 'ioPort').filter(port => {
-        if (port.attributes.start !== undefined) return false;
-        const found = mappedPort(root, specification, device, port);
-        if (found === undefined) return false;
-        port.attributes.start = found.attributes.start ?? '';
-        port.attributes.end = found.attributes.end ?? '';
-        return true;
-      }),
+      elementsAt(device, 'ioPort')
+        .filter(({ attributes }) => attributes.start === undefined)
+        .map(port => ({ port, key: pathKey(specification.attributes.name, device.attributes.logical) })),
     ),
   );
+  if (open.length === 0) return [];
+  const mapped = mappedPorts(root);
+  return open.flatMap(({ port, key }) => {
+    const found = mapped.get(`${key}${pathKey(port.attributes.logical)}`);
+    if (found === undefined) return [];
+    port.attributes.start = found.attributes.start ?? '';
+    port.attributes.end = found.attributes.end ?? '';
+    return [port];
+  });
 }
 
-function mappedPort(
-  root: TreeElement,
-  { attributes }: TreeElement,
-  device: TreeElement,
-  port: TreeElement,
-): TreeElement | undefined {
-  const maps = elementsAt(root, 'subjects/subject/component')
-    .filter(reference => reference.attributes.ref === attributes.name)
-    .flatMap(reference => elementsAt(reference, 'map'))
-    .filter(map => map.attributes.logical === device.attributes.logical);
-  for (const map of maps) {
-    const resource = elementsAt(map, 'map').find(child => child.attributes.logical === port.attributes.logical);
-    const physical = hardwareDevice(root, map.attributes.physical);
-    const found = elementsAt(physical ?? map, 'ioPort').find(
-      candidate => candidate.attributes.name === resource?.attributes.physical,
-    );
-    if (found !== undefined) return found;
+const pathKey = (...names: readonly (string | undefined)[]): string => names.map(name => `${name}\n`).join('');
+
+/** Ports of hardware devices by component, logical device and logical port of the subjects that map them. */
+function mappedPorts(root: TreeElement): ReadonlyMap<string, TreeElement> {
+  const aliases = new Map(
+    elementsAt(root, 'platform/mappings/aliases/alias').map(({ attributes }) => [attributes.name, attributes.physical]),
+  );
+  const ports = new Map(
+    elementsAt(root, 'hardware/devices/device').flatMap(device =>
+      elementsAt(device, 'ioPort').map(port => [pathKey(device.attributes.name, port.attributes.name), port]),
+    ),
+  );
+  const mapped = new Map<string, TreeElement>();
+  for (const reference of elementsAt(root, 'subjects/subject/component')) {
+    for (const map of elementsAt(reference, 'map')) {
+      const device = aliases.get(map.attributes.physical) ?? map.attributes.physical;
+      for (const resource of elementsAt(map, 'map')) {
+        const port = ports.get(pathKey(device, resource.attributes.physical));
+        const key = pathKey(reference.attributes.ref, map.attributes.logical, resource.attributes.logical);
+        if (port !== undefined && !mapped.has(key)) mapped.set(key, port);
+      }
+    }
   }
-  return undefined;
+  return mapped;
 }

@@ -13,7 +13,8 @@ const ACTIONS: Readonly<Record<string, string>> = {
 /** `@action` and `<notify>` of source events: the event that is sent is an attribute, other actions are elements. */
 export function sourceEvents(root: TreeElement): readonly TreeElement[] {
   const groups = elementsAt(root, 'subjects/subject/events/source/group');
-  return groups
+  const kernelEvents = new Map<string, TreeElement>();
+  const changed = groups
     .flatMap(({ children }) => children)
     .filter(event => {
       const { action } = event.attributes;
@@ -35,11 +36,14 @@ export function sourceEvents(root: TreeElement): readonly TreeElement[] {
       }
       event.attributes.physical = kernelAction;
       event.children.push(createElement(event, kernelAction));
-      ensureKernelEvent(root, event, kernelAction);
+      if (!kernelEvents.has(kernelAction)) kernelEvents.set(kernelAction, event);
       return true;
     });
+  for (const [name, cause] of kernelEvents) ensureKernelEvent(root, cause, name);
+  return changed;
 }
 
+/** Adds the kernel event `name` to the policy unless it has one; `cause` needs it. */
 function ensureKernelEvent(root: TreeElement, cause: TreeElement, name: string): void {
   let section = childNamed(root, 'events');
   if (section === undefined) {
@@ -52,7 +56,7 @@ function ensureKernelEvent(root: TreeElement, cause: TreeElement, name: string):
 
 /** VM exits that a subject did not handle stopped the system; since then it has to say so. */
 export function handledExits(root: TreeElement): readonly TreeElement[] {
-  return elementsAt(root, 'subjects/subject').filter(subject => {
+  const changed = elementsAt(root, 'subjects/subject').filter(subject => {
     const events = childNamed(subject, 'events');
     if (events === undefined || childNamed(subject, 'sibling') !== undefined) return false;
     let source = childNamed(events, 'source');
@@ -68,9 +72,10 @@ export function handledExits(root: TreeElement): readonly TreeElement[] {
     if (childNamed(group, 'default') !== undefined) return false;
     const action = createElement(events, 'system_panic');
     group.children.unshift(createElement(events, 'default', { physical: 'system_panic' }, [action]));
-    ensureKernelEvent(root, events, 'system_panic');
     return true;
   });
+  if (changed[0] !== undefined) ensureKernelEvent(root, changed[0], 'system_panic');
+  return changed;
 }
 
 /** `@vector` of target events became the action `<inject_interrupt>`; `none` no action. */

@@ -48,10 +48,14 @@ export function crashAudit(root: TreeElement): readonly TreeElement[] {
 
 /** Device domains that map memory without an address: it was that of the subject with the same memory. */
 export function domainAddresses(root: TreeElement): readonly TreeElement[] {
-  const mappings = elementsAt(root, 'subjects/subject/memory/memory');
+  const mappings = new Map(
+    elementsAt(root, 'subjects/subject/memory/memory')
+      .reverse()
+      .map(mapping => [mapping.attributes.physical, mapping]),
+  );
   return elementsAt(root, 'deviceDomains/domain/memory/memory').filter(({ attributes }) => {
     if (attributes.virtualAddress !== undefined) return false;
-    const mapping = mappings.find(candidate => candidate.attributes.physical === attributes.physical);
+    const mapping = mappings.get(attributes.physical);
     if (mapping?.attributes.virtualAddress !== undefined) attributes.virtualAddress = mapping.attributes.virtualAddress;
     return mapping !== undefined;
   });

@@ -24,13 +24,6 @@ export function specificationsOf(root: TreeElement): readonly TreeElement[] {
   );
 }
 
-/** Devices of the hardware description by name, aliases of the platform included. */
-export function hardwareDevice(root: TreeElement, name: string | undefined): TreeElement | undefined {
-  const alias = elementsAt(root, 'platform/mappings/aliases/alias').find(({ attributes }) => attributes.name === name);
-  const physical = alias?.attributes.physical ?? name;
-  return elementsAt(root, 'hardware/devices/device').find(({ attributes }) => attributes.name === physical);
-}
-
 /** Takes the children of some names out of an element, in order. */
 export function takeChildren(element: TreeElement, names: readonly string[]): TreeElement[] {
   const taken = element.children.filter(({ name }) => names.includes(name));

@@ -1,4 +1,5 @@
 import {
+  appendAll,
   childNamed,
   cloneElement,
   createElement,
@@ -22,8 +23,8 @@ export function vcpuLayout(root: TreeElement): readonly TreeElement[] {
     const msrs = registers === undefined ? [] : takeChildren(registers, ['msrs']);
     for (const element of msrs) insertBefore(vcpu, element, ['registers']);
     const segments = takeChildren(vcpu, ['segments']);
-    if (segments.length > 0) ensureElement(vcpu, 'registers').children.push(...segments);
-    changed.push(...msrs, ...segments);
+    if (segments.length > 0) appendAll(ensureElement(vcpu, 'registers'), segments);
+    for (const element of [...msrs, ...segments]) changed.push(element);
   }
   return changed;
 }
@@ -46,28 +47,36 @@ export function fixedVcpuBits(root: TreeElement): readonly TreeElement[] {
 /** The profile of the vCPU was an attribute of the subject; since then of its component. */
 export function componentProfiles(root: TreeElement): readonly TreeElement[] {
   const changed: TreeElement[] = [];
+  const components = new Map(
+    specificationsOf(root)
+      .filter(({ name }) => name === 'component')
+      .map(component => [component.attributes.name, component]),
+  );
   for (const subject of elementsAt(root, 'subjects/subject')) {
     const { profile } = subject.attributes;
     if (profile === undefined) continue;
     delete subject.attributes.profile;
     changed.push(subject);
     const reference = childNamed(subject, 'component');
-    const component = specificationsOf(root).find(
-      ({ name, attributes }) => name === 'component' && attributes.name === reference?.attributes.ref,
-    );
+    const component = components.get(reference?.attributes.ref);
     if (component === undefined || reference === undefined) continue;
     const own = component.attributes.profile;
     if (own === undefined) component.attributes.profile = profile;
-    else if (own !== profile) reference.attributes.ref = profileVariant(root, component, profile);
+    else if (own !== profile) reference.attributes.ref = profileVariant(root, component, profile, components);
   }
   return changed;
 }
 
 /** A copy of a component for another profile, when subjects of two profiles use it. */
-function profileVariant(root: TreeElement, component: TreeElement, profile: string): string {
+function profileVariant(
+  root: TreeElement,
+  component: TreeElement,
+  profile: string,
+  components: Map<string | undefined, TreeElement>,
+): string {
   const name = `${component.attributes.name}_${profile}`;
   const section = childNamed(root, 'components')!;
-  if (!section.children.some(({ attributes }) => attributes.name === name)) {
+  if (!components.has(name)) {
     const copy = createElement(
       component,
       component.name,
@@ -75,6 +84,7 @@ function profileVariant(root: TreeElement, component: TreeElement, profile: stri
       component.children.map(cloneElement),
     );
     section.children.push(copy);
+    components.set(name, copy);
   }
   return name;
 }
