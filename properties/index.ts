@@ -21,6 +21,7 @@ import { determinism } from './meta/determinism.ts';
 import { tableBitFlips } from './meta/table-bit-flips.ts';
 import { serverSurvivesHostileClient } from './proxies/hostile-client.ts';
 import { logProxyRefinement } from './proxies/log-proxy-refinement.ts';
+import { rpcProxyRefinement } from './proxies/rpc-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
 import { packetStream } from './sessions/packet-stream.ts';
@@ -60,6 +61,7 @@ export const PROPERTIES: readonly Property[] = [
   readerSurvivesHostileWriter,
   logProxyRefinement,
   serverSurvivesHostileClient,
+  rpcProxyRefinement,
   signalRefinement,
   rpcOrder,
   sessionRefinement,

@@ -30,7 +30,10 @@ const usesGenode = ({ software }: CheckContext): boolean =>
   software.some(({ software: name }) => name.startsWith('log-proxy') || name.startsWith('genode'));
 
 function scriptArbitrary(operations: Readonly<Record<string, number>>): fc.Arbitrary<readonly ScriptStep[]> {
-  const names = Object.entries(operations).map(([name, weight]) => ({ weight, arbitrary: fc.constant(name) }));
+  const names = Object.entries(operations).map(([name, weight]) => ({
+    weight: 10 * weight,
+    arbitrary: fc.constant(name),
+  }));
   const step = fc.record({
     operation: fc.oneof(...names),
     operands: fc.array(fc.oneof(fc.nat(7), fc.nat(0x3_ffff)), { minLength: OPERANDS, maxLength: OPERANDS }),
@@ -82,7 +85,7 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
   };
   return {
     ...rest,
-    area: 'sessions',
+    area: rest.id.startsWith('proxies/') ? 'proxies' : 'sessions',
     passes: 'tested',
     notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
     tasks: () =>

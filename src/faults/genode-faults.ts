@@ -16,6 +16,7 @@ const SESSIONS = ['sessions/session-refinement'];
 const QUOTA = ['sessions/quota-conserved'];
 const STREAM = ['sessions/packet-stream'];
 const RPC = ['sessions/rpc-order'];
+const PROXY = ['proxies/rpc-proxy-refinement'];
 
 /** Defects of Genode's signals, sessions, quota accounting, packet streams and calls. */
 export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
@@ -174,5 +175,61 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
     precedent: 'CVE-2019-6225 (Mach voucher): references beyond what was accounted',
     killedBy: RPC,
     replace: replaceIn('ipc', () => ({ deliveredCaps: caps => caps })),
+  },
+  {
+    id: 'proxy-late-reply-accepted',
+    title: 'a reply is given to whatever call its session waits for',
+    precedent: 'Genode 935bb36fe4: late answer to a session that has moved on',
+    killedBy: PROXY,
+    replace: replaceIn('proxyClient', () => ({ isReplyTo: () => true })),
+  },
+  {
+    id: 'proxy-stale-generation-accepted',
+    title: 'a message of a former life of the client is served',
+    precedent: 'XSA-343: event channels used across a reset',
+    killedBy: PROXY,
+    replace: replaceIn('proxyServer', () => ({ isCurrent: () => true })),
+  },
+  {
+    id: 'proxy-sessions-survive-restart',
+    title: 'sessions outlive the restart of their client',
+    precedent: 'Genode 53a990579b: use after the user was destroyed',
+    killedBy: PROXY,
+    replace: replaceIn('proxyServer', () => ({ afterRestart: sessions => sessions })),
+  },
+  {
+    id: 'proxy-dead-session-open',
+    title: 'sessions go on after the restart of their server, which does not know them',
+    precedent: 'Genode 935bb36fe4: session state out of step with its server',
+    killedBy: PROXY,
+    replace: replaceIn('proxyClient', () => ({ afterRestart: () => 'open' })),
+  },
+  {
+    id: 'proxy-request-repeated',
+    title: 'a call that was performed before is performed again',
+    precedent: 'XSA-155 (CVE-2015-8550): the same request of a shared ring taken twice',
+    killedBy: PROXY,
+    replace: replaceIn('proxyServer', () => ({ isFresh: () => true })),
+  },
+  {
+    id: 'proxy-sessions-unbounded',
+    title: 'a peer may open any number of sessions',
+    precedent: 'Genode c9e8d2ca28: budget of a client not bounded',
+    killedBy: PROXY,
+    replace: replaceIn('proxyServer', () => ({ admits: () => true })),
+  },
+  {
+    id: 'proxy-label-unprefixed',
+    title: "a peer's session has the label that the peer chose, without the peer's name",
+    precedent: 'CVE-2010-0419 (KVM): identity taken from the guest',
+    killedBy: PROXY,
+    replace: replaceIn('proxyServer', () => ({ peerLabel: (_, label) => label })),
+  },
+  {
+    id: 'proxy-request-number-reused',
+    title: 'all calls of a session have the same number',
+    precedent: 'Muen 33595a12f (2022-12): one name for two events',
+    killedBy: PROXY,
+    replace: replaceIn('proxyClient', () => ({ nextRequest: request => Math.max(1, request) })),
   },
 ]);

@@ -74,7 +74,6 @@ describe('list and explain', () => {
   });
   test.each([
     [['list', 'propertys'], /Did you mean properties\?/],
-    [['list', 'services'], /not in this version/],
     [['list', 'constructor'], /cannot list/],
     [['explain', 'meta/hold'], /Did you mean meta\/holds\?/],
   ])('%j is a usage error', async (args, message) => {

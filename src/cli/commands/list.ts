@@ -1,3 +1,4 @@
+import { SESSION_INTERFACES } from '../../impl/genode/services/interfaces.ts';
 import { ENTRY_CHECK_GROUPS } from '../../impl/vmx/entry-check-table.ts';
 import { EXIT_REASONS } from '../../impl/vmx/exit-reasons.ts';
 import { VMCS_FIELDS } from '../../impl/vmx/vmcs-fields.ts';
@@ -89,9 +90,16 @@ const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]
       exceptions: row.exceptions,
       transcripts: row.transcripts,
     })),
+  services: () =>
+    SESSION_INTERFACES.map(face => ({
+      service: face.service,
+      caps: face.caps,
+      ramBytes: face.ramBytes,
+      proxy: face.proxy,
+      title: face.title,
+      functions: face.functions.map(({ name }) => name),
+    })),
 };
-
-const LATER = ['services'];
 
 const cellText = (cell: Cell | undefined): string =>
   cell === undefined ? '' : typeof cell === 'object' ? cell.join(', ') : String(cell);
@@ -126,8 +134,6 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const kind = args.positionals[0] ?? '';
   const kinds = Object.keys(LISTINGS);
   const listing = Object.hasOwn(LISTINGS, kind) ? LISTINGS[kind] : undefined;
-  if (LATER.includes(kind))
-    return usageError(environment, 'list', `list ${kind} is not in this version; there are ${kinds.join(', ')}`);
   if (listing === undefined)
     return usageError(
       environment,

@@ -1,3 +1,5 @@
+import { type ProxyClientOps, proxyClientOps } from '../proxy/proxy-client.ts';
+import { type ProxyServerOps, proxyServerOps } from '../proxy/proxy-server.ts';
 import { type AccountOps, accountOps } from './accounts.ts';
 import { type IpcOps, ipcOps } from './ipc.ts';
 import { type StreamOps, streamOps } from './packet-stream.ts';
@@ -11,11 +13,21 @@ export interface GenodeOps {
   readonly stream: StreamOps;
   readonly account: AccountOps;
   readonly session: Omit<SessionOps, 'account'>;
+  readonly proxyClient: ProxyClientOps;
+  readonly proxyServer: ProxyServerOps;
 }
 
 const { account: _, ...session } = sessionOps(accountOps);
 
-export const genodeOps: GenodeOps = { signal: signalOps, ipc: ipcOps, stream: streamOps, account: accountOps, session };
+export const genodeOps: GenodeOps = {
+  signal: signalOps,
+  ipc: ipcOps,
+  stream: streamOps,
+  account: accountOps,
+  session,
+  proxyClient: proxyClientOps,
+  proxyServer: proxyServerOps,
+};
 
 /** What the session protocol needs, with the accounting that it uses. */
 export const sessionOpsOf = ({ account, session }: GenodeOps): SessionOps => ({ ...session, account });

@@ -1,0 +1,204 @@
+import type { SessionInterface } from '../services/interface.ts';
+import { kindOf, message, notProxyable, type ProxyMessage } from './message.ts';
+import { decodeValues, encodeValues, type RpcValue } from './values.ts';
+
+/** Sessions that one proxy keeps at a time. */
+export const MAX_SESSIONS = 16;
+/** Longest label with its NUL. */
+export const LABEL_BYTES = 160;
+
+/** A call that waits for its reply. */
+export interface OutstandingCall {
+  readonly request: number;
+  readonly opcode: number;
+}
+
+/** A local session whose server is in another instance. */
+export interface ClientSession {
+  readonly status: 'opening' | 'open' | 'closing' | 'dead';
+  /** Number of the latest call. */
+  readonly request: number;
+  readonly outstanding: OutstandingCall | undefined;
+}
+
+export interface ClientState {
+  /** Epoch of the own channel, which the server's messages must name. */
+  readonly epoch: number;
+  /** Epoch of the server's channel; 0 while there is none. */
+  readonly peerEpoch: number;
+  /** By session id; an id is not used again before the peer changes. */
+  readonly sessions: readonly (ClientSession | undefined)[];
+  /** Messages of the peer that fit nothing, counted. */
+  readonly discarded: number;
+}
+
+/** What the local component learns. */
+export type LocalEvent =
+  | { readonly kind: 'opened' | 'closed'; readonly session: number }
+  | { readonly kind: 'signal'; readonly session: number; readonly signal: number }
+  | {
+      readonly kind: 'reply';
+      readonly session: number;
+      readonly request: number;
+      /** Undefined if the call failed: the session is dead. */
+      readonly values: readonly RpcValue[] | undefined;
+      readonly error: string;
+    };
+
+/** Result of one step of a proxy: what it sends and what it tells its own side. */
+export interface ClientStep {
+  readonly state: ClientState;
+  readonly sends: readonly ProxyMessage[];
+  readonly events: readonly LocalEvent[];
+}
+
+/** Leaf decisions of the client side; a seeded fault replaces one of them. */
+export interface ProxyClientOps {
+  /** True if a reply belongs to the call that waits. */
+  isReplyTo(call: OutstandingCall, reply: ProxyMessage): boolean;
+  /** True if a message belongs to the present life of both sides. */
+  isCurrent(generation: number, epoch: number): boolean;
+  /** Status of all sessions after the peer restarted. */
+  afterRestart(): ClientSession['status'];
+  /** Number of the call after call `request`. */
+  nextRequest(request: number): number;
+}
+
+export const proxyClientOps: ProxyClientOps = {
+  isReplyTo: (call, { request, opcode }) => call.request === request && call.opcode === opcode,
+  isCurrent: (generation, epoch) => generation === epoch,
+  afterRestart: () => 'dead',
+  nextRequest: request => request + 1,
+};
+
+export const initialClient = (epoch: number): ClientState => ({ epoch, peerEpoch: 0, sessions: [], discarded: 0 });
+
+const only = (state: ClientState): ClientStep => ({ state, sends: [], events: [] });
+
+function change(state: ClientState, id: number, changes: Partial<ClientSession> | undefined): ClientState {
+  const sessions = state.sessions.map((session, index) =>
+    index !== id || session === undefined ? session : changes === undefined ? undefined : { ...session, ...changes },
+  );
+  return { ...state, sessions };
+}
+
+/** A local component opens a session; -1 if the proxy has no room, or no peer. */
+export function openSession(state: ClientState, label: string): ClientStep & { readonly session: number } {
+  const open = state.sessions.filter(session => session !== undefined).length;
+  const isTooLong = label.length + 1 > LABEL_BYTES;
+  if (state.peerEpoch === 0 || open >= MAX_SESSIONS || isTooLong) return { ...only(state), session: -1 };
+  const session = state.sessions.length;
+  const added: ClientSession = { status: 'opening', request: 0, outstanding: undefined };
+  const payload = encodeValues([{ name: 'label', type: { kind: 'string', maxBytes: LABEL_BYTES } }], [label]);
+  const opening = message('open', { generation: state.peerEpoch, session, payload });
+  return { state: { ...state, sessions: [...state.sessions, added] }, sends: [opening], events: [], session };
+}
+
+/** Why a call is refused at once. */
+export type CallRefusal = 'unknown-session' | 'not-open' | 'busy' | 'not-proxyable' | 'bad-arguments';
+
+/** A local component calls the service; it gets one reply, or a failure when the session dies. */
+export function callService(
+  ops: ProxyClientOps,
+  face: SessionInterface,
+  state: ClientState,
+  id: number,
+  opcode: number,
+  values: readonly RpcValue[],
+): ClientStep & { readonly refused: CallRefusal | undefined } {
+  const refuse = (refused: CallRefusal) => ({ ...only(state), refused });
+  const session = state.sessions[id];
+  if (session === undefined) return refuse('unknown-session');
+  if (session.status !== 'open') return refuse('not-open');
+  if (session.outstanding !== undefined) return refuse('busy');
+  if (notProxyable(face, opcode) !== '') return refuse('not-proxyable');
+  const payload = encodeValues(face.functions[opcode]!.arguments, values);
+  // What the other side would refuse is refused here, where the caller learns of it.
+  if (!decodeValues(face.functions[opcode]!.arguments, payload).ok) return refuse('bad-arguments');
+  const request = ops.nextRequest(session.request);
+  const called = change(state, id, { request, outstanding: { request, opcode } });
+  const call = message('call', { generation: state.peerEpoch, session: id, request, opcode, payload });
+  return { state: called, sends: [call], events: [], refused: undefined };
+}
+
+/** A local component closes its session. A dead one ends at once. */
+export function closeLocalSession(state: ClientState, id: number): ClientStep {
+  const session = state.sessions[id];
+  if (session === undefined || session.status === 'closing') return only(state);
+  if (session.status === 'dead')
+    return { ...only(change(state, id, undefined)), events: [{ kind: 'closed', session: id }] };
+  const closing = change(state, id, { status: 'closing' });
+  const failed = failure(session, id);
+  const sends = [message('close', { generation: state.peerEpoch, session: id })];
+  return { state: change(closing, id, { outstanding: undefined }), sends, events: failed };
+}
+
+const failure = ({ outstanding }: ClientSession, session: number): LocalEvent[] =>
+  outstanding === undefined
+    ? []
+    : [{ kind: 'reply', session, request: outstanding.request, values: undefined, error: 'session-dead' }];
+
+/** The channel of the server has another epoch: the server restarted, so all sessions are dead and their calls fail. */
+export function followPeer(ops: ProxyClientOps, state: ClientState, peerEpoch: number): ClientStep {
+  if (peerEpoch === state.peerEpoch) return only(state);
+  const events = state.sessions.flatMap((session, id) => (session === undefined ? [] : failure(session, id)));
+  const status = ops.afterRestart();
+  const sessions = state.sessions.map(session =>
+    session === undefined ? undefined : { ...session, status, outstanding: undefined },
+  );
+  return { state: { ...state, peerEpoch, sessions }, sends: [], events };
+}
+
+/** Takes a message of the server, whatever it holds. */
+export function receiveFromServer(
+  ops: ProxyClientOps,
+  face: SessionInterface,
+  state: ClientState,
+  received: ProxyMessage,
+): ClientStep {
+  const discard = only({ ...state, discarded: state.discarded + 1 });
+  const id = received.session;
+  const session = state.sessions[id];
+  if (session === undefined || !ops.isCurrent(received.generation, state.epoch)) return discard;
+  switch (kindOf(received)) {
+    case 'opened':
+      if (session.status !== 'opening') return discard;
+      return { ...only(change(state, id, { status: 'open' })), events: [{ kind: 'opened', session: id }] };
+    case 'closed': {
+      if (session.status === 'dead') return discard;
+      const events: LocalEvent[] = [...failure(session, id), { kind: 'closed', session: id }];
+      return { ...only(change(state, id, undefined)), events };
+    }
+    case 'signal':
+      if (session.status !== 'open') return discard;
+      return { ...only(state), events: [{ kind: 'signal', session: id, signal: received.opcode }] };
+    case 'reply':
+      return takeReply(ops, face, state, id, received) ?? discard;
+    default:
+      return discard;
+  }
+}
+
+/** The reply to the call that waits; undefined for any other, which comes late, twice or from nowhere. */
+function takeReply(
+  ops: ProxyClientOps,
+  face: SessionInterface,
+  state: ClientState,
+  id: number,
+  received: ProxyMessage,
+): ClientStep | undefined {
+  const { outstanding } = state.sessions[id]!;
+  if (outstanding === undefined || !ops.isReplyTo(outstanding, received)) return undefined;
+  const called = face.functions[outstanding.opcode]!;
+  const error = received.status === 0 ? '' : called.errors[received.status - 1];
+  const values = decodeValues(error === '' ? called.results : [], received.payload);
+  if (error === undefined || !values.ok) return undefined;
+  const event: LocalEvent = {
+    kind: 'reply',
+    session: id,
+    request: outstanding.request,
+    values: error === '' ? values.value : [],
+    error,
+  };
+  return { ...only(change(state, id, { outstanding: undefined })), events: [event] };
+}

@@ -1,0 +1,98 @@
+/** Type of one argument or of a part of a result of an RPC function. */
+export type RpcType =
+  /** Unsigned or signed integers of a fixed width, and truth values. */
+  | { readonly kind: 'u8' | 'u16' | 'u32' | 'u64' | 'i32' | 'i64' | 'bool' }
+  /** String in a buffer of at most `maxBytes` bytes, terminating NUL included. */
+  | { readonly kind: 'string'; readonly maxBytes: number }
+  /** Bytes of a fixed number, for packed records that a proxy does not look into. */
+  | { readonly kind: 'bytes'; readonly sizeBytes: number }
+  /** Capability: a signal context (may be invalid), a dataspace, a session, or another object. */
+  | { readonly kind: 'signal' | 'dataspace' | 'session' | 'capability' };
+
+/** A named argument or result. */
+export interface RpcField {
+  readonly name: string;
+  readonly type: RpcType;
+}
+
+/** One function of a session interface; its opcode is its place in the list. */
+export interface RpcFunction {
+  readonly name: string;
+  readonly arguments: readonly RpcField[];
+  readonly results: readonly RpcField[];
+  /** Error codes that may come instead of the results, in the order of their values. */
+  readonly errors: readonly string[];
+}
+
+/**
+ * How a proxy can carry a service to another Genode instance: by messages alone, with a bulk channel for its dataspaces,
+ * or not at all, because it stands for hardware or kernel objects of one instance.
+ */
+export type ProxyClass = 'message' | 'bulk' | 'local';
+
+/** A packet stream of a session: which side is the source. */
+export interface StreamDirection {
+  readonly name: 'tx' | 'rx';
+  readonly source: 'client' | 'server';
+  readonly slots: number;
+}
+
+/** A session interface of Genode with what a session costs its client. */
+export interface SessionInterface {
+  /** Exact name of the service in routes. */
+  readonly service: string;
+  readonly title: string;
+  readonly caps: number;
+  /** RAM donation in bytes, without the buffers that the arguments ask for. */
+  readonly ramBytes: number;
+  /** Keys of the session arguments after label, ram_quota and cap_quota. */
+  readonly sessionArguments: readonly string[];
+  readonly proxy: ProxyClass;
+  readonly streams: readonly StreamDirection[];
+  readonly functions: readonly RpcFunction[];
+}
+
+export const U8: RpcType = { kind: 'u8' };
+export const U16: RpcType = { kind: 'u16' };
+export const U32: RpcType = { kind: 'u32' };
+export const U64: RpcType = { kind: 'u64' };
+export const I32: RpcType = { kind: 'i32' };
+export const BOOL: RpcType = { kind: 'bool' };
+export const SIGNAL: RpcType = { kind: 'signal' };
+export const DATASPACE: RpcType = { kind: 'dataspace' };
+export const CAPABILITY: RpcType = { kind: 'capability' };
+export const string = (maxBytes: number): RpcType => ({ kind: 'string', maxBytes });
+export const bytes = (sizeBytes: number): RpcType => ({ kind: 'bytes', sizeBytes });
+
+const fields = (from: Readonly<Record<string, RpcType>>): RpcField[] =>
+  Object.entries(from).map(([name, type]) => ({ name, type }));
+
+/** A row of an interface table. */
+export function rpc(
+  name: string,
+  given: Readonly<Record<string, RpcType>> = {},
+  results: Readonly<Record<string, RpcType>> = {},
+  errors: readonly string[] = [],
+): RpcFunction {
+  return { name, arguments: fields(given), results: fields(results), errors };
+}
+
+/** Bytes that a value takes in a message; a capability crosses as a number that the proxies agree on. */
+export function wireBytes(type: RpcType): number {
+  switch (type.kind) {
+    case 'u8':
+    case 'bool':
+      return 1;
+    case 'u16':
+      return 2;
+    case 'u64':
+    case 'i64':
+      return 8;
+    case 'string':
+      return 2 + type.maxBytes;
+    case 'bytes':
+      return type.sizeBytes;
+    default:
+      return 4;
+  }
+}
