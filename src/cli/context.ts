@@ -1,7 +1,6 @@
 import type { Budget, CheckContext, ScenarioSoftware } from '../engine/property.ts';
 import type { Fault } from '../faults/fault.ts';
 import { readFaults } from '../faults/read-faults.ts';
-import { sha256Hex } from '../host/files.ts';
 import { importUserModule } from '../host/modules.ts';
 import { type Claims, readClaims } from '../policy/claims.ts';
 import type { Finding } from '../policy/finding.ts';
@@ -103,6 +102,3 @@ export class ContextCache {
     return created;
   }
 }
-
-/** Digest of a policy file as reports and traces carry it. */
-export const policyDigest = (bytes: Uint8Array): string => sha256Hex(bytes);

@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { COMMANDS, LATER_COMMANDS } from './commands/registry.ts';
+import { LATER_COMMANDS } from './commands/loaders.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { optionSyntax } from './options.ts';
 
@@ -8,14 +8,14 @@ const COLUMN = 26;
 const entry = (name: string, text: string): string =>
   name.length > COLUMN - 4 ? `  ${name}\n${' '.repeat(COLUMN)}${text}` : `  ${name.padEnd(COLUMN - 2)}${text}`;
 
-/** Help of the whole program. */
-export function programHelp(version: string): string {
+/** Help of the whole program, with its commands in order. */
+export function programHelp(version: string, commands: readonly Command[]): string {
   return [
     `muencheck ${version}: does a Muen system isolate what its policy says it isolates?`,
     '',
     'usage: muencheck <command> [options]',
     '',
-    ...COMMANDS.map(command => entry(command.name, command.summary)),
+    ...commands.map(command => entry(command.name, command.summary)),
     '',
     `not in this version: ${LATER_COMMANDS.join(', ')}`,
     '',

@@ -3,7 +3,7 @@ import { choosePaint } from '../host/terminal.ts';
 import { printable } from '../units/printable.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Environment } from './command.ts';
-import { COMMANDS, LATER_COMMANDS } from './commands/registry.ts';
+import { COMMAND_LOADERS, LATER_COMMANDS } from './commands/loaders.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { installInterrupt } from './interrupt.ts';
@@ -43,7 +43,8 @@ function createEnvironment(catalogueUrl: string, noColor: boolean): Environment 
 async function dispatch(argv: readonly string[], environment: Environment): Promise<ExitCode> {
   const [name = '', ...rest] = argv;
   if (name === '' || name === '--help' || name === '-h' || name === 'help') {
-    environment.stdout(programHelp(environment.version));
+    const { COMMANDS } = await import('./commands/registry.ts');
+    environment.stdout(programHelp(environment.version, COMMANDS));
     return name === '' ? EXIT.usage : EXIT.holds;
   }
   if (name === '--version' || name === '-V') {
@@ -51,8 +52,8 @@ async function dispatch(argv: readonly string[], environment: Environment): Prom
     return EXIT.holds;
   }
   if (LATER_COMMANDS.includes(name)) return usageError(environment, '', `the command "${name}" is not in this version`);
-  const command = COMMANDS.find(candidate => candidate.name === name);
-  const names = COMMANDS.map(candidate => candidate.name);
+  const command = await COMMAND_LOADERS.get(name)?.();
+  const names = [...COMMAND_LOADERS.keys()];
   if (command === undefined)
     return usageError(
       environment,

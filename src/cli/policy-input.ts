@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import type { ScenarioSoftware } from '../engine/property.ts';
-import { fileExists, readFileLimited, readFileStart } from '../host/files.ts';
+import { fileExists, readFileLimited, readFileStart, sha256Hex } from '../host/files.ts';
 import { checkPolicy } from '../policy/check.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { Finding } from '../policy/finding.ts';
@@ -10,7 +10,6 @@ import { writeTree } from '../policy/tree-write.ts';
 import { XML_LIMITS } from '../policy/xml.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Catalogue, ScenarioInfo } from './catalogue.ts';
-import { policyDigest } from './context.ts';
 import { suggestion } from './nearest.ts';
 import type { Arguments } from './options.ts';
 import { buildPolicy, type PolicyBuild } from './policy-build.ts';
@@ -48,7 +47,7 @@ function findScenario(target: string, catalogue: Catalogue): Result<ScenarioInfo
 
 /** Parses and validates a policy. */
 export function examinePolicy(path: string, bytes: Uint8Array, software: readonly ScenarioSoftware[]): PolicyInput {
-  return examine({ path, bytes, digest: policyDigest(bytes), software }, parsePolicy(bytes), []);
+  return examine({ path, bytes, digest: sha256Hex(bytes), software }, parsePolicy(bytes), []);
 }
 
 /** Validates a policy that was parsed; `before` are findings of the tools before that. */
@@ -73,14 +72,18 @@ function examine(
 /** A policy that was put together, expanded or allocated here; its findings name the files that it came from. */
 export function examineBuilt(path: string, { tree, from, findings }: PolicyBuild): PolicyInput {
   const bytes = new TextEncoder().encode(writeTree(tree));
-  const base = { path, bytes, digest: policyDigest(bytes), software: [], ...(from === 'b' ? {} : { builtFrom: from }) };
+  const base = { path, bytes, digest: sha256Hex(bytes), software: [], ...(from === 'b' ? {} : { builtFrom: from }) };
   return examine(base, readPolicy(toXmlDocument(tree)), findings);
 }
 
 /** Problems of a file that say it is a policy in another format: the toolchain can bring it to format B. */
 const OTHER_FORMAT: ReadonlySet<string> = new Set(['POL-FORMAT', 'XML-NAMESPACE']);
 
-function readPolicyFile(target: string, args: Arguments | undefined): Result<PolicyInput, string> {
+/** True when a command line names a file with `target`, and no scenario. */
+export const namesFile = (target: string): boolean => looksLikePath(target) || fileExists(target);
+
+/** Reads the policy of a file; with `args` one in another format is brought to format B. */
+export function readPolicyFile(target: string, args: Arguments | undefined): Result<PolicyInput, string> {
   // A file beyond the parser's limit is read just far enough for the parser to say so.
   const bytes = readFileStart(target, XML_LIMITS.maxBytes);
   if (!bytes.ok) return err(bytes.error);
@@ -97,7 +100,7 @@ function readPolicyFile(target: string, args: Arguments | undefined): Result<Pol
   return ok({
     path: target,
     bytes: bytes.value,
-    digest: policyDigest(bytes.value),
+    digest: sha256Hex(bytes.value),
     software: [],
     findings,
     examined: {},
@@ -112,7 +115,7 @@ function readPolicyFile(target: string, args: Arguments | undefined): Result<Pol
  * The error is a usage error: there is no such thing to read.
  */
 export function readPolicyInput(target: string, catalogue: Catalogue, args?: Arguments): Result<PolicyInput, string> {
-  if (looksLikePath(target) || fileExists(target)) return readPolicyFile(target, args);
+  if (namesFile(target)) return readPolicyFile(target, args);
   const scenario = findScenario(target, catalogue);
   if (!scenario.ok) return scenario;
   const bytes = readFileLimited(scenario.value.policyFile);

@@ -2,7 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { COMMANDS, LATER_COMMANDS } from '../../src/cli/commands/registry.ts';
+import { COMMAND_LOADERS, LATER_COMMANDS } from '../../src/cli/commands/loaders.ts';
+import { COMMANDS } from '../../src/cli/commands/registry.ts';
 import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
 import { freshFolder, runCli, runHere } from './spawn.ts';
 
@@ -139,6 +140,10 @@ describe('help', () => {
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout.match(/^ {2}muencheck /gm)).toHaveLength(2);
   });
+  test('commands are loaded by their names', () => {
+    expect(COMMANDS.map(({ name }) => name)).toEqual([...COMMAND_LOADERS.keys()]);
+  });
+
   test.each(LATER_COMMANDS)('%s is not in this version', async name => {
     const result = await runHere([name]);
     expect(result).toMatchObject({ code: 2, stdout: '' });

@@ -12,12 +12,11 @@ import { toJson } from '../../trace/json.ts';
 import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
-import { derivedFiles, folderFiles, writeDerivedFiles } from '../derived-files.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { buildPolicy } from '../policy-build.ts';
-import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
+import { namesFile, type PolicyInput, readPolicyFile, readPolicyInput } from '../policy-input.ts';
 import { SOURCE_OPTIONS } from '../source-input.ts';
 
 function renderJson(policy: PolicyInput): string {
@@ -80,11 +79,12 @@ interface Written {
 }
 
 /** Adds the hashes of the files in a folder, and of what follows from the policy itself, to a policy in format B. */
-function withHashes(
+async function withHashes(
   policy: PolicyInput,
   document: PolicyDocument,
   folder: string,
-): Result<Written, readonly Finding[]> {
+): Promise<Result<Written, readonly Finding[]>> {
+  const { derivedFiles, folderFiles } = await import('../derived-files.ts');
   const given = folderFiles(folder);
   const derived = new Map(derivedFiles(document).map(({ name, bytes }) => [name, bytes]));
   const tree = parseTree(policy.bytes, policy.path);
@@ -97,13 +97,17 @@ function withHashes(
 }
 
 /** Writes what the command line asks for beside the verdict. @returns the exit code of a failure, or nothing. */
-function writeOutputs(args: Arguments, environment: Environment, policy: PolicyInput): ExitCode | undefined {
+async function writeOutputs(
+  args: Arguments,
+  environment: Environment,
+  policy: PolicyInput,
+): Promise<ExitCode | undefined> {
   const [out, folder, files] = ['out', 'derived', 'files'].map(name => args.texts.get(name));
   if (policy.document === undefined || (out === undefined && folder === undefined)) return undefined;
   const made: Result<Written, readonly Finding[]> =
     files === undefined
       ? ok({ document: policy.document, text: new TextDecoder().decode(policy.bytes) })
-      : withHashes(policy, policy.document, files);
+      : await withHashes(policy, policy.document, files);
   if (!made.ok) {
     printFindings(environment, policy.path, made.error);
     return EXIT.invalid;
@@ -111,6 +115,8 @@ function writeOutputs(args: Arguments, environment: Environment, policy: PolicyI
   const written: Result<unknown, string> = out === undefined ? ok(undefined) : writeFileAtomic(out, made.value.text);
   if (!written.ok) return usageError(environment, 'policy', written.error);
   if (folder === undefined) return undefined;
+  // The generators are loaded only when they are asked for.
+  const { derivedFiles, writeDerivedFiles } = await import('../derived-files.ts');
   const count = writeDerivedFiles(folder, derivedFiles(made.value.document));
   if (!count.ok) return usageError(environment, 'policy', count.error);
   environment.stderr(`${count.value} files in ${printable(folder)}\n`);
@@ -123,11 +129,14 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   if (args.texts.has('files') && !args.texts.has('out') && !args.texts.has('derived')) {
     return usageError(environment, 'policy', '--files adds hashes to what --out and --derived write; give one of them');
   }
-  const input = readPolicyInput(args.positionals[0] ?? '', await environment.loadCatalogue(), args);
+  const target = args.positionals[0] ?? '';
+  const input = namesFile(target)
+    ? readPolicyFile(target, args)
+    : readPolicyInput(target, await environment.loadCatalogue(), args);
   if (!input.ok) return usageError(environment, 'policy', input.error);
   const notice = unexaminedNotice(input.value.examined);
   const policy = { ...input.value, findings: [...input.value.findings, ...(notice === undefined ? [] : [notice])] };
-  const failed = writeOutputs(args, environment, policy);
+  const failed = await writeOutputs(args, environment, policy);
   if (failed !== undefined) return failed;
   if (args.flags.has('json')) environment.stdout(renderJson(policy));
   else {

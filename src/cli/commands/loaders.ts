@@ -1,0 +1,18 @@
+import type { Command } from '../command.ts';
+
+/** How each command is loaded, in the order of the help: a command line loads only its own. */
+export const COMMAND_LOADERS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['check', async () => (await import('./check.ts')).checkCommand],
+  ['policy', async () => (await import('./policy.ts')).policyCommand],
+  ['flows', async () => (await import('./flows.ts')).flowsCommand],
+  ['explore', async () => (await import('./explore.ts')).exploreCommand],
+  ['routes', async () => (await import('./routes.ts')).routesCommand],
+  ['replay', async () => (await import('./replay.ts')).replayCommand],
+  ['faults', async () => (await import('./faults.ts')).faultsCommand],
+  ['list', async () => (await import('./list.ts')).listCommand],
+  ['bench', async () => (await import('./bench.ts')).benchCommand],
+  ['explain', async () => (await import('./explain.ts')).explainCommand],
+]);
+
+/** Commands of the design that this version does not have; naming one is a usage error that says so. */
+export const LATER_COMMANDS: readonly string[] = ['run', 'fuzz', 'validate', 'traces', 'init', 'completion'];
