@@ -33,7 +33,10 @@ function source(): PolicyTree {
     invariant(tree.ok, 'bench policy parses');
     return tree.value;
   }
-  const read = readSource({ policy: CONFIG, includeDirectories: INCLUDES }, confinedFiles([...INCLUDES, dirname(CONFIG)]));
+  const read = readSource(
+    { policy: CONFIG, includeDirectories: INCLUDES },
+    confinedFiles([...INCLUDES, dirname(CONFIG)]),
+  );
   invariant(read.ok, 'bench source reads');
   return read.value.tree;
 }
