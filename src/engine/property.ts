@@ -7,6 +7,7 @@ import type { PropertyVerdict } from './verdict.ts';
 
 export const AREAS = [
   'isolation',
+  'boot',
   'scheduling',
   'events',
   'interrupts',

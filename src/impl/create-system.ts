@@ -9,9 +9,10 @@ import { type HostedSoftware, scriptSoftware } from './hosted.ts';
 import { hostSoftware } from './hosted-subject.ts';
 import { FRAME_WORDS, PhysicalMemory } from './memory.ts';
 import { buildAddressSpaces } from './muen/address-spaces.ts';
+import { bootKernel } from './muen/boot.ts';
 import { compilePolicy } from './muen/compile.ts';
-import { bootCpu, bootGlobal } from './muen/kernel.ts';
 import type { Kernel, Platform } from './muen/kernel-context.ts';
+import { KernelHalt } from './muen/kernel-halt.ts';
 import { locateKernelMemory } from './muen/kernel-memory.ts';
 import { buildStructures } from './muen/structures/build.ts';
 import { IoApic } from './platform/io-apic.ts';
@@ -19,7 +20,7 @@ import { Ports } from './ports.ts';
 import type { Seams } from './seams.ts';
 import { System } from './system.ts';
 import { processorWords } from './system-snapshot.ts';
-import { timeModel } from './time-model.ts';
+import { type TimeModel, timeModel } from './time-model.ts';
 
 /** Redirection entries of the I/O APIC that a policy does not describe: those of the original part. */
 const LAST_IO_APIC_ENTRY = 23;
@@ -27,8 +28,16 @@ const LAST_IO_APIC_ENTRY = 23;
 /** Most memory that fill patterns of regions may materialise; larger fills read as zero and are reported. */
 const FILL_LIMIT_BYTES = 0x100_0000;
 
-/** Compiles the policy, builds its tables in memory, boots the kernel and enters the initial subjects. */
-export function createSystem(document: PolicyDocument, seams: Seams): Result<System, readonly Finding[]> {
+/** A machine with the tables of a policy in its memory, and the kernel that is about to boot. */
+export interface AssembledKernel {
+  readonly kernel: Kernel;
+  readonly time: TimeModel;
+  /** Where messages to local APICs go once the system runs. */
+  readonly links: { system?: System };
+}
+
+/** Compiles the policy and builds its tables in memory; nothing has run yet. */
+export function assembleKernel(document: PolicyDocument, seams: Seams): Result<AssembledKernel, readonly Finding[]> {
   const compiled = compilePolicy(document, seams.compile);
   if (!compiled.ok) return compiled;
   const memory = new PhysicalMemory();
@@ -43,24 +52,37 @@ export function createSystem(document: PolicyDocument, seams: Seams): Result<Sys
   const time = timeModel(tables);
   const cpus = Array.from({ length: tables.cpuCount }, (_, id) => new Cpu(id, memory));
   for (const cpu of cpus) cpu.tsc = time.startTsc;
-  let system: System | undefined;
+  const links: AssembledKernel['links'] = {};
+  const iommus = tables.platform.iommus.map(spec => seams.machine.createIommu(spec));
   const platform: Platform = {
     power: 'running',
     stopReason: '',
-    ioApic: new IoApic(tables.platform.ioApic?.maxEntry ?? LAST_IO_APIC_ENTRY),
+    ioApic: new IoApic(tables.platform.ioApic?.maxEntry ?? LAST_IO_APIC_ENTRY, () =>
+      iommus.every(unit => unit.isEnabled),
+    ),
+    iommus,
+    processor: seams.machine.describeProcessor(document),
     ports: new Ports(tables.platform.systemBoard),
-    sendIpi: (target, vector, tsc) => system?.requestInterrupt(target, vector, tsc),
+    sendIpi: (target, vector, tsc) => links.system?.requestInterrupt(target, vector, tsc),
   };
-  const kernel: Kernel = { memory, tables, at: located.value, cpus, platform, ops: seams.kernel };
+  return ok({ kernel: { memory, tables, at: located.value, cpus, platform, ops: seams.kernel }, time, links });
+}
+
+/** Compiles the policy, builds its tables in memory, boots the kernel and enters the initial subjects. */
+export function createSystem(document: PolicyDocument, seams: Seams): Result<System, readonly Finding[]> {
+  const assembled = assembleKernel(document, seams);
+  if (!assembled.ok) return assembled;
+  const { kernel, time, links } = assembled.value;
   const failure = bootFailure(kernel);
   if (failure !== '') return err([bootFinding(document, failure)]);
   const idle = scriptSoftware([]);
-  system = new System(
+  const system = new System(
     kernel,
     time,
-    tables.subjects.map(() => hostSoftware(idle)),
+    kernel.tables.subjects.map(() => hostSoftware(idle)),
     seams.machine,
   );
+  links.system = system;
   system.begin({
     cyclesPerInstruction: time.unitCycles,
     endTsc: time.startTsc,
@@ -75,11 +97,11 @@ export function createSystem(document: PolicyDocument, seams: Seams): Result<Sys
 /** Boots all CPUs; a kernel with a defect may raise an exception already here. The text says which, empty if there is none. */
 function bootFailure(kernel: Kernel): string {
   try {
-    bootGlobal(kernel, kernel.cpus[0]!);
-    for (const cpu of kernel.cpus) bootCpu(kernel, cpu);
+    bootKernel(kernel);
     return '';
   } catch (cause) {
     if (cause instanceof InvariantError) throw cause;
+    if (cause instanceof KernelHalt) return kernel.platform.stopReason;
     return cause instanceof Error ? cause.message : 'unknown exception';
   }
 }

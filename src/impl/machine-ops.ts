@@ -2,6 +2,9 @@ import { type Gpa, hpa, type SubjectAddress } from '../units/address.ts';
 import { joinWords } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
 import type { PhysicalMemory } from './memory.ts';
+import type { IommuSpec } from './muen/compile-platform.ts';
+import { Iommu } from './platform/iommu.ts';
+import { describeProcessor } from './platform/processor.ts';
 import { isMsrTrapped, isPortTrapped } from './vmx/access-bitmaps.ts';
 import { failingEntryCheck } from './vmx/entry-checks.ts';
 import { translateEpt } from './vmx/ept-walk.ts';
@@ -15,6 +18,8 @@ export interface MachineOps {
   readonly requestInterrupt: typeof requestInterrupt;
   readonly isPortTrapped: typeof isPortTrapped;
   readonly isMsrTrapped: typeof isMsrTrapped;
+  readonly describeProcessor: typeof describeProcessor;
+  readonly createIommu: (spec: IommuSpec) => Iommu;
 }
 
 /** EPTP bits 51:12. */
@@ -41,4 +46,6 @@ export const machineOps: MachineOps = {
   requestInterrupt,
   isPortTrapped,
   isMsrTrapped,
+  describeProcessor,
+  createIommu: spec => new Iommu(spec),
 };

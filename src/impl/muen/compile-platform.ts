@@ -12,6 +12,11 @@ export interface IommuSpec {
   readonly iotlbOffset: number;
   /** Fault-recording registers. */
   readonly faultRecords: number;
+  /** What the part itself offers: version register, domains, interrupt remapping, extended interrupt mode. */
+  readonly version: number;
+  readonly domains: number;
+  readonly remapsInterrupts: boolean;
+  readonly extendedInterrupts: boolean;
 }
 
 /** First I/O APIC, the only one that the kernel drives. */
@@ -27,6 +32,9 @@ export interface PlatformTables {
   readonly systemBoard: SystemBoard;
   readonly ioApic: IoApicSpec | undefined;
   readonly iommus: readonly IommuSpec[];
+  /** Physical addresses of the DMA root table and of the interrupt-remapping table. */
+  readonly rootTable: number;
+  readonly remappingTable: number;
 }
 
 const NO_PORT = -1;
@@ -72,6 +80,10 @@ function compileIommu(device: PhysicalDevice): IommuSpec {
     faultRecordOffset: numberOf(device, 'fr_offset', 512),
     iotlbOffset: numberOf(device, 'iotlb_invalidate_offset', 264),
     faultRecords: numberOf(device, 'nfr', 1),
+    version: 0x10,
+    domains: 256,
+    remapsInterrupts: true,
+    extendedInterrupts: true,
   };
 }
 
@@ -91,6 +103,8 @@ export function compilePlatform(document: PolicyDocument): PlatformTables {
             maxEntry: numberOf(ioApic, 'max_redirection_entry', LAST_IO_APIC_ENTRY),
             sourceId: numberOf(ioApic, 'source_id', 0),
           },
+    rootTable: document.memory.find(region => region.type === 'system_vtd_root')?.physicalAddress ?? 0,
+    remappingTable: document.memory.find(region => region.type === 'system_vtd_ir')?.physicalAddress ?? 0,
     iommus: devices.filter(device => hasCapability(device, 'iommu')).map(compileIommu),
   };
 }

@@ -1,6 +1,8 @@
 import type { Cpu } from '../cpu.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { IoApic } from '../platform/io-apic.ts';
+import type { Iommu } from '../platform/iommu.ts';
+import type { Processor } from '../platform/processor.ts';
 import type { Ports } from '../ports.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import type { KernelOps } from './ops.ts';
@@ -15,6 +17,9 @@ export interface Platform {
   /** Subject that stopped the system, and the exit reason or source action behind it. */
   stopReason: string;
   readonly ioApic: IoApic;
+  readonly iommus: readonly Iommu[];
+  /** What start-up code finds out about the processors, which are all alike. */
+  readonly processor: Processor;
   readonly ports: Ports;
   /** Sends a fixed interrupt to another CPU through the x2APIC. */
   sendIpi(target: number, vector: number, tsc: number): void;

@@ -6,13 +6,7 @@ import { IRQ_REMAP_OFFSET, VTD_FAULT_VECTOR } from './compile-interrupts.ts';
 import { subjectContext } from './crash-audit.ts';
 import { AuditReason } from './crash-audit-layout.ts';
 import type { Kernel, Segments } from './kernel-context.ts';
-import {
-  currentPartition,
-  currentSubject,
-  setActiveSubject,
-  setMajorFrame,
-  setMinorFrame,
-} from './scheduling-state.ts';
+import { currentSubject } from './scheduling-state.ts';
 import { RAX_WORD, RCX_WORD, RDX_WORD } from './state-layout.ts';
 
 /** VM-exit handling in Muen's order: save, dispatch, target events, injection, timer, restore (Muen SK.Kernel Handle_Vmx_Exit). */
@@ -189,45 +183,4 @@ export function* initSubject(kernel: Kernel, cpu: Cpu, subject: SubjectId): Segm
   kernel.ops.clearMsrStore(kernel, subject);
   kernel.ops.resetVmcs(kernel, cpu, subject);
   kernel.ops.resetState(kernel, subject);
-}
-
-/** Boot of one CPU up to its first entry; global data are the BSP's. Runs alone, before any subject. */
-export function bootCpu(kernel: Kernel, cpu: Cpu): void {
-  for (const spec of kernel.tables.subjects) {
-    if (spec.cpu === cpu.id) runToEnd(kernel.ops.initSubject(kernel, cpu, spec.id));
-  }
-  setMinorFrame(kernel, cpu.id, 1);
-  for (const group of kernel.tables.groups.slice(1)) setActiveSubject(kernel, cpu.id, group.id, group.initialSubject);
-  const subject = currentSubject(kernel, cpu);
-  kernel.ops.loadVmcs(kernel, cpu, subject);
-  const first = kernel.tables.plans[cpu.id]![0]![0]!;
-  kernel.ops.publishSchedulingInfo(kernel, currentPartition(kernel, cpu), cpu.tsc, cpu.tsc + first.deadlineCycles);
-  kernel.ops.armTimer(kernel, cpu);
-  kernel.ops.filterState(kernel, subject);
-  kernel.ops.restoreState(kernel, cpu, subject);
-  kernel.ops.restoreFpu(kernel, cpu, subject);
-}
-
-/** Boot of the shared state by the BSP: every existing group starts with its activity bit set. */
-export function bootGlobal(kernel: Kernel, bsp: Cpu): void {
-  setMajorFrame(kernel, 0, bsp.tsc);
-  kernel.ops.initCrashAudit(kernel);
-  kernel.ops.setupIoApic(kernel);
-  kernel.ops.initAllBarrier(kernel, kernel.tables.cpuCount);
-  kernel.ops.configureBarriers(kernel, kernel.tables.majorFrames[0]!.barrierSizes);
-  for (const partition of kernel.tables.partitions.slice(1)) {
-    partition.groups.forEach((_, index) => {
-      runToEnd(kernel.ops.setActivityBit(kernel, partition.id, index));
-    });
-  }
-}
-
-/** Far beyond what the reset of one subject takes. */
-const MAX_BOOT_SEGMENTS = 4096;
-
-/** Runs a kernel function through all its interleaving points. */
-export function runToEnd(segments: Segments<unknown>): void {
-  for (let count = 0; segments.next().done !== true; count++) {
-    if (count > MAX_BOOT_SEGMENTS) throw new Error('it does not come to an end');
-  }
 }

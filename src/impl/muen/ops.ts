@@ -1,5 +1,7 @@
+import { bootLocal, initDevices } from './boot.ts';
 import { crash, finaliseAudit, handleException, initCrashAudit, writeDump } from './crash-audit.ts';
 import { resetFpu, restoreFpu, saveFpu, setSubjectXcr0, writeXcr0 } from './fpu.ts';
+import { runInitChecks } from './init-checks.ts';
 import { maskIrq, releaseIoApicLock, setupIoApic, takeIoApicLock, unmaskIrq } from './io-apic.ts';
 import {
   handleHypercall,
@@ -60,6 +62,14 @@ import {
 import { clearTimedEvent, initTimedEvent, isTimedEventDue, timedEventNumber } from './timed-events.ts';
 import { insertTimer, isListed, removeTimer } from './timer-list.ts';
 import { resetVmcs } from './vmcs-init.ts';
+import {
+  disableQueuedInvalidation,
+  initIommu,
+  initVtd,
+  invalidateContextCache,
+  invalidateIotlb,
+  issueIommuCommand,
+} from './vtd.ts';
 
 /** The kernel's functions by name: kernel code calls each other through this record, so that a seeded fault replaces single entries. */
 export const kernelOps = {
@@ -67,6 +77,7 @@ export const kernelOps = {
   activateGroup,
   advanceMajorFrame,
   armTimer,
+  bootLocal,
   clearActivityBit,
   clearEvents,
   clearInterrupts,
@@ -77,6 +88,7 @@ export const kernelOps = {
   consumeInterrupt,
   crash,
   deactivateGroup,
+  disableQueuedInvalidation,
   endOfInterrupt,
   filterState,
   finaliseAudit,
@@ -95,17 +107,23 @@ export const kernelOps = {
   indicateActivity,
   initAllBarrier,
   initCrashAudit,
+  initDevices,
+  initIommu,
   initSubject,
   initTimedEvent,
+  initVtd,
   injectInterrupt,
   insertInterrupt,
   insertTimer,
+  invalidateContextCache,
+  invalidateIotlb,
   isActive,
   isListed,
   isRunning,
   isTimedEventDue,
   isValidHypercall,
   isValidXcr0,
+  issueIommuCommand,
   loadVmcs,
   maskIrq,
   powerOff,
@@ -122,6 +140,7 @@ export const kernelOps = {
   resetVmcs,
   restoreFpu,
   restoreState,
+  runInitChecks,
   saveFpu,
   saveState,
   sendIpi,

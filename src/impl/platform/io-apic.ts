@@ -27,9 +27,14 @@ export class IoApic {
   readonly maxEntry: number;
   /** Low and high half of each entry. */
   readonly entries: Uint32Array;
+  /** Where software broke the rules, in order. */
+  readonly violations: string[] = [];
+  readonly #isRemapping: () => boolean;
   #select = 0;
 
-  constructor(maxEntry: number) {
+  /** `isRemapping` tells whether interrupt remapping is on. */
+  constructor(maxEntry: number, isRemapping: () => boolean = () => true) {
+    this.#isRemapping = isRemapping;
     this.maxEntry = maxEntry;
     this.entries = new Uint32Array(2 * (maxEntry + 1));
     for (let entry = 0; entry <= maxEntry; entry++) this.entries[2 * entry] = Redirection.masked;
@@ -48,6 +53,9 @@ export class IoApic {
     if (offset !== IO_APIC_WINDOW) return;
     const word = this.#select - REDIRECTION_REGISTER;
     if (word < 0 || word >= this.entries.length) return;
+    const isUnmasked = word % 2 === 0 && (value & Redirection.masked) === 0;
+    if (isUnmasked && !this.#isRemapping())
+      this.violations.push(`entry ${word / 2} unmasked before interrupt remapping is on`);
     this.entries[word] =
       word % 2 === 1 ? value >>> 0 : ((this.entries[word]! & ~WRITABLE_LOW) | (value & WRITABLE_LOW)) >>> 0;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootGlobal } from '../../../src/impl/muen/kernel.ts';
+import { bootGlobal, runToEnd } from '../../../src/impl/muen/boot.ts';
 import type { System } from '../../../src/impl/system.ts';
 import type { Operation } from '../../../src/units/operation.ts';
 import { boot, nop, run, sceneDocument } from './kernel-bench.ts';
@@ -65,7 +65,7 @@ describe('the crash audit', () => {
 
   it('keeps its records over a warm reset, which it counts', () => {
     const system = crashed(exit(10));
-    bootGlobal(system.kernel, system.cpus[0]!);
+    runToEnd(bootGlobal(system.kernel, system.cpus[0]!));
     const view = page(system);
     expect(view.getBigUint64(80, true)).toBe(2n);
     // How a reader knows that the records are of the boot before.

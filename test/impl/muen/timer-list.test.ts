@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runToEnd } from '../../../src/impl/muen/kernel.ts';
+import { runToEnd } from '../../../src/impl/muen/boot.ts';
 import { earliestTimer, nextTimer, previousTimer } from '../../../src/impl/muen/scheduling-state.ts';
 import { insertTimer, isListed, removeTimer } from '../../../src/impl/muen/timer-list.ts';
 import type { System } from '../../../src/impl/system.ts';
