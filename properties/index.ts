@@ -1,4 +1,7 @@
 import type { Property } from '../src/engine/property.ts';
+import { anyOrder } from './boot/any-order.ts';
+import { devicesConfined } from './boot/devices-confined.ts';
+import { startUpChecks } from './boot/start-up-checks.ts';
 import { readerSurvivesHostileWriter } from './channels/hostile-writer.ts';
 import { muchannelRefinement } from './channels/muchannel-refinement.ts';
 import { everyReset } from './events/every-reset.ts';
@@ -48,6 +51,9 @@ export const PROPERTIES: readonly Property[] = [
   processorTime,
   extendedState,
   storesConfined,
+  startUpChecks,
+  devicesConfined,
+  anyOrder,
   planFollowed,
   schedulingStepRefinement,
   interleavedRefinement,

@@ -1,3 +1,4 @@
+import { BOOT_FAULTS } from './boot-faults.ts';
 import { CHANNEL_FAULTS } from './channel-faults.ts';
 import { COMPILE_FAULTS } from './compile-faults.ts';
 import type { Fault } from './fault.ts';
@@ -15,6 +16,7 @@ export const FAULTS: readonly Fault[] = [
   ...KERNEL_FAULTS,
   ...KERNEL_EXTENDED_FAULTS,
   ...KERNEL_SCHEDULING_FAULTS,
+  ...BOOT_FAULTS,
   ...PAGING_FAULTS,
   ...COMPILE_FAULTS,
   ...STRUCTURE_FAULTS,

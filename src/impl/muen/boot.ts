@@ -72,7 +72,7 @@ function* bootCpu(kernel: Kernel, cpu: Cpu): Segments {
 }
 
 /** Far beyond what booting takes. */
-const MAX_BOOT_SEGMENTS = 1_000_000;
+const MAX_BOOT_SEGMENTS = 100_000;
 
 /** Order in which CPUs proceed while booting, by interleaving point; without an entry the CPU at hand goes on. */
 export type BootOrder = ReadonlyMap<number, number>;
