@@ -22,6 +22,8 @@ export const everyVmcall = exhaustiveProperty({
   claim:
     'Every VMCALL of every subject, from the first time it runs, has exactly the effect that the policy gives its number; others only advance RIP.',
   killedBy: [
+    'rip-of-next-subject',
+
     'event-to-wrong-subject',
     'rip-not-advanced',
     'double-rip-increment',

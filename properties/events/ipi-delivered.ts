@@ -8,7 +8,7 @@ export const ipiDelivered = invariantProperty({
   area: 'events',
   claim:
     "An event of mode ipi makes its target's CPU leave whatever runs there at once; no CPU is interrupted without such an event.",
-  killedBy: ['ipi-lost', 'ipi-not-requested'],
+  killedBy: ['ipi-to-wrong-cpu', 'ipi-lost', 'ipi-not-requested'],
   witness: { id: 'ipi-taken', description: 'a CPU took an inter-processor interrupt' },
   premise:
     'Let subjects raise events, and each inter-processor interrupt be due from the TSC at which the kernel handles its event.',

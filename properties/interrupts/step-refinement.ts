@@ -7,6 +7,14 @@ export const interruptStepRefinement = refinementProperty({
   claim:
     'Interrupts reach exactly the subject and vector that the policy routes them to, one injection per entry, highest first.',
   killedBy: [
+    'eoi-missing',
+    'io-apic-lock-not-taken',
+    'io-apic-wrong-entry',
+    'window-not-closed',
+    'lowest-vector-first',
+    'interrupt-not-consumed',
+    'interrupt-wakes-nobody',
+
     'irq-no-activity-indication',
     'level-irq-not-masked',
     'injection-ignores-if',

@@ -7,6 +7,10 @@ export const schedulingStepRefinement = refinementProperty({
   claim:
     'Every kernel step, from exit to entry, does what the scheduler model does and writes nothing outside of its footprint.',
   killedBy: [
+    'machine-check-masked',
+    'timers-not-cleared-at-init',
+    'major-start-from-clock',
+
     'registers-not-cleared',
     'rip-not-advanced',
     'double-rip-increment',

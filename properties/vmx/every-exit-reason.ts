@@ -15,7 +15,7 @@ export const everyExitReason = exhaustiveProperty({
   area: 'vmx',
   claim:
     'Every basic exit reason of every subject, from the first time it runs, is handled as its trap table says; unknown ones stop the system.',
-  killedBy: ['traps-ignored'],
+  killedBy: ['audit-stale-subject', 'audit-not-finalised', 'traps-ignored'],
   witness: { id: 'exit-handled', description: 'the exit was raised by the subject' },
   operations: REASONS.map(
     (reason): Operation => ({

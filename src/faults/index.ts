@@ -5,6 +5,7 @@ import type { Fault } from './fault.ts';
 import { GENODE_FAULTS } from './genode-faults.ts';
 import { KERNEL_EXTENDED_FAULTS } from './kernel-extended-faults.ts';
 import { KERNEL_FAULTS } from './kernel-faults.ts';
+import { KERNEL_INTERRUPT_FAULTS } from './kernel-interrupt-faults.ts';
 import { KERNEL_SCHEDULING_FAULTS } from './kernel-scheduling-faults.ts';
 import { MACHINE_FAULTS } from './machine-faults.ts';
 import { PAGING_FAULTS } from './paging-faults.ts';
@@ -15,6 +16,7 @@ import { STRUCTURE_FAULTS } from './structure-faults.ts';
 export const FAULTS: readonly Fault[] = [
   ...KERNEL_FAULTS,
   ...KERNEL_EXTENDED_FAULTS,
+  ...KERNEL_INTERRUPT_FAULTS,
   ...KERNEL_SCHEDULING_FAULTS,
   ...BOOT_FAULTS,
   ...PAGING_FAULTS,

@@ -6,6 +6,10 @@ import * as fpu from './relation/fpu.ts';
 import * as msrs from './relation/msr-store.ts';
 import * as page from './relation/subject-state.ts';
 
+/** CR4 in the state page, and the bit that the kernel sets in whatever it enters: machine checks stay enabled. */
+const CR4_WORD = 51;
+const CR4_MCE = 1 << 6;
+
 /**
  * Expected contents of the pages in which a subject is kept while it does not run: state page, FPU page, MSR store.
  *
@@ -101,8 +105,7 @@ export class KeptState {
     expected[41] = model.ripLow;
     expected[42] = model.ripHigh;
     expected[123] = ((expected[123]! & ~1) | (model.running ? 1 : 0)) >>> 0;
-    // The kernel keeps machine checks enabled in whatever it enters.
-    if (isEntered) expected[51]! |= 1 << 6;
+    if (isEntered) expected[CR4_WORD]! |= CR4_MCE;
     const word = page.firstPageDifference(this.#system.memory, this.#system.kernel.at.stateSlots[subject]!, expected);
     return word < 0
       ? ''
@@ -135,6 +138,7 @@ export class KeptState {
 
   /** What the processor holds at an entry against the pages of `subject`, and of `owner` for the extended state. */
   checkLoaded(cpu: Cpu, subject: number, owner: number, xcr0: number): string {
+    this.#pages[subject]![CR4_WORD]! |= CR4_MCE;
     const word = page.firstEntryDifference(this.#system.memory, cpu, this.#pages[subject]!);
     if (word >= 0) return `${page.stateWordName(word)} of ${this.#name(subject)} is not loaded as its state page says`;
     if (cpu.xcr0 !== xcr0)

@@ -14,6 +14,8 @@ export interface KernelModel {
   readonly stoppedMode: number;
   /** Mode of a CPU that just filled its dump. */
   readonly auditCountMode: number;
+  /** Mode of a CPU that just counted its crash. */
+  readonly auditResetMode: number;
   /** Mode of a CPU that found all dumps taken. */
   readonly deadMode: number;
   /** Mode in which the next access resets the current subject. */
@@ -73,6 +75,7 @@ export function kernelModel(document: PolicyDocument): KernelModel {
     guestMode: compiled.modeIndex('guest'),
     stoppedMode: compiled.modeIndex('stopped'),
     auditCountMode: compiled.modeIndex('access.auditCount'),
+    auditResetMode: compiled.modeIndex('access.auditReset'),
     deadMode: compiled.modeIndex('dead'),
     resetMode: compiled.modeIndex('access.clearEvents'),
     accessOfMode,

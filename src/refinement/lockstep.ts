@@ -22,7 +22,6 @@ import {
 } from './kernel-compare.ts';
 import { type KernelModel, WRITES_SHARED } from './kernel-model.ts';
 import { pageOwners, type SlotOwner } from './page-owners.ts';
-import * as audit from './relation/crash-audit.ts';
 import * as alpha from './relation/kernel.ts';
 
 /** Kernel steps between two comparisons of every subject of a CPU. */
@@ -147,6 +146,8 @@ export class Lockstep implements SystemObserver {
       return;
     }
     this.#checkFrame(cpu, before, access === 0);
+    const { auditCountMode, auditResetMode } = this.#model;
+    if (mode === auditCountMode || mode === auditResetMode) this.#checkAudit(cpu, mode === auditCountMode);
   }
 
   onEntry(cpu: Cpu, subject: number): void {
@@ -183,6 +184,10 @@ export class Lockstep implements SystemObserver {
         alpha.abstractTimedEvent(this.#system, owner.id, this.#alpha);
       } else this.#note(cpu, `frame condition: subject ${this.#name(subject)} wrote the kernel's ${owner.kind} page`);
     }
+  }
+
+  #checkAudit(cpu: Cpu, hasDumped: boolean): void {
+    this.#note(cpu, checkAudit(this.#system, cpu, this.#model, this.#alpha, this.#state, this.#kept, hasDumped));
   }
 
   #advanceModel(cpu: Cpu): number {
@@ -290,7 +295,6 @@ export class Lockstep implements SystemObserver {
   #abstract(cpu: Cpu, { kind, id }: SlotOwner): void {
     const system = this.#system;
     if (kind === 'global') this.#abstractShared();
-    else if (kind === 'audit') audit.abstractAudit(system, this.#model.config.apicIds, this.#alpha);
     else if (kind === 'local') alpha.abstractLocal(system, cpu.id, this.#alpha);
     else if (kind === 'schedulingInfo') alpha.abstractSchedulingInfo(system, id, this.#alpha);
     else if (kind === 'state') alpha.abstractState(system, id, this.#alpha);
@@ -320,11 +324,7 @@ export class Lockstep implements SystemObserver {
     if (kind === 'local') return compareLocal(this.#alpha, this.#state, cpu.id, this.#partitionsOf[cpu.id]!, config);
     if (kind === 'schedulingInfo') return compareSchedulingInfo(this.#alpha, this.#state, id, config);
     if (kind === 'state') return this.#checkStatePage(cpu, id, isEntry);
-    if (kind === 'vmcs') return '';
-    if (kind === 'audit') {
-      const hasDumped = this.#mode[cpu.id] === this.#model.auditCountMode;
-      return checkAudit(this.#system, cpu, this.#alpha, this.#state, this.#kept, hasDumped);
-    }
+    if (kind === 'vmcs' || kind === 'audit') return '';
     if (kind === 'fpu') return this.#kept.checkSavedFpu(this.#state, id);
     if (kind === 'msrStore') return this.#kept.checkMsrStore(id);
     return compareSubject(this.#alpha, this.#state, id, false, config);
