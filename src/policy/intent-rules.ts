@@ -81,6 +81,10 @@ export const INTENT_FINDINGS = {
     'Assign all functions of the device to one subject.',
   ),
   'INTENT-IO-PORT-SHARED': error('two users may access the same I/O ports', 'Remove the ports from one of them.'),
+  'INTENT-MSR-SHARED': error(
+    'a platform-wide MSR that one subject writes is accessible to another',
+    'Remove the MSR from one of them, or let both only read it.',
+  ),
   'INTENT-KERNEL-DEVICE': error(
     'a device of the kernel is assigned to a subject',
     'Remove the device from the subject.',

@@ -5,6 +5,7 @@ import type { Explanation, IntentFinding } from './intent-facts.ts';
 import { groupBy, intentFacts } from './intent-facts.ts';
 import { findLoaders, incompleteLoaders } from './intent-loader.ts';
 import { judgedAlone, judgeMapping } from './intent-memory.ts';
+import { findSharedMsrs } from './intent-msrs.ts';
 import { findOverlaps } from './intent-overlap.ts';
 import { judgeShared } from './intent-shares.ts';
 
@@ -42,6 +43,7 @@ export function inferIntent(document: PolicyDocument): InferredIntent {
   const findings = [
     ...judgements.flatMap(judgement => judgement.findings),
     ...findOverlaps(facts),
+    ...findSharedMsrs(facts),
     ...incompleteLoaders(facts, loaders),
   ].sort((a, b) => a.line - b.line || a.column - b.column);
   return {

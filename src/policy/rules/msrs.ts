@@ -7,14 +7,14 @@ export const IA32_EFER = 0xc000_0080;
 /** MSRs that the VMCS always saves and loads for the guest: SYSENTER_*, FS and GS base. */
 const VMCS_MSRS: readonly number[] = [0x174, 0x175, 0x176, 0xc000_0100, 0xc000_0101];
 /** System-wide MSRs: platform information, thermal, RAPL, HWP, configurable TDP. */
-const GLOBAL_MSRS: readonly number[] = [
+export const PLATFORM_MSRS: readonly number[] = [
   0xce, 0x19c, 0x1a2, 0x1b1, 0x606, 0x610, 0x611, 0x619, 0x641, 0x64b, 0x770, 0x771, 0x774,
 ];
 /** STAR, LSTAR, CSTAR, FMASK and KERNEL_GS_BASE. */
 const STORED_MSRS: readonly number[] = [0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0xc000_0102];
 
 /** MSRs that a subject may access (muen.md section 7, MSR whitelist). */
-const ALLOWED_MSRS: readonly number[] = [...VMCS_MSRS, IA32_DEBUGCTL, IA32_EFER, ...STORED_MSRS, ...GLOBAL_MSRS];
+const ALLOWED_MSRS: readonly number[] = [...VMCS_MSRS, IA32_DEBUGCTL, IA32_EFER, ...STORED_MSRS, ...PLATFORM_MSRS];
 
 const isWithin = (range: MsrRange, msr: number): boolean => range.start <= msr && msr <= range.end;
 
@@ -24,7 +24,7 @@ export const accesses = ({ vcpu }: Subject, msr: number): boolean => vcpu.msrs.s
 /** MSRs whose value the kernel must keep in the subject's MSR store: writable, neither in the VMCS nor system-wide. */
 function storedMsrs({ vcpu }: Subject): readonly number[] {
   const { entry, exit } = vcpu.controls;
-  const inVmcs = new Set([...VMCS_MSRS, ...GLOBAL_MSRS]);
+  const inVmcs = new Set([...VMCS_MSRS, ...PLATFORM_MSRS]);
   if (entry.LoadDebugControls === 1 && exit.SaveDebugControls === 1) inVmcs.add(IA32_DEBUGCTL);
   if (entry.LoadIA32EFER === 1 && exit.SaveIA32EFER === 1) inVmcs.add(IA32_EFER);
   const writable = vcpu.msrs.filter(range => range.mode !== 'r');
