@@ -91,4 +91,5 @@ export const FINDING_CODES: Readonly<Record<string, string>> = {
   'FAULT-ID': 'Two faults have the same id.',
   'FAULT-MODULE': 'The module of `faults --from` cannot be loaded.',
   'FAULT-SHAPE': 'A field of a fault is missing or has the wrong type.',
+  'XSD-INVALID': 'The document does not fit the XML schema that `--schema` names.',
 };

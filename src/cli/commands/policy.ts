@@ -17,6 +17,7 @@ import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { buildPolicy } from '../policy-build.ts';
 import { namesFile, type PolicyInput, readPolicyFile, readPolicyInput } from '../policy-input.ts';
+import { checkSchema, checkTreeSchema } from '../schema-check.ts';
 import { SOURCE_OPTIONS } from '../source-input.ts';
 
 function renderJson(policy: PolicyInput): string {
@@ -47,7 +48,7 @@ function warn(environment: Environment, path: string, findings: readonly Finding
 }
 
 /** Writes a policy in a format before the last one, to standard output or to a file. */
-function writeIntermediate(args: Arguments, environment: Environment, format: 'src' | 'a'): ExitCode {
+async function writeIntermediate(args: Arguments, environment: Environment, format: 'src' | 'a'): Promise<ExitCode> {
   const [path = ''] = args.positionals;
   const built = buildPolicy(path, args, format);
   if (!built.ok) {
@@ -59,8 +60,14 @@ function writeIntermediate(args: Arguments, environment: Environment, format: 's
   if (FORMATS.indexOf(from) > FORMATS.indexOf(format)) {
     return usageError(environment, 'policy', `${path} is in format ${from} already, there is no way back to ${format}`);
   }
+  const [out, schema] = [args.texts.get('out'), args.texts.get('schema')];
+  const invalid = schema === undefined ? ok([]) : await checkTreeSchema(tree, schema);
+  if (!invalid.ok) return usageError(environment, 'policy', invalid.error);
+  if (invalid.value.length > 0) {
+    printFindings(environment, path, invalid.value);
+    return EXIT.invalid;
+  }
   const text = writeTree(tree);
-  const out = args.texts.get('out');
   if (out === undefined) environment.stdout(text);
   else {
     const written = writeFileAtomic(out, text);
@@ -134,8 +141,22 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     ? readPolicyFile(target, args)
     : readPolicyInput(target, await environment.loadCatalogue(), args);
   if (!input.ok) return usageError(environment, 'policy', input.error);
-  const notice = unexaminedNotice(input.value.examined);
-  const policy = { ...input.value, findings: [...input.value.findings, ...(notice === undefined ? [] : [notice])] };
+  const policy = await withExtraFindings(args, input.value);
+  if (!policy.ok) return usageError(environment, 'policy', policy.error);
+  return finish(args, environment, policy.value);
+}
+
+/** Adds what the schema says, and which rules had nothing to look at. */
+async function withExtraFindings(args: Arguments, policy: PolicyInput): Promise<Result<PolicyInput, string>> {
+  const schema = args.texts.get('schema');
+  const invalid = schema === undefined ? ok([]) : await checkSchema(policy.bytes, policy.path, schema);
+  if (!invalid.ok) return invalid;
+  const notice = unexaminedNotice(policy.examined);
+  const findings = [...policy.findings, ...invalid.value, ...(notice === undefined ? [] : [notice])];
+  return ok({ ...policy, findings, valid: policy.valid && invalid.value.length === 0 });
+}
+
+async function finish(args: Arguments, environment: Environment, policy: PolicyInput): Promise<ExitCode> {
   const failed = await writeOutputs(args, environment, policy);
   if (failed !== undefined) return failed;
   if (args.flags.has('json')) environment.stdout(renderJson(policy));
@@ -176,6 +197,12 @@ export const policyCommand: Command = {
       kind: 'text',
       placeholder: 'dir',
       help: 'component binaries; their hashes go into --out and --derived',
+    },
+    {
+      name: 'schema',
+      kind: 'text',
+      placeholder: 'dir|file.xsd',
+      help: "validate the policy against Muen's schemas, or against one schema file, too",
     },
     ...SOURCE_OPTIONS,
     JSON_OPTION,
