@@ -1,11 +1,13 @@
-// `npm run docs`: runs the README's commands and writes their output into it.
+// `npm run docs`: runs the README's commands and writes their output into it, and measures the agreement table.
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
+import { AGREEMENT_FILE, agreementDocument, agreementRows } from './policy/agreement.ts';
 import {
   BLOCKS,
   type CommandOutput,
   commandsOf,
   createSandbox,
+  hasShared,
   README,
   readReadme,
   runCommand,
@@ -30,3 +32,4 @@ for (const command of commandsOf(readReadme()).filter(line => SHOWN.test(line)))
 sandbox.remove();
 writeFileSync(README, withBlocks(readReadme(), outputs));
 console.log(`${Object.keys(BLOCKS).length} blocks of README.md written`);
+if (hasShared) writeFileSync(AGREEMENT_FILE, agreementDocument(agreementRows()));
