@@ -34,7 +34,7 @@ const OLD_SOURCE = SMALL_SOURCE.replace(
 );
 
 const bases = fc.constantFrom(SMALL_SOURCE, RICH_SOURCE, OLD_SOURCE);
-const fraction = fc.double({ min: 0, max: 0.999, noNaN: true });
+const fraction = fc.integer({ min: 0, max: 9999 }).map(n => n / 10_000);
 
 /** Gives an attribute the value that another one of the same name has. */
 function moveValue(text: string, [from, to]: readonly [number, number]): string {
