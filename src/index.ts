@@ -18,6 +18,7 @@ export type { Seams } from './impl/seams.ts';
 export type { CpuState } from './impl/x86/cpu-state.ts';
 export { type EncodeRequest, encode } from './impl/x86/encoder.ts';
 export type { SystemHooks } from './impl/x86/hooks.ts';
+export { Interpreter } from './impl/x86/interpreter.ts';
 export type { Processor } from './impl/x86/processor.ts';
 export { X86Processor } from './impl/x86/x86-processor.ts';
 export { allocatePolicy } from './policy/allocate/allocate.ts';

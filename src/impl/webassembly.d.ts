@@ -5,4 +5,12 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
+  type ImportValue = Memory | ((...values: never[]) => unknown);
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, ImportValue>>>>);
+    readonly exports: Readonly<Record<string, (...values: number[]) => number>>;
+  }
 }

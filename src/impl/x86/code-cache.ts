@@ -1,0 +1,214 @@
+import { PAGE_SIZE_BYTES } from '../../units/address.ts';
+import type { PhysicalMemory } from '../memory.ts';
+import { CodeMode, Decoder, DecodeStatus, newInstruction } from './decoder.ts';
+import { type Instruction, Size } from './instruction.ts';
+import type { InterpreterModule } from './interpreter-module.ts';
+import { variantIndex } from './meaning.ts';
+import { RECORD_BYTES, RecordField, SpecialHandler } from './record-layout.ts';
+import { Field } from './state-layout.ts';
+import { INSTRUCTIONS } from './table.ts';
+
+/** Records that fit: 1 MiB. */
+const POOL_FRAMES = 256;
+const POOL_RECORDS = (POOL_FRAMES * PAGE_SIZE_BYTES) / RECORD_BYTES;
+/** Longest run that is decoded at once. */
+const MAX_RUN = 64;
+/** Longest instruction minus one: how far in front of a written byte an instruction may start. */
+const REACH = 14;
+
+/** Rows after which a run does not go on: unconditional near jumps and returns. */
+const ENDS_RUN = Uint8Array.from(INSTRUCTIONS, ({ mnemonic, class: kind }) =>
+  kind === 'user' && (mnemonic === 'jmp' || mnemonic === 'ret' || mnemonic === 'ud2') ? 1 : 0,
+);
+
+/** Decoded code of one frame in one code mode. */
+interface CodePage {
+  readonly slot: number;
+  readonly mode: number;
+  /** Record of the instruction at each offset, 0 for none. */
+  readonly records: Int32Array;
+  /** All records of the page, as byte addresses. */
+  readonly all: number[];
+}
+
+/**
+ * Predecoded instructions by frame, in slots of the memory that no address reaches.
+ *
+ * A write to a frame with decoded code voids the records that it overlaps, or all of the frame if the write is not known
+ * exactly. Void records lead the interpreter back to a lookup, so code that modifies itself is seen at once.
+ */
+export class CodeCache {
+  readonly #memory: PhysicalMemory;
+  readonly #module: InterpreterModule;
+  readonly #poolStart: number;
+  #used = 0;
+  /** Slot of the code of each record. */
+  readonly #slots = new Int32Array(POOL_RECORDS);
+  readonly #pages = new Map<number, CodePage>();
+  readonly #spare: Int32Array[] = [];
+  readonly #decoder = new Decoder();
+  readonly #instruction: Instruction = newInstruction();
+  /** Changes when all records were dropped. */
+  generation = 0;
+  /** Told of a frame that now holds code, so that writes to it are seen. */
+  onNewSlot: () => void = () => {};
+
+  constructor(memory: PhysicalMemory, module: InterpreterModule) {
+    this.#memory = memory;
+    this.#module = module;
+    this.#poolStart = memory.reserve(POOL_FRAMES) * PAGE_SIZE_BYTES;
+    const before = memory.onWatchedWrite;
+    memory.onWatchedWrite = slot => {
+      before(slot);
+      this.dropSlot(slot);
+    };
+  }
+
+  /** True if a frame has decoded code. */
+  hasCode(slot: number): boolean {
+    return this.#pages.has(slot * 4) || this.#pages.has(slot * 4 + 1) || this.#pages.has(slot * 4 + 2);
+  }
+
+  /** Record of the instruction at an offset of a frame, 0 if it must be executed without a record (it crosses the page). */
+  find(slot: number, offset: number, mode: number): number {
+    let page = this.#pages.get(slot * 4 + mode);
+    if (page === undefined) {
+      page = { slot, mode, records: this.#spare.pop() ?? new Int32Array(PAGE_SIZE_BYTES), all: [] };
+      this.#pages.set(slot * 4 + mode, page);
+      this.#memory.watch(slot);
+      this.onNewSlot();
+    }
+    const known = page.records[offset]!;
+    return known !== 0 ? known : this.#decodeRun(page, offset);
+  }
+
+  /** Slot whose code a record holds. */
+  slotOf(record: number): number {
+    return this.#slots[(record - this.#poolStart) / RECORD_BYTES]!;
+  }
+
+  #allocate(page: CodePage): number {
+    this.#slots[this.#used] = page.slot;
+    const at = this.#poolStart + this.#used++ * RECORD_BYTES;
+    page.all.push(at);
+    return at;
+  }
+
+  #decodeRun(page: CodePage, from: number): number {
+    if (this.#used + MAX_RUN + 1 > POOL_RECORDS) {
+      this.flush();
+      return this.find(page.slot, from, page.mode);
+    }
+    const host = page.slot * PAGE_SIZE_BYTES;
+    const instruction = this.#instruction;
+    const { bytes } = this.#memory;
+    let offset = from;
+    let first = 0;
+    for (let count = 0; count < MAX_RUN; count++) {
+      if (offset >= PAGE_SIZE_BYTES) break;
+      const known = page.records[offset]!;
+      if (known !== 0) {
+        this.#special(page, SpecialHandler.goto, offset, known);
+        return first;
+      }
+      const status = this.#decoder.decode(bytes, host + offset, host + PAGE_SIZE_BYTES, page.mode, instruction);
+      if (status !== DecodeStatus.ok) break;
+      const record = this.#allocate(page);
+      this.#write(record, instruction, offset);
+      page.records[offset] = record;
+      if (first === 0) first = record;
+      offset += instruction.length;
+      if (ENDS_RUN[instruction.row.id] === 1) return first;
+    }
+    // What follows is another page, an instruction across the border, or none: the lookup decides.
+    if (first !== 0) this.#special(page, SpecialHandler.lookup, offset, 0);
+    return first;
+  }
+
+  #special(page: CodePage, handler: number, offset: number, target: number): void {
+    const at = this.#allocate(page) >>> 2;
+    const { words } = this.#memory;
+    words[at] = handler;
+    words[at + 1] = offset | (offset << 16);
+    words[at + (RecordField.target >>> 2)] = target;
+  }
+
+  /** Writes a record from a decoded instruction. */
+  #write(record: number, instruction: Instruction, offset: number): void {
+    const { words } = this.#memory;
+    const variant = variantIndex(instruction);
+    const bytePlaces = this.#module.bytePlaces[variant]!;
+    const at = record >>> 2;
+    const next = offset + instruction.length;
+    const place = (n: number, bit: number): number =>
+      (bytePlaces & bit) !== 0 && instruction.rex === 0 && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8;
+    words[at] = this.#module.handlers[variant]!;
+    words[at + 1] = offset | (next << 16);
+    words[at + 2] = place(instruction.rm, 1) | (place(instruction.reg, 2) << 16);
+    const base = instruction.isRipRelative ? Field.codeBase : instruction.base < 0 ? Field.zero : instruction.base * 8;
+    words[at + 3] = place(instruction.vvvv, 4) | (base << 16);
+    const index = instruction.index < 0 ? Field.zero : instruction.index * 8;
+    words[at + 4] = index | (instruction.scale << 16) | (instruction.segment << 24);
+    words[at + 5] = 0;
+    let low = instruction.displacementLow >>> 0;
+    let high = instruction.displacementHigh;
+    if (instruction.isRipRelative) {
+      const sum = low + next;
+      if (sum >= 2 ** 32) high += 1;
+      low = sum >>> 0;
+    }
+    words[at + 6] = low;
+    words[at + 7] = high;
+    words[at + 8] = instruction.immediateLow;
+    words[at + 9] = instruction.immediateHigh;
+    const size = instruction.addressSize;
+    words[at + 10] = size === Size.word ? 0xffff : 0xffff_ffff;
+    words[at + 11] = size === Size.qword ? 0xffff_ffff : 0;
+    words[at + 12] = Field.fastBase + instruction.segment * 8;
+    words[at + 14] = size === Size.word ? 0xffff_0000 : 0;
+    words[at + 15] = size === Size.word ? 0xffff_ffff : 0;
+  }
+
+  /** Voids what a write of known place overlaps; true if any instruction was. */
+  dropBytes(slot: number, offset: number, sizeBytes: number): boolean {
+    const first = Math.max(0, offset - REACH);
+    const last = Math.min(PAGE_SIZE_BYTES, offset + sizeBytes);
+    for (let mode = CodeMode.bits16; mode <= CodeMode.bits64; mode++) {
+      const page = this.#pages.get(slot * 4 + mode);
+      if (page === undefined) continue;
+      for (let at = first; at < last; at++) {
+        const record = page.records[at]!;
+        if (record === 0) continue;
+        const next = this.#memory.words[(record >>> 2) + 1]! >>> 16;
+        if (next > offset) {
+          this.dropSlot(slot);
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Voids all code of a frame. */
+  dropSlot(slot: number): void {
+    for (let mode = CodeMode.bits16; mode <= CodeMode.bits64; mode++) {
+      const page = this.#pages.get(slot * 4 + mode);
+      if (page !== undefined) this.#drop(page);
+    }
+  }
+
+  #drop(page: CodePage): void {
+    this.#pages.delete(page.slot * 4 + page.mode);
+    const { words } = this.#memory;
+    for (const record of page.all) words[record >>> 2] = SpecialHandler.lookup;
+    page.records.fill(0);
+    if (this.#spare.length < 16) this.#spare.push(page.records);
+  }
+
+  /** Drops everything. */
+  flush(): void {
+    for (const page of this.#pages.values()) this.#drop(page);
+    this.#used = 0;
+    this.generation += 1;
+  }
+}

@@ -1,0 +1,173 @@
+import { MAX_FRAMES } from '../memory.ts';
+import type { Expr, RegisterPlace, Stmt } from './ir.ts';
+import { meaningOf, VARIANTS_PER_ROW, variantsOf } from './meaning.ts';
+import { HELPERS } from './system.ts';
+import { INSTRUCTIONS } from './table.ts';
+import { encodeModule, Op, pushSigned, ValueType, type WasmFunction } from './wasm-binary.ts';
+import { type HandlerCalls, HandlerLowering } from './wasm-lower.ts';
+
+const { i32, i64 } = ValueType;
+
+/** Type of handlers: record, budget, processor to status. */
+const HANDLER_TYPE = 0;
+const TYPES = [
+  { parameters: [i32, i32, i32], results: [i32] },
+  { parameters: [i32], results: [] },
+  { parameters: [i32, i32], results: [] },
+  { parameters: [i64, i64, i64], results: [i64] },
+  { parameters: [i64, i64], results: [i64] },
+];
+const IMPORTS = [
+  { name: 'slowAccess', type: 0 },
+  { name: 'commit', type: 1 },
+  { name: 'raise', type: 2 },
+  { name: 'helper', type: 0 },
+  { name: 'divide', type: 3 },
+];
+const CALLS: HandlerCalls = { slowAccess: 0, commit: 1, raise: 2, helper: 3, divide: 4, mulHigh: IMPORTS.length };
+
+/** Names of helpers by the index that handlers pass. */
+export const HELPER_NAMES: readonly string[] = Object.keys(HELPERS);
+
+const get = (local: number): number[] => [Op.localGet, local];
+const set = (local: number): number[] => [Op.localSet, local];
+const constant = (value: bigint): number[] => {
+  const bytes: number[] = [Op.i64Const];
+  pushSigned(bytes, value);
+  return bytes;
+};
+
+/** High half of a 64 x 64 bit product from four 32-bit products. */
+function mulHighFunction(): WasmFunction {
+  const low = (local: number): number[] => [...get(local), ...constant(0xffff_ffffn), Op.i64And];
+  const high = (local: number): number[] => [...get(local), ...constant(32n), Op.i64ShrU];
+  const [a, b, t] = [0, 1, 2];
+  return {
+    type: 4,
+    locals: [i64],
+    code: [
+      ...high(a),
+      ...low(b),
+      Op.i64Mul,
+      ...low(a),
+      ...low(b),
+      Op.i64Mul,
+      ...constant(32n),
+      Op.i64ShrU,
+      Op.i64Add,
+      ...set(t),
+      ...high(a),
+      ...high(b),
+      Op.i64Mul,
+      ...high(t),
+      Op.i64Add,
+      ...low(a),
+      ...high(b),
+      Op.i64Mul,
+      ...low(t),
+      Op.i64Add,
+      ...constant(32n),
+      Op.i64ShrU,
+      Op.i64Add,
+    ],
+  };
+}
+
+/** Starts a chain of handlers. */
+function enterFunction(): WasmFunction {
+  return {
+    type: HANDLER_TYPE,
+    locals: [],
+    code: [...get(0), ...get(1), ...get(2), ...get(0), Op.i32Load, 0, 0, Op.callIndirect, 0, 0],
+  };
+}
+
+function special(lower: (lowering: HandlerLowering) => void): WasmFunction {
+  const lowering = new HandlerLowering(CALLS, () => 0);
+  lower(lowering);
+  return { type: HANDLER_TYPE, locals: lowering.locals, code: [...lowering.code, Op.unreachable] };
+}
+
+/** The interpreter as a module, the same for all machines. */
+export interface InterpreterModule {
+  readonly module: WebAssembly.Module;
+  /** Handler of each variant, 0 for those that no decoder produces. */
+  readonly handlers: Int32Array;
+  /** Bits of places (1 rm, 2 reg, 4 vvvv) that a variant uses as byte registers. */
+  readonly bytePlaces: Uint8Array;
+}
+
+const PLACE_BITS: Readonly<Record<RegisterPlace, number>> = { rm: 1, reg: 2, vvvv: 4 };
+
+/** Places that statements use with 8 bits. */
+function bytePlacesOf(statements: readonly Stmt[]): number {
+  let bits = 0;
+  const visitExpr = (e: Expr): void => {
+    if (e.k === 'reg' && e.w === 8) bits |= PLACE_BITS[e.place];
+    for (const value of Object.values(e))
+      if (typeof value === 'object' && value !== null && 'k' in value) visitExpr(value);
+  };
+  const visit = (list: readonly Stmt[]): void => {
+    for (const statement of list) {
+      if (statement.s === 'setReg' && statement.w === 8) bits |= PLACE_BITS[statement.place];
+      if (statement.s === 'if') {
+        visitExpr(statement.c);
+        visit(statement.yes);
+        visit(statement.no);
+      } else if (statement.s === 'flags') {
+        for (const e of Object.values(statement.set)) visitExpr(e as Expr);
+      } else {
+        for (const value of Object.values(statement))
+          if (typeof value === 'object' && value !== null && 'k' in value) visitExpr(value as Expr);
+      }
+    }
+  };
+  visit(statements);
+  return bits;
+}
+
+let built: InterpreterModule | undefined;
+
+/** Builds the module once per process. */
+export function interpreterModule(): InterpreterModule {
+  built ??= build();
+  return built;
+}
+
+function build(): InterpreterModule {
+  const handlers = new Int32Array(INSTRUCTIONS.length * VARIANTS_PER_ROW);
+  const bytePlaces = new Uint8Array(handlers.length);
+  const functions: WasmFunction[] = [
+    special(lowering => lowering.leaveForLookup()),
+    special(lowering => lowering.followTarget()),
+  ];
+  // Many variants mean the same: those of groups that only raise #UD, for instance.
+  const known = new Map<string, number>();
+  for (const row of INSTRUCTIONS) {
+    for (const index of variantsOf(row)) {
+      const meaning = meaningOf(index);
+      bytePlaces[index] = bytePlacesOf(meaning);
+      const lowering = new HandlerLowering(CALLS, name => HELPER_NAMES.indexOf(name));
+      lowering.lower(meaning);
+      const f: WasmFunction = { type: HANDLER_TYPE, locals: lowering.locals, code: lowering.code };
+      const key = f.locals.length + f.code.map(byte => String.fromCharCode(byte)).join('');
+      let handler = known.get(key);
+      if (handler === undefined) {
+        handler = functions.length;
+        known.set(key, handler);
+        functions.push(f);
+      }
+      handlers[index] = handler;
+    }
+  }
+  const firstHandler = IMPORTS.length + 2;
+  const bytes = encodeModule({
+    types: TYPES,
+    imports: IMPORTS,
+    memoryPages: { initial: 1, maximum: MAX_FRAMES / 16 },
+    functions: [mulHighFunction(), enterFunction(), ...functions],
+    table: functions.map((_, index) => firstHandler + index),
+    exports: [{ name: 'enter', index: IMPORTS.length + 1 }],
+  });
+  return { module: new WebAssembly.Module(bytes), handlers, bytePlaces };
+}

@@ -1,0 +1,306 @@
+import { PAGE_SIZE_BYTES } from '../../units/address.ts';
+import { defined, InvariantError } from '../../units/invariant.ts';
+import type { PhysicalMemory } from '../memory.ts';
+import { AccessKind } from './address-space.ts';
+import { CodeCache } from './code-cache.ts';
+import { CodeMode } from './decoder.ts';
+import { HELPER_NAMES, interpreterModule } from './interpreter-module.ts';
+import { AccessFlag, ExitStatus, RecordField } from './record-layout.ts';
+import { Field, Seg } from './state-layout.ts';
+import { HELPERS } from './system.ts';
+import { JUMP_ENTRIES, JUMP_ENTRY_BYTES } from './tlb-layout.ts';
+import { UNWIND, Vector } from './unwind.ts';
+import type { Tier, X86Processor } from './x86-processor.ts';
+
+/** A write that waits in a bounce buffer: its parts at physical addresses. */
+interface PendingWrite {
+  first: number;
+  inFirst: number;
+  second: number;
+  sizeBytes: number;
+}
+
+const caches = new WeakMap<PhysicalMemory, CodeCache>();
+
+/** The code cache of a memory, shared by its processors. */
+function codeCacheOf(memory: PhysicalMemory): CodeCache {
+  const known = caches.get(memory);
+  if (known !== undefined) return known;
+  const created = new CodeCache(memory, interpreterModule());
+  caches.set(memory, created);
+  return created;
+}
+
+/**
+ * The interpreter: runs predecoded records through WebAssembly handlers, and does here what they cannot: translations that
+ * miss the TLB, devices, page crossings, system instructions, lookups of code.
+ */
+export class Interpreter implements Tier {
+  readonly #cpu: X86Processor;
+  readonly #cache: CodeCache;
+  readonly #enter: (record: number, budget: number, cpu: number) => number;
+  readonly #pending: [PendingWrite, PendingWrite] = [
+    { first: 0, inFirst: 0, second: 0, sizeBytes: 0 },
+    { first: 0, inFirst: 0, second: 0, sizeBytes: 0 },
+  ];
+  #nextBounce = 0;
+  #generation = 0;
+  #isJumpCacheEmpty = false;
+  #total = 0;
+  #retired = 0n;
+  readonly #helpers = HELPER_NAMES.map(name => defined(HELPERS[name], name));
+
+  constructor(cpu: X86Processor) {
+    this.#cpu = cpu;
+    const { memory, space } = cpu;
+    this.#cache = codeCacheOf(memory);
+    space.codeSlots = slot => this.#cache.hasCode(slot);
+    space.onCodeWrite = (slot, offset, sizeBytes) => {
+      this.#cache.dropBytes(slot, offset, sizeBytes);
+    };
+    const before = this.#cache.onNewSlot;
+    this.#cache.onNewSlot = () => {
+      before();
+      space.dropWritable();
+    };
+    const instance = new WebAssembly.Instance(interpreterModule().module, {
+      env: {
+        memory: memory.store,
+        slowAccess: (record: number, segment: number, access: number) => this.#slowAccess(record, segment, access),
+        commit: (pointer: number) => this.#commit(pointer),
+        raise: (record: number, vector: number) => this.#raise(record, vector),
+        helper: (record: number, helper: number, budget: number) => this.#helper(record, helper, budget),
+        divide: (high: bigint, low: bigint, divisor: bigint) => divide(high, low, divisor),
+      },
+    });
+    this.#enter = defined(instance.exports.enter, 'enter');
+    this.#clearJumpCache();
+  }
+
+  /** Installs an interpreter as a processor's tier. */
+  static attach(cpu: X86Processor): Interpreter {
+    const interpreter = new Interpreter(cpu);
+    cpu.tier = interpreter;
+    cpu.updateContext();
+    return interpreter;
+  }
+
+  invalidate(): void {
+    if (!this.#isJumpCacheEmpty) this.#clearJumpCache();
+  }
+
+  #clearJumpCache(): void {
+    const { memory, state } = this.#cpu;
+    const at = state.u32(Field.jumpCache) >>> 2;
+    memory.words.fill(0xffff_ffff, at, at + (JUMP_ENTRIES * JUMP_ENTRY_BYTES) / 4);
+    this.#isJumpCacheEmpty = true;
+  }
+
+  execute(budget: number): number {
+    const cpu = this.#cpu;
+    const { state } = cpu;
+    const total = Math.min(budget, 0x7fff_ffff);
+    this.#total = total;
+    this.#retired = state.u64(Field.retired);
+    let left = total;
+    let linkFrom = 0;
+    for (;;) {
+      cpu.unwoundAfter = total - left + 1;
+      const record = this.#lookup(linkFrom);
+      linkFrom = 0;
+      if (record === 0) {
+        cpu.fetch();
+        state.setU64(Field.retired, this.#retired + BigInt(total - left));
+        cpu.executeFetched();
+        left -= 1;
+        if (left === 0 || cpu.attention || cpu.stopRequested) return total - left;
+        continue;
+      }
+      const status = this.#enter(record, left, state.base);
+      left = state.u32(Field.budget);
+      if (status === ExitStatus.budget) return total;
+      if (status === ExitStatus.lookup) {
+        linkFrom = state.u32(Field.stoppedAt);
+        continue;
+      }
+      if (status === ExitStatus.unwound) {
+        cpu.unwoundAfter = total - left + 1;
+        throw UNWIND;
+      }
+      if (left === 0 || cpu.attention || cpu.stopRequested) return total - left;
+    }
+  }
+
+  /** Record for RIP, 0 if there can be none; fetch faults unwind. Enters it into the jump cache and links the branch at `linkFrom`. */
+  #lookup(linkFrom: number): number {
+    const cpu = this.#cpu;
+    const { memory, state, space } = cpu;
+    const base = state.base >>> 2;
+    let { words } = memory;
+    const low = words[base + (Field.rip >>> 2)]!;
+    const high = words[base + (Field.rip >>> 2) + 1]!;
+    const is64Bit = cpu.codeMode === CodeMode.bits64;
+    if (is64Bit) {
+      const top = high >>> 15;
+      if (top !== 0 && top !== 0x1_ffff) cpu.fault(Vector.protection, 0);
+    } else {
+      const at = base + ((Field.segments + Seg.cs * 32) >>> 2);
+      // Limits and bases that need a check for each instruction are left to the reference evaluator.
+      if (words[at + 2] !== 0xffff_ffff || words[at + 4] !== 0 || high !== 0 || cpu.codeMode !== CodeMode.bits32)
+        return 0;
+    }
+    const place = space.place(low, high, AccessKind.fetch);
+    if (place < 0) return 0;
+    const offset = low & 0xfff;
+    const record = this.#cache.find(place >>> 12, offset, cpu.codeMode);
+    // A hook may have made the memory grow.
+    words = memory.words;
+    if (this.#generation !== this.#cache.generation) {
+      this.#generation = this.#cache.generation;
+      this.#clearJumpCache();
+      return record;
+    }
+    if (record === 0) return 0;
+    words[base + (Field.codeBase >>> 2)] = (low & 0xffff_f000) >>> 0;
+    words[base + (Field.codeBase >>> 2) + 1] = high;
+    const entry =
+      (words[base + (Field.jumpCache >>> 2)]! >>> 2) + (low & (JUMP_ENTRIES - 1)) * (JUMP_ENTRY_BYTES >>> 2);
+    words[entry] = low;
+    words[entry + 1] = high;
+    words[entry + 2] = record;
+    this.#isJumpCacheEmpty = false;
+    if (linkFrom !== 0) this.#link(linkFrom, record, offset);
+    return record;
+  }
+
+  /** Links a relative branch to a record of its own page. */
+  #link(from: number, record: number, offset: number): void {
+    const { words } = this.#cpu.memory;
+    const at = from >>> 2;
+    if (words[at] === 0 || words[at]! === 1) return;
+    const next = words[at + 1]! >>> 16;
+    // Only the target that the encoding names in the same page: next + immediate.
+    if (next + (words[at + 8]! | 0) !== offset) return;
+    words[at + (RecordField.target >>> 2)] = record;
+  }
+
+  #setRip(record: number): void {
+    const { memory, state } = this.#cpu;
+    const { words } = memory;
+    const base = state.base >>> 2;
+    const sum = words[base + (Field.codeBase >>> 2)]! + (words[(record >>> 2) + 1]! & 0xffff);
+    words[base + (Field.rip >>> 2)] = sum;
+    words[base + (Field.rip >>> 2) + 1] = words[base + (Field.codeBase >>> 2) + 1]!;
+  }
+
+  /** An access that the TLB does not know: pointer to its bytes or to a bounce buffer, 0 if it unwound. */
+  #slowAccess(record: number, segment: number, access: number): number {
+    const cpu = this.#cpu;
+    const { state, memory, space } = cpu;
+    this.#setRip(record);
+    try {
+      const sizeBytes = access & 0xff;
+      const isWrite = (access & AccessFlag.write) !== 0;
+      const at = (state.base + Field.slowOffset) >>> 2;
+      const chosen = segment >= 0 ? segment : memory.bytes[record + RecordField.segment]!;
+      space.toLinear(chosen, memory.words[at]!, memory.words[at + 1]!, sizeBytes, isWrite);
+      const low = space.linearLow;
+      const high = space.linearHigh;
+      const inFirst = PAGE_SIZE_BYTES - (low & 0xfff);
+      if (inFirst >= sizeBytes) {
+        const kind = isWrite ? AccessKind.write : AccessKind.read;
+        const pointer = space.place(low, high, kind);
+        if (pointer >= 0) return pointer;
+        return this.#bounce(space.lastPhysical, sizeBytes, 0, sizeBytes, access);
+      }
+      const kind = isWrite ? AccessKind.write : AccessKind.read;
+      const first = space.translate(low, high, kind);
+      const sum = low + inFirst;
+      const nextHigh = sum < 2 ** 32 ? high : state.isLongMode ? (high + 1) >>> 0 : 0;
+      const second = space.translate(sum >>> 0, nextHigh, kind);
+      return this.#bounce(first, inFirst, second, sizeBytes, access);
+    } catch (error) {
+      if (error !== UNWIND) throw error;
+      return 0;
+    }
+  }
+
+  /** Fills a bounce buffer with the bytes of an access in up to two parts. */
+  #bounce(first: number, inFirst: number, second: number, sizeBytes: number, access: number): number {
+    const { state, memory, space } = this.#cpu;
+    const isWrite = (access & AccessFlag.write) !== 0;
+    // A plain write replaces all bytes: a device is not read for it.
+    const isRead = !isWrite || (access & AccessFlag.modify) !== 0;
+    let value = isRead ? space.readPhysical(first, inFirst) : 0n;
+    if (isRead && inFirst < sizeBytes) value |= space.readPhysical(second, sizeBytes - inFirst) << BigInt(inFirst * 8);
+    let pointer = state.base + Field.bounceRead;
+    if (isWrite) {
+      this.#nextBounce ^= 1;
+      pointer = state.base + Field.bounceWrite + this.#nextBounce * 16;
+      const pending = this.#pending[this.#nextBounce as 0 | 1];
+      pending.first = first;
+      pending.inFirst = inFirst;
+      pending.second = second;
+      pending.sizeBytes = sizeBytes;
+    }
+    for (let index = 0; index < sizeBytes; index++) {
+      memory.bytes[pointer + index] = Number(value & 0xffn);
+      value >>= 8n;
+    }
+    return pointer;
+  }
+
+  /** Carries a bounced write out. */
+  #commit(pointer: number): void {
+    const { state, memory, space } = this.#cpu;
+    const pending = this.#pending[((pointer - state.base - Field.bounceWrite) >>> 4) as 0 | 1];
+    let value = 0n;
+    for (let index = pending.sizeBytes - 1; index >= 0; index--)
+      value = (value << 8n) | BigInt(memory.bytes[pointer + index]!);
+    space.writePhysical(pending.first, pending.inFirst, value & ((1n << BigInt(pending.inFirst * 8)) - 1n));
+    const rest = pending.sizeBytes - pending.inFirst;
+    if (rest > 0) space.writePhysical(pending.second, rest, value >> BigInt(pending.inFirst * 8));
+  }
+
+  #raise(record: number, vector: number): void {
+    this.#setRip(record);
+    try {
+      this.#cpu.fault(vector, vector === Vector.protection ? 0 : undefined);
+    } catch (error) {
+      if (error !== UNWIND) throw error;
+    }
+  }
+
+  /** Executes a system instruction; 0 to go on with the next record, else an ExitStatus. */
+  #helper(record: number, helper: number, budget: number): number {
+    const cpu = this.#cpu;
+    const { state } = cpu;
+    this.#setRip(record);
+    state.setU64(Field.retired, this.#retired + BigInt(this.#total - budget));
+    try {
+      const offset = cpu.memory.words[(record >>> 2) + 1]! & 0xffff;
+      this.#redecode(record, offset);
+      const called = this.#helpers[helper];
+      if (called === undefined) throw new InvariantError(`helper ${helper}`);
+      const next = cpu.nextRip();
+      const isSet = called(cpu) === true;
+      if (!isSet && !cpu.attention && !cpu.stopRequested) return 0;
+      if (!isSet) state.rip = next;
+      return ExitStatus.left;
+    } catch (error) {
+      if (error !== UNWIND) throw error;
+      return ExitStatus.unwound;
+    }
+  }
+
+  /** Decodes the instruction of a record into `cpu.instruction`, for helpers and hooks. */
+  #redecode(record: number, offset: number): void {
+    const cpu = this.#cpu;
+    const slot = this.#cache.slotOf(record);
+    const at = slot * PAGE_SIZE_BYTES + offset;
+    cpu.decoder.decode(cpu.memory.bytes, at, slot * PAGE_SIZE_BYTES + PAGE_SIZE_BYTES, cpu.codeMode, cpu.instruction);
+  }
+}
+
+const divide = (high: bigint, low: bigint, divisor: bigint): bigint =>
+  BigInt.asIntN(64, ((BigInt.asUintN(64, high) << 64n) | BigInt.asUintN(64, low)) / BigInt.asUintN(64, divisor));
