@@ -7,6 +7,8 @@ import { MAX_FILE_BYTES, readFileLimited } from './files.ts';
 export interface ConfinedFiles {
   /** Bytes of a file; `undefined` when there is none, a sentence when it may not or cannot be read. */
   readonly read: (path: string) => Result<Uint8Array | undefined, string>;
+  /** True for a regular file that may be read. */
+  readonly has: (path: string) => boolean;
 }
 
 /**
@@ -21,6 +23,10 @@ export function confinedFiles(roots: readonly string[], maxBytes: number = MAX_F
   const isInside = (path: string): boolean =>
     places.some(place => path === place || path.startsWith(place.endsWith(sep) ? place : place + sep));
   return {
+    has(path) {
+      const real = realPath(path);
+      return real !== undefined && isInside(real) && statSync(real, { throwIfNoEntry: false })?.isFile() === true;
+    },
     read(path) {
       const real = realPath(path);
       if (real === undefined) return ok(undefined);

@@ -43,6 +43,11 @@ test.each([
   expect(text(path)).toContain('outside of the directories');
 });
 
+test('has says what can be read', () => {
+  const paths = [join(inside, 'a.xml'), join(inside, 'sub'), join(inside, 'none.xml'), join(folder, 'secret.xml')];
+  expect(paths.map(path => files.has(path))).toEqual([true, false, false, false]);
+});
+
 test('a single file can be given', () => {
   const one = confinedFiles([join(folder, 'secret.xml')]);
   expect(one.read(join(folder, 'secret.xml'))).toMatchObject({ ok: true, value: expect.anything() });

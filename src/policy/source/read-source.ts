@@ -1,6 +1,6 @@
 import type { Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
-import { elementsAt, type PolicyTree, type TreeElement, walkTree } from '../tree.ts';
+import { elementsAt, findingOn, type PolicyTree, type TreeElement, walkTree } from '../tree.ts';
 import { allocateVirtual } from './allocate-virtual.ts';
 import { expectGrammar } from './check-grammar.ts';
 import { type ComponentSurroundings, prepareSpecification } from './component.ts';
@@ -8,7 +8,7 @@ import { normaliseEras } from './eras/normalise.ts';
 import { joinComponents, missingSpecifications } from './join.ts';
 import { type MergeInputs, mergeWith } from './merge.ts';
 import { directoryOf } from './paths.ts';
-import { attempt, quote, refuse, SourceProblem } from './problem.ts';
+import { attempt, quote, refuse, type SourceCode, SourceProblem } from './problem.ts';
 import { type PolicyFiles, SourceReader } from './source-files.ts';
 import { SOURCE_SYSTEM } from './source-grammar.ts';
 
@@ -28,6 +28,8 @@ export interface SourcePolicy {
   /** What was assumed. */
   readonly findings: readonly Finding[];
 }
+
+const BINARY: SourceCode = 'SRC-BINARY';
 
 /** Where a specification may be below a directory. */
 const SPECIFICATION_PATHS = (name: string): readonly string[] => [
@@ -55,7 +57,7 @@ export function readSource(
     expectGrammar(tree.root, SOURCE_SYSTEM);
     if (stage === 'merged') return { tree, findings: old };
     const joined = joinAll(tree, inputs, { reader, directories: componentDirectories, policy: tree });
-    const findings = [...old, ...joined];
+    const findings = [...old, ...joined, ...missingBinaries(tree, reader, componentDirectories)];
     if (stage === 'joined') return { tree, findings };
     unwrap(allocateVirtual(tree));
     dropDocumentation(tree);
@@ -114,6 +116,19 @@ function findSpecification(
     refuse(specification.root, 'SRC-COMPONENT', message, 'The file is named after its component.');
   }
   return specification;
+}
+
+/** One notice about the files of components that no directory has: their sizes are those of the specifications. */
+function missingBinaries(tree: PolicyTree, reader: SourceReader, directories: readonly string[]): readonly Finding[] {
+  const provided = elementsAt(tree.root, 'components').flatMap(({ children }) =>
+    children.flatMap(specification => elementsAt(specification, 'provides/memory/file')),
+  );
+  const missing = provided.filter(({ attributes }) => !reader.has(attributes.filename ?? '', directories));
+  const [first] = missing;
+  if (first === undefined) return [];
+  const names = missing.slice(0, 5).map(({ attributes }) => attributes.filename);
+  const message = `${missing.length} of ${provided.length} files of components are not given (${names.join(', ')}${missing.length > 5 ? ', ...' : ''}): their regions are sized by the specifications`;
+  return [findingOn(first, BINARY, 'notice', message, 'Give the directory of the binaries with --include to be sure.')];
 }
 
 /** Takes out all `<doc>` elements, as the filter of the real toolchain does. */

@@ -9,6 +9,8 @@ import { quote, refuse, refuseFile, SourceProblem } from './problem.ts';
 export interface PolicyFiles {
   /** Bytes of a file; `undefined` when there is none, a sentence when it may not or cannot be read. */
   readonly read: (path: string) => Result<Uint8Array | undefined, string>;
+  /** True when `read` would give bytes; without it, files are read to find out. */
+  readonly has?: (path: string) => boolean;
 }
 
 /** Bounds on what a policy may read and grow to; the largest real one has 25 000 elements in 40 files. */
@@ -81,8 +83,10 @@ export class SourceReader {
   has(name: string, directories: readonly string[]): boolean {
     return directories.some(directory => {
       const path = joinPath(directory, name);
-      const bytes = isWithin(normalPath(directory), path) ? this.#files.read(path) : undefined;
-      return bytes?.ok === true && bytes.value !== undefined;
+      if (!isWithin(normalPath(directory), path)) return false;
+      if (this.#files.has !== undefined) return this.#files.has(path);
+      const bytes = this.#files.read(path);
+      return bytes.ok && bytes.value !== undefined;
     });
   }
 

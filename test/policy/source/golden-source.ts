@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { MergeInputs } from '../../../src/policy/source/merge.ts';
 import type { PolicyFiles } from '../../../src/policy/source/source-files.ts';
 import { type PolicyTree, parseTree } from '../../../src/policy/tree.ts';
@@ -16,7 +16,7 @@ export function sharedFiles(mounts: Mounts): PolicyFiles {
       const folder = mounts[mount];
       if (folder === undefined) return ok(undefined);
       const place = sharedPath(`${folder}/${rest.join('/')}`);
-      return ok(existsSync(place) ? readFileSync(place) : undefined);
+      return ok(statSync(place, { throwIfNoEntry: false })?.isFile() ? readFileSync(place) : undefined);
     },
   };
 }
