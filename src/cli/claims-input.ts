@@ -6,6 +6,7 @@ import type { Finding } from '../policy/finding.ts';
 import { inferIntent } from '../policy/intent.ts';
 import { applyClaims } from '../policy/intent-claims.ts';
 import { INTENT_FINDINGS } from '../policy/intent-rules.ts';
+import { labelFindings } from '../policy/label-rules.ts';
 import { unknownNames } from '../refinement/claims.ts';
 import { printable } from '../units/printable.ts';
 import { err, ok, type Result } from '../units/result.ts';
@@ -27,14 +28,16 @@ export function readClaimsFile(path: string): Result<ClaimsInput, string> {
   return err(`the claims file cannot be used:\n  ${problems.join('\n  ')}`);
 }
 
-/** What is wrong with claims about a policy: names that it does not have, and allowances that concern nothing. */
+/** What is wrong with claims about a policy: names that it does not have, labels that share time, allowances that concern nothing. */
 export function claimFindings(claims: Claims, document: PolicyDocument): readonly Finding[] {
   const unused = applyClaims(document, inferIntent(document), claims).unused;
   const unknown = unknownNames(claims, document, flowGraph(document), Object.keys(INTENT_FINDINGS));
   const isUnknown = (line: number, column: number): boolean =>
     unknown.some(finding => finding.line === line && finding.column === column);
+  const labels = new Map(claims.labels.map(({ subject, label }) => [subject.name, label.name]));
   return [
     ...unknown,
+    ...labelFindings(document, labels),
     ...unused
       .filter(({ target }) => !isUnknown(target.at.line, target.at.column))
       .map(

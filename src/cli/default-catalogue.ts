@@ -6,6 +6,7 @@ import { MODELS } from '../model/index.ts';
 import type { Model } from '../model/model.ts';
 import { toMermaid } from '../model/to-stately.ts';
 import { INTENT_FINDINGS } from '../policy/intent-rules.ts';
+import { LABEL_FINDINGS } from '../policy/label-rules.ts';
 import { LIBRARY_RULES } from '../policy/library/library-rules.ts';
 import { RULES } from '../policy/rules/index.ts';
 import { InvariantError } from '../units/invariant.ts';
@@ -40,6 +41,7 @@ const rules: readonly RuleInfo[] = [
     severity,
     hint,
   })),
+  ...Object.entries(LABEL_FINDINGS).map(([code, row]) => ({ code, area: 'labels', ...row })),
 ];
 
 /** One diagram per kind of party; parties that share a machine have one chart. */
