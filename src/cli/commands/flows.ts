@@ -1,3 +1,4 @@
+import { closureDiffToText, closureToJson, closureToText, diffClosures, flowPaths } from '../../model/flow-closure.ts';
 import type { FlowKind } from '../../model/flow-edge.ts';
 import { type FlowGraph, flowGraph } from '../../model/flow-policy.ts';
 import {
@@ -45,13 +46,28 @@ function refuse(error: LoadError, environment: Environment): ExitCode {
 }
 
 function render({ path, graph }: LoadedFlows, args: Arguments): string {
+  if (args.flags.has('closure')) {
+    const paths = flowPaths(graph);
+    return args.flags.has('json') ? `${toJson({ path, closure: closureToJson(paths) })}\n` : closureToText(paths);
+  }
   const kinds: readonly FlowKind[] = args.flags.has('timing') ? ['data', 'event', 'timing'] : ['data', 'event'];
   if (args.flags.has('json')) return `${toJson({ path, ...flowsToJson(graph) })}\n`;
   if (args.flags.has('dot')) return flowsToDot(graph, { kinds });
   return args.flags.has('mermaid') ? flowsToMermaid(graph, { kinds }) : flowsToText(graph, { kinds });
 }
 
+function renderClosureDiff(before: LoadedFlows, after: LoadedFlows, args: Arguments): string {
+  const diff = diffClosures(flowPaths(before.graph), flowPaths(after.graph));
+  if (args.flags.has('json')) {
+    const [added, removed] = [closureToJson(diff.added), closureToJson(diff.removed)];
+    return `${toJson({ before: before.path, after: after.path, added, removed })}\n`;
+  }
+  const counts = `${diff.added.length} pairs newly connected, ${diff.removed.length} no longer`;
+  return `${printable(before.path)} -> ${printable(after.path)}: ${counts}\n${closureDiffToText(diff)}`;
+}
+
 function renderDiff(before: LoadedFlows, after: LoadedFlows, args: Arguments): string {
+  if (args.flags.has('closure')) return renderClosureDiff(before, after, args);
   const diff = diffFlows(before.graph, after.graph);
   if (args.flags.has('json')) return `${toJson({ before: before.path, after: after.path, ...diff })}\n`;
   const counts = `${diff.added.length} flows added, ${diff.removed.length} removed, ${diff.changed.length} changed`;
@@ -64,6 +80,9 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   if (formats.length > 1) return usageError(environment, 'flows', `choose one of --${formats.join(', --')}`);
   if (other !== undefined && formats.some(format => format !== 'json')) {
     return usageError(environment, 'flows', '--diff prints text or --json only');
+  }
+  if (args.flags.has('closure') && formats.some(format => format !== 'json')) {
+    return usageError(environment, 'flows', '--closure prints text or --json only');
   }
   const catalogue = await environment.loadCatalogue();
   const flows = load(args.positionals[0] ?? '', catalogue, args);
@@ -86,6 +105,11 @@ export const flowsCommand: Command = {
       kind: 'text',
       placeholder: 'other.xml',
       help: 'flows that the other policy adds, removes or changes',
+    },
+    {
+      name: 'closure',
+      kind: 'flag',
+      help: 'who can influence whom directly or through others, each with a shortest path',
     },
     { name: 'timing', kind: 'flag', help: 'also show flows of time only (JSON and --diff always have them)' },
     { name: 'dot', kind: 'flag', help: 'print a Graphviz graph' },
