@@ -4,10 +4,12 @@ import { devicesConfined } from './boot/devices-confined.ts';
 import { startUpChecks } from './boot/start-up-checks.ts';
 import { readerSurvivesHostileWriter } from './channels/hostile-writer.ts';
 import { muchannelRefinement } from './channels/muchannel-refinement.ts';
+import { everyPoint } from './events/every-point.ts';
 import { everyReset } from './events/every-reset.ts';
 import { everyVmcall } from './events/every-vmcall.ts';
 import { interleavedRefinement } from './events/interleaved-refinement.ts';
 import { ipiDelivered } from './events/ipi-delivered.ts';
+import { everyArrival } from './interrupts/every-arrival.ts';
 import { interruptStepRefinement } from './interrupts/step-refinement.ts';
 import { ioBitmaps, msrBitmaps, msrStores } from './isolation/bitmaps.ts';
 import { claimsHold } from './isolation/claims.ts';
@@ -60,7 +62,9 @@ export const PROPERTIES: readonly Property[] = [
   everyVmcall,
   ipiDelivered,
   everyReset,
+  everyPoint,
   interruptStepRefinement,
+  everyArrival,
   everyExitReason,
   entryChecks,
   muchannelRefinement,

@@ -177,7 +177,7 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'irq-no-activity-indication',
     title: 'a device interrupt does not mark the group of its owner as active',
     precedent: 'Muen 983b9a04d (2023-01): IRQ insertion did not set the group activity indicator',
-    killedBy: [INTERRUPTS],
+    killedBy: [INTERRUPTS, 'interrupts/every-arrival'],
     replace: ops => ({
       *handleInterrupt(kernel, cpu, vector) {
         yield* ops.handleInterrupt(withOps(kernel, { indicateActivity: nothing }), cpu, vector);

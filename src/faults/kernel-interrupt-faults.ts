@@ -17,7 +17,7 @@ export const KERNEL_INTERRUPT_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'eoi-missing',
     title: 'an external interrupt is not ended at the local APIC, which holds back all others of its class',
     precedent: 'XSA-356 (CVE-2020-29567): state of an interrupt vector was left behind after its use',
-    killedBy: [INTERRUPTS],
+    killedBy: [INTERRUPTS, 'interrupts/every-arrival'],
     replace: () => ({ endOfInterrupt: () => {} }),
   },
   {
@@ -35,7 +35,7 @@ export const KERNEL_INTERRUPT_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'io-apic-wrong-entry',
     title: 'a level-triggered interrupt masks the entry beside its own',
     precedent: 'XSA-237 (CVE-2017-15590): interrupts mapped for the wrong device',
-    killedBy: [INTERRUPTS],
+    killedBy: [INTERRUPTS, 'interrupts/every-arrival'],
     replace: ops => ({ maskIrq: (kernel, irq) => ops.maskIrq(kernel, irq + 1) }),
   },
   {

@@ -137,7 +137,7 @@ export const KERNEL_SCHEDULING_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'no-recheck-before-sleep',
     title: 'an event that arrives while its target falls asleep does not keep it awake',
     precedent: 'Muen e55b1c928 (2023-01): lost wake-up race with another CPU in Reschedule_Partition',
-    killedBy: [INTERLEAVED],
+    killedBy: [INTERLEAVED, 'events/every-point'],
     replace: ops => ({
       *reschedulePartition(kernel, cpu, subject, advanceRip, sleep) {
         yield* ops.reschedulePartition(withOps(kernel, blindRecheck(ops)), cpu, subject, advanceRip, sleep);
