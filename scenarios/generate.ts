@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { description as deviceDomains } from './device-domains/description.ts';
+import { description as genodeLog } from './genode-log/description.ts';
 import { description as logChannel } from './log-channel/description.ts';
 import { description as logProxy } from './log-proxy/description.ts';
 import type { PolicyDescription } from './policy-description.ts';
@@ -11,6 +12,7 @@ export const DESCRIPTIONS: Readonly<Record<string, PolicyDescription>> = {
   'two-subjects': twoSubjects,
   'log-channel': logChannel,
   'log-proxy': logProxy,
+  'genode-log': genodeLog,
   'device-domains': deviceDomains,
 };
 

@@ -21,6 +21,8 @@ export interface SoftwareOps {
 export interface SoftwareEntry {
   readonly title: string;
   readonly parameters: ParameterSpecs;
+  /** Where it keeps a log that a console can show: virtual address and size. */
+  readonly log?: (parameters: Parameters) => { readonly address: number; readonly sizeBytes: number };
   create(parameters: Parameters, ops: SoftwareOps): HostedSoftware;
 }
 
@@ -163,6 +165,7 @@ const logServer: SoftwareEntry = {
     notifyEvent: optionalEvent('vmcall event raised when the channel is empty after something was delivered'),
     peer: { kind: 'text', meaning: 'name of the client subject, first part of its labels', fallback: 'remote' },
   },
+  log: given => ({ address: given.number('logAddress'), sizeBytes: given.number('logBytes') }),
   create: (given, ops) =>
     logProxyServer(
       {
@@ -246,6 +249,17 @@ export const SOFTWARE: Readonly<Record<string, SoftwareEntry>> = {
   'major-frame-chooser': majorFrameChooser,
   idle,
 };
+
+/** Log memory of software with these parameters, undefined if it keeps none. */
+export function softwareLog(
+  name: string,
+  parameters: Readonly<Record<string, number | string>>,
+): { readonly address: number; readonly sizeBytes: number } | undefined {
+  const entry = Object.hasOwn(SOFTWARE, name) ? SOFTWARE[name] : undefined;
+  if (entry?.log === undefined) return undefined;
+  const given = readParameters(entry.parameters, parameters);
+  return given.ok ? entry.log(given.value) : undefined;
+}
 
 /**
  * Creates hosted software by name.
