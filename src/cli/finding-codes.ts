@@ -33,7 +33,8 @@ export const FINDING_CODES: Readonly<Record<string, string>> = {
   'POL-MORE': 'There are more findings of this code than are shown.',
   'POL-NAME': 'A name is empty, or longer than 63 characters.',
   'POL-NUMBER': 'A number is not written as the schema has it (decimal, or 16#0010_0000#).',
-  'POL-OLD-SCHEDULING': 'A minor frame names a subject: a schema from before scheduling partitions.',
+  'POL-OLD-SCHEDULING':
+    'Minor frames name subjects, as before October 2022; partitions are derived, unless the policy has some as well.',
   'POL-RANGE': 'A number is outside of its range.',
   'POL-ROOT': 'The root element is not <system>.',
   'POL-TEXT': 'There is text where only elements may be.',

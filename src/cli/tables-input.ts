@@ -19,7 +19,14 @@ export interface TablesInput {
   readonly findings: readonly Finding[];
 }
 
-const finding = (code: string, severity: Finding['severity'], message: string, hint: string): Finding => ({
+const finding = (
+  file: string,
+  code: string,
+  severity: Finding['severity'],
+  message: string,
+  hint: string,
+): Finding => ({
+  file,
   code,
   severity,
   message: printable(message),
@@ -55,12 +62,7 @@ export function readTables(folders: readonly string[]): Result<TablesInput, stri
       const unpacked = read.ok ? unpack(entry, read.value) : read;
       if (!unpacked.ok) {
         findings.push(
-          finding(
-            'TABLE-FILE',
-            'error',
-            `${path}: ${unpacked.error}`,
-            'give the file as the toolchain wrote it, or as gzip',
-          ),
+          finding(path, 'TABLE-FILE', 'error', unpacked.error, 'give the file as the toolchain wrote it, or as gzip'),
         );
         continue;
       }
@@ -68,9 +70,7 @@ export function readTables(folders: readonly string[]): Result<TablesInput, stri
       total += file.bytes.length;
       if (total > MAX_GIVEN_BYTES) return err(`--tables: the files hold more than ${MAX_GIVEN_BYTES} bytes`);
       if (files.has(file.name))
-        findings.push(
-          finding('TABLE-TWICE', 'error', `${path}: '${file.name}' was already read`, 'give each file once'),
-        );
+        findings.push(finding(path, 'TABLE-TWICE', 'error', `'${file.name}' was already read`, 'give each file once'));
       else files.set(file.name, file);
     }
   }
@@ -82,6 +82,7 @@ export function readTables(folders: readonly string[]): Result<TablesInput, stri
 export function unknownTables(document: PolicyDocument, files: readonly GivenFile[]): readonly Finding[] {
   return placeFiles(document, files).unknown.map(name =>
     finding(
+      name,
       'TABLE-UNKNOWN',
       'warning',
       `the given file ${name} belongs to no memory region of the policy and is not read`,

@@ -2,6 +2,7 @@ import { err, ok, type Result } from '../units/result.ts';
 import type { PolicyDocument } from './document.ts';
 import type { Finding } from './finding.ts';
 import { group, type NodeOf, one } from './grammar.ts';
+import { readLegacy } from './legacy-format-b.ts';
 import { KERNEL, toKernel } from './parse-devices.ts';
 import { HARDWARE, toHardware } from './parse-hardware.ts';
 import { DEVICE_DOMAINS, MEMORY, toDeviceDomains, toRegions } from './parse-memory.ts';
@@ -46,13 +47,14 @@ export function parsePolicy(bytes: Uint8Array, options: ParseOptions = {}): Resu
 }
 
 /** As parsePolicy, for XML that is already read or that the toolchain made; places keep the file that they name. */
-export function readPolicy(xml: XmlDocument): Result<ParsedPolicy, Finding[]> {
-  const format = otherFormat(xml);
+export function readPolicy(given: XmlDocument): Result<ParsedPolicy, Finding[]> {
+  const format = otherFormat(given);
   if (format.length > 0) return err(format);
+  const { xml, findings: legacy } = readLegacy(given);
   const { node, findings, foreign } = readByGrammar(xml, SYSTEM);
   if (foreign.errorCount > 0) return err(inFileOrder(foreign.all()));
   if (findings.errorCount > 0) return err(inFileOrder(findings.all()));
-  return ok({ document: toDocument(node), findings: findings.all() });
+  return ok({ document: toDocument(node), findings: [...legacy, ...findings.all()] });
 }
 
 /** Sorted by place; what concerns the whole file comes last. */
