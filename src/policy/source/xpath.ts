@@ -282,6 +282,20 @@ function collect(from: ElementPath, root: TreeElement, name: string, found: Elem
 }
 
 function filtered(candidates: ElementPath[], step: Step, visits: Visits): ElementPath[] {
+  if (step.predicates.length === 0) return candidates;
+  // `//b[1]` is short for a step to the children of every element: positions count among the children of one parent.
+  if (step.axis !== 'descendant') return fulfilling(candidates, step, visits);
+  const families = new Map<TreeElement | undefined, ElementPath[]>();
+  for (const candidate of candidates) {
+    const family = families.get(candidate.at(-2));
+    if (family === undefined) families.set(candidate.at(-2), [candidate]);
+    else family.push(candidate);
+  }
+  const kept = new Set([...families.values()].flatMap(family => fulfilling(family, step, visits)));
+  return candidates.filter(candidate => kept.has(candidate));
+}
+
+function fulfilling(candidates: ElementPath[], step: Step, visits: Visits): ElementPath[] {
   let remaining = candidates;
   for (const predicate of step.predicates) {
     const size = remaining.length;
