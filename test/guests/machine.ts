@@ -1,0 +1,94 @@
+import { PhysicalMemory } from '../../src/impl/memory.ts';
+import { DirectApicBus } from '../../src/impl/platform/apic-bus.ts';
+import { ApicPlatform, type PortBus } from '../../src/impl/platform/apic-platform.ts';
+import { LocalApic } from '../../src/impl/platform/local-apic.ts';
+import { DEFAULT_CAPABILITIES, type VmxCapabilities } from '../../src/impl/vmx/capabilities.ts';
+import { VmxHooks } from '../../src/impl/vmx/vmx-hooks.ts';
+import { readMsr, writeMsr } from '../../src/impl/x86/msr.ts';
+import { Cr0, Field, Seg } from '../../src/impl/x86/state-layout.ts';
+import { X86Processor } from '../../src/impl/x86/x86-processor.ts';
+import { hpa } from '../../src/units/address.ts';
+import type { Transcript } from './emulators.ts';
+
+/** Where src/guests/boot.asm starts a guest. */
+const LOAD_ADDRESS = 0x10_0000;
+const MEMORY_FRAMES = 0x4000;
+const COM1 = 0x3f8;
+const LINE_STATUS = COM1 + 5;
+const LINE_CONTROL = COM1 + 3;
+/** Transmitter and its holding register empty. */
+const TRANSMITTER_EMPTY = 0x60;
+const DIVISOR_ACCESS = 0x80;
+const DEBUG_EXIT = 0x501;
+
+/** COM1 as a printer, and the port that ends a guest. */
+export class SerialPorts implements PortBus {
+  readonly #bytes: number[] = [];
+  #lineControl = 0;
+  isOff = false;
+
+  read(port: number, sizeBytes: number): number {
+    return port === LINE_STATUS ? TRANSMITTER_EMPTY : 2 ** (8 * sizeBytes) - 1;
+  }
+
+  write(port: number, _sizeBytes: number, value: number): void {
+    if (port === LINE_CONTROL) this.#lineControl = value;
+    else if (port === COM1 && (this.#lineControl & DIVISOR_ACCESS) === 0) this.#bytes.push(value & 0xff);
+    else if (port === DEBUG_EXIT) this.isOff = true;
+  }
+
+  get text(): string {
+    return Buffer.from(this.#bytes).toString('latin1');
+  }
+}
+
+export interface GuestMachine {
+  readonly cpu: X86Processor;
+  readonly hooks: VmxHooks;
+  readonly ports: SerialPorts;
+  readonly apic: LocalApic;
+}
+
+/** Our machine with one processor that stands where boot.asm hands over to the guest: flat 32-bit protected mode. */
+export function guestMachine(image: Uint8Array, capabilities: VmxCapabilities = DEFAULT_CAPABILITIES): GuestMachine {
+  const memory = new PhysicalMemory();
+  memory.writeBytes(hpa(LOAD_ADDRESS), image);
+  const ports = new SerialPorts();
+  const bus = new DirectApicBus();
+  const apic = new LocalApic(0, bus);
+  bus.connect(apic);
+  const platform = new ApicPlatform(apic, ports, () => cpu);
+  const hooks = new VmxHooks(memory, platform, { read: readMsr, write: writeMsr }, 1, capabilities);
+  const cpu = new X86Processor(memory, { hooks, frameLimit: MEMORY_FRAMES });
+  const { state } = cpu;
+  state.setU64(Field.cr0, BigInt(Cr0.pe | Cr0.et | Cr0.cd | Cr0.nw));
+  for (const segment of [Seg.es, Seg.ss, Seg.ds, Seg.fs, Seg.gs]) state.setSegment(segment, 0x10, 0n, 0xffff_ffff, 0xc093);
+  state.setSegment(Seg.cs, 8, 0n, 0xffff_ffff, 0xc09b);
+  state.rip = BigInt(LOAD_ADDRESS);
+  cpu.updateContext();
+  return { cpu, hooks, ports, apic };
+}
+
+const SLICE = 1_000_000;
+
+/** Runs a guest on our machine until it powers the machine off. */
+export function runHere(image: Uint8Array, maxInstructions: number, capabilities?: VmxCapabilities): Transcript {
+  const { cpu, ports } = guestMachine(image, capabilities);
+  let executed = 0;
+  while (!ports.isOff && executed < maxInstructions) {
+    const result = cpu.run(Math.min(SLICE, maxInstructions - executed));
+    executed += result.executed;
+    if (result.reason === 'shutdown' || (result.reason === 'waiting' && !ports.isOff)) {
+      return { ok: false, reason: `${result.reason} at RIP ${cpu.state.rip.toString(16)}; last output: ${ports.text.slice(-300)}` };
+    }
+  }
+  return ports.isOff ? { ok: true, text: ports.text } : { ok: false, reason: `still running; last output: ${ports.text.slice(-300)}` };
+}
+
+/** Guest image and data one behind the other, as boot.asm copies them. */
+export function imageOf(guest: Uint8Array, data: Uint8Array): Uint8Array {
+  const image = new Uint8Array(guest.length + data.length);
+  image.set(guest);
+  image.set(data, guest.length);
+  return image;
+}
