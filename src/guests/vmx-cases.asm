@@ -445,7 +445,7 @@ vm_exit:
         jmp resume_guest
 
 ; Exit reasons after which the hypervisor steps over the instruction: 10 .. 17, 19 .. 31, 36, 39, 40, 46, 47, 50, 51, 53 .. 55, 57 .. 59, 61, 63.
-INSTRUCTION_EXITS equ 0xaee0_c190_fffb_fc00 | (1 << 46) | (1 << 47)
+INSTRUCTION_EXITS equ 0xaeec_c190_fffb_fc00
 
 put_nonzero:
         test rax, rax
