@@ -57,9 +57,9 @@ export function guestMachine(image: Uint8Array, capabilities: VmxCapabilities = 
   const bus = new DirectApicBus();
   const apic = new LocalApic(0, bus);
   bus.connect(apic);
-  const platform = new ApicPlatform(apic, ports, () => cpu);
+  const platform: ApicPlatform = new ApicPlatform(apic, ports, () => cpu);
   const hooks = new VmxHooks(memory, platform, { read: readMsr, write: writeMsr }, 1, capabilities);
-  const cpu = new X86Processor(memory, { hooks, frameLimit: MEMORY_FRAMES });
+  const cpu: X86Processor = new X86Processor(memory, { hooks, frameLimit: MEMORY_FRAMES });
   const { state } = cpu;
   state.setU64(Field.cr0, BigInt(Cr0.pe | Cr0.et | Cr0.cd | Cr0.nw));
   for (const segment of [Seg.es, Seg.ss, Seg.ds, Seg.fs, Seg.gs]) state.setSegment(segment, 0x10, 0n, 0xffff_ffff, 0xc093);
@@ -73,11 +73,13 @@ const SLICE = 1_000_000;
 
 /** Runs a guest on our machine until it powers the machine off. */
 export function runHere(image: Uint8Array, maxInstructions: number, capabilities?: VmxCapabilities): Transcript {
-  const { cpu, ports } = guestMachine(image, capabilities);
+  const { cpu, hooks, ports } = guestMachine(image, capabilities);
   let executed = 0;
   while (!ports.isOff && executed < maxInstructions) {
     const result = cpu.run(Math.min(SLICE, maxInstructions - executed));
     executed += result.executed;
+    const isHalted = result.reason === 'waiting' || (result.reason === 'shutdown' && cpu.isNonRoot);
+    if (isHalted && hooks.skipToEvent(cpu)) continue;
     if (result.reason === 'shutdown' || (result.reason === 'waiting' && !ports.isOff)) {
       return { ok: false, reason: `${result.reason} at RIP ${cpu.state.rip.toString(16)}; last output: ${ports.text.slice(-300)}` };
     }

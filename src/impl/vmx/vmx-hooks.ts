@@ -126,8 +126,22 @@ export class VmxHooks implements SystemHooks {
     return this.#continue(cpu);
   }
 
+  /** TSC at which a waiting processor must look again, Infinity if only others can wake it. */
+  wakeTsc(): number {
+    return Math.min(this.unit.timerDeadline, this.platform.nextEventTsc());
+  }
+
+  /** Lets the time of a waiting processor pass until its next timer; false if it has none. */
+  skipToEvent(cpu: Processor): boolean {
+    const wake = this.wakeTsc();
+    if (wake === Number.POSITIVE_INFINITY) return false;
+    const left = BigInt(Math.max(0, Math.ceil(wake))) - cpu.timeStamp();
+    if (left > 0n) cpu.state.setU64(Field.tscOffset, cpu.state.u64(Field.tscOffset) + left);
+    return true;
+  }
+
   instructionsUntilEvent(cpu: Processor): number {
-    const next = Math.min(this.unit.timerDeadline, this.platform.nextEventTsc());
+    const next = this.wakeTsc();
     if (cpu.isNonRoot && this.unit.hasProc(Proc.monitorTrapFlag)) return 1;
     if (next === Number.POSITIVE_INFINITY) return next;
     return Math.max(1, Math.ceil((next - Number(cpu.timeStamp())) / this.#cyclesPerInstruction));

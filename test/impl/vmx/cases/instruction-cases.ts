@@ -254,7 +254,7 @@ function exceptionCases(): VmxCase[] {
   ];
   const ALL = 0xffff_ffff;
   const NO_PF = ALL & ~(1 << 14);
-  const gate = (vector: number, low: bigint): Op => poke(GUEST_IDT + 16 * vector, low);
+  const gate = (vector: number, low: bigint | number): Op => poke(GUEST_IDT + 16 * vector, low);
   return [
     fault('page fault by a read', READ),
     fault('page fault by a write', WRITE),
@@ -476,7 +476,7 @@ function rootCases(): VmxCase[] {
     plain('fields, natural width', op(OP.sweep, 0x6000, 0x6fff)),
     ...[0, 1, 2, 3, 4].map(type => plain(`INVEPT type ${type}`, op(OP.invept, type, 0x3_001e), op(OP.invept, type, 0))),
     plain('INVEPT with reserved bits', op(OP.inveptReserved, 1, 1), op(OP.inveptReserved, 2, 1)),
-    plain('INVEPT with a bad pointer', ...[0x3_001f, 0x3_0006, 0x3_009e, (1n << 45n) | 0x3_001en].map(pointer => op(OP.invept, 1, pointer))),
+    plain('INVEPT with a bad pointer', ...[0x3_001f, 0x3_0006, 0x3_009e, (1n << 45n) | 0x3_001en].map((pointer: bigint | number) => op(OP.invept, 1, pointer))),
     ...[0, 1, 2, 3, 4].map(type => plain(`INVVPID type ${type}`, op(OP.invvpid, type, 1), op(OP.invvpid, type, 0), op(OP.invvpid, type, 0x1_0001))),
     plain('INVVPID of addresses', op(OP.invvpidAddress, 0, 0x1234), op(OP.invvpidAddress, 0, 0x8000_0000_0000n), op(OP.invvpidAddress, 1, 0x8000_0000_0000n)),
     ...INSTRUCTIONS.flatMap((name, index) => (name === 'VMCALL' ? [] : [plain(`${name} in ring 3`, op(OP.userInstruction, index)), plain(`${name} in compatibility mode`, op(OP.compatibilityInstruction, index))])),
