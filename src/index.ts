@@ -14,7 +14,12 @@ export type {
 } from './engine/property.ts';
 export type { PairCount, PropertyVerdict, TableCount, VerdictWord } from './engine/verdict.ts';
 export { defineFault, type Fault } from './faults/fault.ts';
+export { DirectApicBus } from './impl/platform/apic-bus.ts';
+export { ApicPlatform, type PortBus } from './impl/platform/apic-platform.ts';
+export { LocalApic } from './impl/platform/local-apic.ts';
 export type { Seams } from './impl/seams.ts';
+export { DEFAULT_CAPABILITIES, type VmxCapabilities } from './impl/vmx/capabilities.ts';
+export { type Platform, VmxHooks } from './impl/vmx/vmx-hooks.ts';
 export type { CpuState } from './impl/x86/cpu-state.ts';
 export { type EncodeRequest, encode } from './impl/x86/encoder.ts';
 export type { SystemHooks } from './impl/x86/hooks.ts';

@@ -62,7 +62,8 @@ export function guestMachine(image: Uint8Array, capabilities: VmxCapabilities = 
   const cpu: X86Processor = new X86Processor(memory, { hooks, frameLimit: MEMORY_FRAMES });
   const { state } = cpu;
   state.setU64(Field.cr0, BigInt(Cr0.pe | Cr0.et | Cr0.cd | Cr0.nw));
-  for (const segment of [Seg.es, Seg.ss, Seg.ds, Seg.fs, Seg.gs]) state.setSegment(segment, 0x10, 0n, 0xffff_ffff, 0xc093);
+  for (const segment of [Seg.es, Seg.ss, Seg.ds, Seg.fs, Seg.gs])
+    state.setSegment(segment, 0x10, 0n, 0xffff_ffff, 0xc093);
   state.setSegment(Seg.cs, 8, 0n, 0xffff_ffff, 0xc09b);
   state.rip = BigInt(LOAD_ADDRESS);
   cpu.updateContext();
@@ -81,10 +82,15 @@ export function runHere(image: Uint8Array, maxInstructions: number, capabilities
     const isHalted = result.reason === 'waiting' || (result.reason === 'shutdown' && cpu.isNonRoot);
     if (isHalted && hooks.skipToEvent(cpu)) continue;
     if (result.reason === 'shutdown' || (result.reason === 'waiting' && !ports.isOff)) {
-      return { ok: false, reason: `${result.reason} at RIP ${cpu.state.rip.toString(16)}; last output: ${ports.text.slice(-300)}` };
+      return {
+        ok: false,
+        reason: `${result.reason} at RIP ${cpu.state.rip.toString(16)}; last output: ${ports.text.slice(-300)}`,
+      };
     }
   }
-  return ports.isOff ? { ok: true, text: ports.text } : { ok: false, reason: `still running; last output: ${ports.text.slice(-300)}` };
+  return ports.isOff
+    ? { ok: true, text: ports.text }
+    : { ok: false, reason: `still running; last output: ${ports.text.slice(-300)}` };
 }
 
 /** Guest image and data one behind the other, as boot.asm copies them. */

@@ -19,7 +19,9 @@ export class DirectApicBus implements ApicBus {
     // Lowest priority goes to one processor: the one with the lowest processor priority, ties to the lowest id.
     const chosen =
       message.mode === DeliveryMode.lowestPriority
-        ? targets.sort((left, right) => left.processorPriority - right.processorPriority || left.id - right.id).slice(0, 1)
+        ? targets
+            .sort((left, right) => left.processorPriority - right.processorPriority || left.id - right.id)
+            .slice(0, 1)
         : targets;
     for (const target of chosen) {
       target.receive(message.mode, message.vector);

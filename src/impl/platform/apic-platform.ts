@@ -153,7 +153,8 @@ export class ApicPlatform implements Platform {
     if (!this.isX2apic || index < X2APIC_FIRST || index > X2APIC_LAST) return undefined;
     this.apic.isX2apic = true;
     const offset = (index - X2APIC_FIRST) * 16;
-    const low = offset === ApicRegister.eoi || offset === ApicRegister.selfIpi ? undefined : this.apic.read(offset, this.#tsc);
+    const low =
+      offset === ApicRegister.eoi || offset === ApicRegister.selfIpi ? undefined : this.apic.read(offset, this.#tsc);
     if (low === undefined) return undefined;
     return index === X2APIC_COMMAND ? (BigInt(this.apic.commandHigh) << 32n) | BigInt(low) : BigInt(low);
   }
