@@ -28,7 +28,7 @@ function inFolder<T>(run: (folder: string) => T): T {
 
 /** Bochs as this suite uses it: one processor with VMX, 64 MiB, our image as its BIOS, COM1 to a file, no clock. */
 const bochsConfiguration = (megabytes: number): string => `
-cpu: model=corei7_skylake_x, count=1, ips=1000000, reset_on_triple_fault=0
+cpu: model=corei7_skylake_x, count=1, ips=1000000, reset_on_triple_fault=0, ignore_bad_msrs=0
 megs: ${megabytes}
 romimage: file=rom.bin
 display_library: term

@@ -117,10 +117,10 @@ function nmis(unit: VmxUnit, cpu: Processor, sources: EventSources): boolean {
   const blocking = state.u32(Field.interruptibility);
   const isVirtual = unit.hasPin(Pin.virtualNmis);
   const isWindow =
-    unit.hasProc(Proc.nmiWindowExiting) && !unit.isVirtualNmiBlocked && (blocking & Interruptibility.movSs) === 0;
+    unit.hasProc(Proc.nmiWindowExiting) && (blocking & (Interruptibility.nmi | Interruptibility.movSs)) === 0;
   if (isWindow) return leave(unit, cpu, { reason: 8 });
   if (!sources.isNmiPending() || (blocking & Interruptibility.movSs) !== 0) return false;
-  if ((blocking & Interruptibility.nmi) !== 0 && !(isVirtual && unit.hasPin(Pin.nmiExiting))) return false;
+  if (isVirtual ? unit.areNmisBlocked : (blocking & Interruptibility.nmi) !== 0) return false;
   sources.takeNmi();
   const wasActive = state.u32(Field.activity);
   if (unit.hasPin(Pin.nmiExiting)) {

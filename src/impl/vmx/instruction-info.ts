@@ -1,4 +1,4 @@
-import type { Instruction } from '../x86/instruction.ts';
+import { type Instruction, Size } from '../x86/instruction.ts';
 
 /** Instructions whose information has an operand size or identity of its own. */
 export type InfoKind =
@@ -29,12 +29,18 @@ const eitherOperand = (instruction: Instruction): number =>
 /**
  * VM-exit instruction information (SDM Vol. 3C, "Information for VM Exits Due to Instruction Execution", by instruction).
  *
- * `identity` is what bits 29:28 say for instructions that share an exit reason.
+ * `identity` is what bits 29:28 say for instructions that share an exit reason. The operand size of accesses to GDTR and IDTR
+ * (bit 11) is undefined in 64-bit mode.
  */
 export function instructionInformation(kind: InfoKind, instruction: Instruction, identity = 0): number {
   switch (kind) {
     case 'descriptorTable':
-      return (memoryOperand(instruction) | (instruction.operandSize === 1 ? 0 : 1 << 11) | (identity << 28)) >>> 0;
+      return (
+        (memoryOperand(instruction) |
+          (instruction.operandSize === Size.dword && instruction.addressSize !== Size.qword ? 1 << 11 : 0) |
+          (identity << 28)) >>>
+        0
+      );
     case 'systemSegment':
       return (eitherOperand(instruction) | (identity << 28)) >>> 0;
     case 'vmreadWrite':
@@ -50,10 +56,10 @@ export function instructionInformation(kind: InfoKind, instruction: Instruction,
   }
 }
 
-/** Displacement of the memory operand, sign-extended; with RIP-relative addressing plus the address of the next instruction. */
+/** Displacement of the memory operand, sign-extended to the address size; with RIP-relative addressing plus the address of the next instruction. */
 export function operandDisplacement(instruction: Instruction, rip: bigint): bigint {
   if (!instruction.isMemory) return 0n;
   const value = (BigInt(instruction.displacementHigh >>> 0) << 32n) | BigInt(instruction.displacementLow >>> 0);
   const sum = instruction.isRipRelative ? value + rip + BigInt(instruction.length) : value;
-  return BigInt.asUintN(64, sum);
+  return BigInt.asUintN(8 << instruction.addressSize, sum);
 }

@@ -40,6 +40,7 @@ export function vmEntry(unit: VmxUnit, cpu: Processor, isX2apic: boolean): Entry
   const failure = failedEntryCheck(unit.entryState)?.failure;
   if (failure !== undefined && 'error' in failure) return { kind: 'failed', error: failure.error };
   unit.loadControls();
+  unit.areNmisBlocked = (cpu.state.u32(Field.interruptibility) & Interruptibility.nmi) !== 0;
   if (failure !== undefined) {
     entryFailure(unit, cpu, INVALID_GUEST_STATE, BigInt(failure.qualification));
     return { kind: 'left' };
@@ -94,14 +95,10 @@ function loadPdptes(unit: VmxUnit, cpu: Processor): void {
   }
 }
 
-/** With virtual NMIs bit 3 of the field is their blocking, else that of NMIs themselves. */
+/** With virtual NMIs the blocking state in force is theirs, which IRET ends as it does that of NMIs. */
 function loadBlocking(unit: VmxUnit, { state }: Processor): void {
   const field = unit.low(at.interruptibility);
-  const isVirtual = unit.hasPin(Pin.virtualNmis);
-  unit.isVirtualNmiBlocked = isVirtual && (field & Blocking.nmi) !== 0;
-  const kept = state.u32(Field.interruptibility) & Interruptibility.nmi;
-  const nmi = isVirtual ? kept : field & Blocking.nmi;
-  state.setU32(Field.interruptibility, (field & (Blocking.sti | Blocking.movSs)) | nmi);
+  state.setU32(Field.interruptibility, field & (Blocking.sti | Blocking.movSs | Blocking.nmi));
 }
 
 /** Non-root operation begins: timer, injection, what is pending (SDM Vol. 3C, "Special Features of VM Entry"). */
@@ -136,8 +133,7 @@ function inject(unit: VmxUnit, cpu: Processor): void {
   const { state } = cpu;
   state.setU32(Field.activity, Activity.active);
   if (type === EventKind.nmi) {
-    if (unit.hasPin(Pin.virtualNmis)) unit.isVirtualNmiBlocked = true;
-    else state.setU32(Field.interruptibility, state.u32(Field.interruptibility) | Interruptibility.nmi);
+    state.setU32(Field.interruptibility, state.u32(Field.interruptibility) | Interruptibility.nmi);
   }
   // An injected event leaves no debug exception pending (same chapter, "Delivery of Pending Debug Exceptions after VM Entry").
   if (type !== EventKind.externalInterrupt && type !== EventKind.nmi && vector !== 3 && vector !== 4)

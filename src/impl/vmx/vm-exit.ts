@@ -122,10 +122,7 @@ function saveGuest(unit: VmxUnit, cpu: Processor, exit: ExitInformation): void {
   const isLong = state.isLongMode;
   unit.write32(at.entryControls, (unit.low(at.entryControls) & ~Entry.ia32eGuest) | (isLong ? Entry.ia32eGuest : 0));
   unit.write32(at.activity, state.u32(Field.activity));
-  let blocking = state.u32(Field.interruptibility);
-  if (unit.hasPin(Pin.virtualNmis))
-    blocking = (blocking & ~Interruptibility.nmi) | (unit.isVirtualNmiBlocked ? Interruptibility.nmi : 0);
-  unit.write32(at.interruptibility, blocking);
+  unit.write32(at.interruptibility, state.u32(Field.interruptibility));
   unit.write(at.pendingDebug, exit.pendingDebug ?? state.u64(Field.pendingDebug));
   if (unit.hasProc2(Proc2.ept) && isPae(cpu)) {
     for (let index = 0; index < 4; index++) unit.write(at.pdpte + 2 * index, state.u64(Field.pdpte + 8 * index));
@@ -173,7 +170,11 @@ function loadHost(unit: VmxUnit, cpu: Processor): void {
   state.setGpr(Gpr.rsp, unit.read(at.hostRsp));
   state.rflags = Flag.reserved1;
   state.setU32(Field.activity, Activity.active);
-  state.setU32(Field.interruptibility, state.u32(Field.interruptibility) & Interruptibility.nmi);
+  // With virtual NMIs the blocking state of the guest was theirs alone.
+  const isBlocked = unit.hasPin(Pin.virtualNmis)
+    ? unit.areNmisBlocked
+    : (state.u32(Field.interruptibility) & Interruptibility.nmi) !== 0;
+  state.setU32(Field.interruptibility, isBlocked ? Interruptibility.nmi : 0);
   state.setU64(Field.pendingDebug, 0n);
 }
 

@@ -245,10 +245,10 @@ function invept(unit: VmxUnit, cpu: Processor, root: RootContext): Outcome {
   const { eptVpidLow } = unit.capabilities;
   if ((unit.capabilities.proc2.may & Proc2.ept) === 0 || (eptVpidLow & EptVpid.invept) === 0) cpu.fault(INVALID_OPCODE);
   const type = fieldOperand(cpu);
-  const [low, high] = readDescriptor(cpu);
+  const [pointer] = readDescriptor(cpu);
   const isSingle = type === 1n && (eptVpidLow & EptVpid.inveptSingle) !== 0;
   if (!isSingle && !(type === 2n && (eptVpidLow & EptVpid.inveptAll) !== 0)) return InstructionError.invalidOperand;
-  if (isSingle && (high !== 0n || isBadEptPointer(unit, low))) return InstructionError.invalidOperand;
+  if (isSingle && isBadEptPointer(unit, pointer)) return InstructionError.invalidOperand;
   root.invalidateGuests(cpu);
   return SUCCEED;
 }

@@ -45,8 +45,8 @@ export class VmxUnit {
   timerDeadline = Number.POSITIVE_INFINITY;
   /** A monitor-trap-flag exit waits for the next boundary. */
   isTrapPending = false;
-  /** Guest NMIs are blocked as virtual NMIs are. */
-  isVirtualNmiBlocked = false;
+  /** NMIs are blocked, while the processor's own blocking state is that of virtual NMIs. */
+  areNmisBlocked = false;
   /** No boundary has been passed since VM entry: the monitor trap flag does not exit before the first instruction. */
   isFresh = false;
   /** VTPR may have fallen below the TPR threshold: after VM entry and after CR8 changed. */
@@ -136,7 +136,7 @@ export class VmxUnit {
     this.makeCurrent(NO_POINTER);
     this.timerDeadline = Number.POSITIVE_INFINITY;
     this.isTrapPending = false;
-    this.isVirtualNmiBlocked = false;
+    this.areNmisBlocked = false;
     this.abortIndicator = 0;
   }
 }

@@ -24,6 +24,7 @@ export const defaultHooks: SystemHooks = {
   vmxInstruction: cpu => cpu.fault(6),
   cpuid: () => {},
   visibleCr: (cpu, cr) => cpu.state.u64(cr === 0 ? Field.cr0 : Field.cr4),
+  maskedCr: (_cpu, _cr, value) => value,
   mayWriteCr: () => true,
   taskPriorityChanged: () => {},
   readTsc: cpu => cpu.timeStamp(),

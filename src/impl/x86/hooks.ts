@@ -109,6 +109,8 @@ export interface SystemHooks {
   cpuid(cpu: Processor, leaf: number, subleaf: number, registers: Uint32Array): void;
   /** CR0 and CR4 as a read of them gives (guest/host masks and read shadows while non-root). */
   visibleCr(cpu: Processor, cr: 0 | 4): bigint;
+  /** What a write of `value` to CR0 or CR4 stores: bits that a hypervisor owns stay as they are while non-root. */
+  maskedCr(cpu: Processor, cr: 0 | 4, value: bigint): bigint;
   /** Bits that must be 1 or 0 in CR0 / CR4 on top of the core's checks (VMX operation); false: #GP(0). */
   mayWriteCr(cpu: Processor, cr: 0 | 4, value: bigint): boolean;
   /** TPR changed by MOV to CR8. */

@@ -134,7 +134,7 @@ const loadMachineStatus: Helper = cpu => {
   const old = cpu.state.u64(Field.cr0);
   // LMSW cannot clear PE.
   const low = BigInt(value & 0xf) | (old & 1n);
-  writeCr0(cpu, (old & ~0xfn) | low);
+  writeCr0(cpu, cpu.hooks.maskedCr(cpu, 0, (old & ~0xfn) | low));
   return false;
 };
 
@@ -240,7 +240,7 @@ const writeControl: Helper = cpu => {
   if (cr !== 2) intercepted(cpu, { kind: 'writeCr', cr, gpr: instruction.rm, value });
   switch (cr) {
     case 0:
-      writeCr0(cpu, value);
+      writeCr0(cpu, cpu.hooks.maskedCr(cpu, 0, value));
       break;
     case 2:
       state.setU64(Field.cr2, value);
@@ -249,7 +249,7 @@ const writeControl: Helper = cpu => {
       writeCr3(cpu, value);
       break;
     case 4:
-      writeCr4(cpu, value);
+      writeCr4(cpu, cpu.hooks.maskedCr(cpu, 4, value));
       break;
     default:
       if (value > 15n) cpu.fault(Vector.protection, 0);
@@ -307,7 +307,8 @@ const writeDebug: Helper = cpu => {
 const clearTaskSwitched: Helper = cpu => {
   requireKernel(cpu);
   intercepted(cpu, { kind: 'clts' });
-  cpu.state.setU64(Field.cr0, cpu.state.u64(Field.cr0) & ~BigInt(Cr0.ts));
+  const cleared = cpu.state.u64(Field.cr0) & ~BigInt(Cr0.ts);
+  cpu.state.setU64(Field.cr0, cpu.hooks.maskedCr(cpu, 0, cleared));
   return false;
 };
 

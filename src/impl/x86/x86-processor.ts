@@ -367,6 +367,9 @@ export class X86Processor implements Processor, EvaluationTarget {
     payload: bigint,
   ): DeliveredEvent | undefined {
     this.#pendingVector = -1;
+    // A guest leaves by the second exception, if that one is intercepted, before it can make a double fault.
+    const second = { vector, type: EventType.hardwareException, errorCode, instructionLength: 0, payload };
+    if (this.isNonRoot && this.hooks.interceptEvent(this, second)) return undefined;
     if (vector === Vector.page) this.state.setU64(Field.cr2, payload);
     const isException = first.type === EventType.hardwareException;
     if (isException && first.vector === Vector.doubleFault) {

@@ -5,7 +5,7 @@
 
 /** Exits by an instruction, which define the instruction length. */
 const INSTRUCTION_EXITS = new Set(
-  [9, ...range(10, 32), 36, 39, 40, 43, 44, 46, 47, 50, 51, 53, 54, 55, 56, 57, 58, 59, 61, 63].map(reason =>
+  [9, ...range(10, 32), 36, 39, 40, 44, 46, 47, 50, 51, 53, 54, 55, 56, 57, 58, 59, 61, 63].map(reason =>
     reason.toString(16),
   ),
 );
@@ -20,13 +20,18 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
+/** RFLAGS of a fault without RF, which the SDM wants as the event would have saved it (Vol. 3C, "Saving RIP, RSP, RFLAGS, and SSP"); Bochs leaves it out. */
+const withoutResume = (word: string): string => `f${(Number.parseInt(word.slice(1), 16) & ~0x1_0000).toString(16)}`;
+
 /** One exit without what it does not define. NMI blocking is left out too: Bochs keeps it from one VM entry to the next. */
 function comparableExit(text: string): string {
   const words = text.trim().split(' ');
   const reason = words.find(word => word.startsWith('x'))?.slice(1) ?? '0';
   const hasVectoring = words.some(word => word.startsWith('v'));
+  const isFault = reason === '0' && words.some(word => /^i80000[3b]/.test(word) && !word.endsWith('01'));
   const isSoftware = words.some(word => /^i80000[0-9a-f]?[456]/.test(word));
   return words
+    .map(word => (isFault && word.startsWith('f') ? withoutResume(word) : word))
     .map(word => (/^b[89a]$/.test(word) ? { b8: '', b9: 'b1', ba: 'b2' }[word]! : word))
     .filter(word => {
       if (word === '') return false;

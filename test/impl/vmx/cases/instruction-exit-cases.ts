@@ -68,7 +68,7 @@ export function simpleCases(): VmxCase[] {
     ['INVD', [0x0f, 0x08]],
     ['RDTSC', [0x0f, 0x31]],
     ['CLI', [0xfa]],
-    ['IN AL, DX', [0xec]],
+    ['IN AL, DX', [0x66, 0xba, 0xf0, 0x02, 0xec]],
     ['VMXOFF', [0x0f, 0x01, 0xc4]],
     ['VMPTRST', [0x0f, 0xc7, 0x38]],
     ['RDMSR', [0x0f, 0x32]],
@@ -97,7 +97,7 @@ export function simpleCases(): VmxCase[] {
     ['CPUID', CPUID],
     ['HLT', [0xf4]],
     ['VMCALL', [0x0f, 0x01, 0xc1]],
-    ['IN AL, 0x60', [0xe4, 0x60]],
+    ['IN AL, 0xe0', [0xe4, 0xe0]],
     ['UD2', [0x0f, 0x0b]],
     ['MOV CR0, EAX', [0x0f, 0x22, 0xc0]],
   ].map(([name, bytes]) => guest(`real: ${name}`, REAL, bytes as number[], set(Register.rax, 0x30)));
