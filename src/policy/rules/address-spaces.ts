@@ -80,7 +80,9 @@ export const ADDRESS_SPACE_RULES: readonly Rule[] = [
     validatorRule(
       { code, area, title: `Validate that no virtual memory regions of ${whose} overlap.`, validator },
       (index, visit) => {
-        for (const { owner, spans } of spaces(index)) reportOverlaps(visit, owner, spans, OVERLAP_HINT);
+        for (const { owner, spans } of spaces(index)) {
+          if (spans.length > 1) reportOverlaps(visit, owner, spans, OVERLAP_HINT);
+        }
       },
     ),
   ),

@@ -107,7 +107,9 @@ function checkPlaces({ document }: PolicyIndex, visit: Visit): void {
 function checkIds({ document }: PolicyIndex, visit: Visit): void {
   for (const { barriers } of document.scheduling.majorFrames) {
     visit.examined();
-    reportDuplicates(visit, { what: 'barrier id', entries: barriers.map(node => ({ key: node.id, node })) });
+    const entries = barriers.map(node => ({ key: node.id, node }));
+    // What counts here is the major frame.
+    reportDuplicates({ ...visit, examined: () => {} }, { what: 'barrier id', entries });
     for (const barrier of barriers) {
       if (barrier.id <= barriers.length) continue;
       const message = `barrier id ${barrier.id} exceeds the number of barriers ${barriers.length}`;

@@ -36,11 +36,12 @@ function checkPorts({ document }: PolicyIndex, visit: Visit): void {
 }
 
 function checkLegacy(index: PolicyIndex, visit: Visit): void {
-  for (const { owner, device } of deviceReferences(index.document)) {
-    if (device.pci !== undefined) continue;
+  for (const { owner, device, subject } of deviceReferences(index.document)) {
+    // The kernel drives PCI devices, too, and has no PCI addresses.
+    if (device.pci !== undefined || subject === undefined) continue;
     const physical = index.devices.get(device.physical);
     visit.examined();
-    if (physical?.pci === undefined || owner === 'kernel') continue;
+    if (physical?.pci === undefined) continue;
     const message = `device '${device.logical}' of ${owner} has no PCI address, but '${physical.name}' is the PCI device ${bdf(physical.pci)}`;
     visit.report(device, message, 'Add <pci bus="16#00#" .../>.');
   }

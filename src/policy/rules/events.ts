@@ -12,8 +12,10 @@ const RESERVED_EXITS: ReadonlySet<number> = new Set([35, 38, 42]);
 const isSubjectExit = (id: number): boolean => id <= MAX_EXIT_ID && !KERNEL_EXITS.has(id) && !RESERVED_EXITS.has(id);
 const SUBJECT_EXITS: readonly number[] = Array.from({ length: MAX_EXIT_ID + 1 }, (_, id) => id).filter(isSubjectExit);
 
-/** Actions that concern the whole system. */
-const SYSTEM_ACTIONS: ReadonlySet<SourceAction['kind']> = new Set([
+/** Actions that the kernel takes itself, and that a target would get no part of. */
+const KERNEL_ACTIONS: ReadonlySet<SourceAction['kind']> = new Set([
+  'subject_sleep',
+  'subject_yield',
   'system_reboot',
   'system_poweroff',
   'system_panic',
@@ -219,7 +221,7 @@ function checkSystemActions(index: PolicyIndex, visit: Visit): void {
   for (const event of index.document.events) {
     for (const source of endsOf(index, event.name).sources) {
       const kind = source.event.action?.kind;
-      if (kind === undefined || !SYSTEM_ACTIONS.has(kind)) continue;
+      if (kind === undefined || !KERNEL_ACTIONS.has(kind)) continue;
       visit.examined();
       if (event.mode === 'kernel') continue;
       const message = `event '${event.name}' of mode ${event.mode} has the action ${kind} in subject '${source.subject.name}'`;
@@ -272,7 +274,7 @@ const ROWS: readonly Row[] = [
   [
     'EVT-SYSTEM-ACTION',
     'Kernel_Mode_System_Actions',
-    'Validate that system actions are used with kernel-mode events only.',
+    'Validate that actions of the kernel are used with kernel-mode events only.',
     checkSystemActions,
   ],
   [

@@ -60,7 +60,6 @@ function checkNumbers({ document }: PolicyIndex, visit: Visit): void {
   const first = new Map<number, { readonly device: PhysicalDevice; readonly line: string }>();
   for (const device of document.hardware.devices) {
     for (const irq of device.irqs) {
-      visit.examined();
       const earlier = first.get(irq.number);
       if (earlier === undefined) first.set(irq.number, { device, line: lineOf(irq) });
       else if (irqKind(device) !== 'PCI LSI' || irqKind(earlier.device) !== 'PCI LSI') {
@@ -79,6 +78,7 @@ function checkOwners({ document, resources }: PolicyIndex, visit: Visit): void {
     for (const irq of device.irqs) {
       const number = resources.get(device.physical)?.irqs.get(irq.physical);
       if (number === undefined) continue;
+      visit.examined();
       const earlier = owners.get(number);
       if (earlier === undefined) owners.set(number, { owner, line: lineOf(irq) });
       else {
