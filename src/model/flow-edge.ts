@@ -20,6 +20,7 @@ export const FLOW_MECHANISMS = {
   'shared-device': row('data', false, 'one device is assigned to both'),
   'multifunction-device': row('data', false, 'functions of one PCI device are assigned to both'),
   'io-port': row('data', false, 'both may access the same I/O ports'),
+  'platform-msr': row('data', false, 'one writes and the other reads an MSR of the whole platform'),
   'device-assignment': row('data', false, 'a device is assigned to a subject'),
   'device-domain': row('data', false, 'a device reads or writes memory by DMA'),
   sibling: row('data', false, 'two subjects share one address space'),

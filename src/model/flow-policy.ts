@@ -4,6 +4,7 @@ import type { FlowEdge } from './flow-edge.ts';
 import { mergeStatements } from './flow-edge.ts';
 import { eventFlows } from './flow-events.ts';
 import { memoryFlows } from './flow-memory.ts';
+import { msrFlows } from './flow-msrs.ts';
 import type { FlowNode, FlowParties } from './flow-nodes.ts';
 import { flowParties } from './flow-nodes.ts';
 import { timingFlows } from './flow-timing.ts';
@@ -43,6 +44,7 @@ export function flowGraph(document: PolicyDocument): FlowGraph {
     ...memoryFlows(parties),
     ...eventFlows(parties),
     ...deviceFlows(parties),
+    ...msrFlows(parties),
     ...timingFlows(parties),
   ]).sort(byPlace(parties));
   const byPair = indexPairs(edges);

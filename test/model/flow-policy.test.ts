@@ -10,6 +10,24 @@ const direct = (document: PolicyDocument, from: string, to: string) =>
     .allowsDirect(from, to)
     .map(({ mechanism, via }) => `${mechanism} ${via}`);
 
+describe('flows through MSRs', () => {
+  it('go from who writes a platform-wide MSR to who reads it; one that the kernel switches carries none', () => {
+    const place = { line: ADDED_LINE, column: 1 };
+    const withMsr = (document: PolicyDocument, name: string, start: number, mode: 'r' | 'rw') =>
+      editSubject(document, name, subject => ({
+        ...subject,
+        vcpu: { ...subject.vcpu, msrs: [...subject.vcpu.msrs, { at: place, start, end: start, mode }] },
+      }));
+    const share = (msr: number) => withMsr(withMsr(proxy, 'genode_server', msr, 'rw'), 'log_watchdog', msr, 'r');
+    const before = direct(proxy, 'genode_server', 'log_watchdog');
+    expect(direct(share(0x770), 'genode_server', 'log_watchdog')).toEqual([...before, 'platform-msr MSR 0x770']);
+    expect(direct(share(0x770), 'log_watchdog', 'genode_server')).toEqual(
+      direct(proxy, 'log_watchdog', 'genode_server'),
+    );
+    expect(direct(share(0xc000_0082), 'genode_server', 'log_watchdog')).toEqual(before);
+  });
+});
+
 describe('memory flows', () => {
   it('grow by exactly what an added mapping grants', () => {
     expect(direct(proxy, 'genode_server', 'genode_client')).toEqual([]);
