@@ -20,6 +20,31 @@ export interface FaultVerdict {
   /** False when no named property applies to the policy, so that survival says nothing. */
   readonly exercised: boolean;
   readonly trace?: Trace;
+  /** What the same fault took with several seeds; absent with one. */
+  readonly seeds?: SeedStatistics;
+}
+
+/** Executions to the first kill over several seeds; a seed that found nothing counts with what it spent in vain. */
+export interface SeedStatistics {
+  readonly seeds: number;
+  readonly killed: number;
+  readonly mean: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+export function seedStatistics(verdicts: readonly FaultVerdict[]): SeedStatistics {
+  const executions = verdicts.map(verdict => verdict.executions).sort((a, b) => a - b);
+  const sum = executions.reduce((total, count) => total + count, 0);
+  const middle = executions.length >> 1;
+  const upper = executions[middle] ?? 0;
+  return {
+    seeds: executions.length,
+    killed: verdicts.filter(verdict => verdict.killed).length,
+    mean: Math.round((10 * sum) / Math.max(1, executions.length)) / 10,
+    median: executions.length % 2 === 1 ? upper : ((executions[middle - 1] ?? 0) + upper) / 2,
+    max: executions.at(-1) ?? 0,
+  };
 }
 
 /** Properties to try on a fault: the ones it names, or all. */

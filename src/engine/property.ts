@@ -54,6 +54,8 @@ export interface Budget {
   /** Multiplies each property's own default number of runs; `--runs` replaces it. */
   readonly runs?: number;
   readonly maxSteps?: number;
+  /** Failures are only counted: neither minimised nor explained. */
+  readonly countsOnly?: boolean;
 }
 
 /** A slice of a property's work. The slicing never depends on the number of jobs. */

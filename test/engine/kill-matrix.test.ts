@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { propertiesFor, tryFault } from '../../src/engine/kill-matrix.ts';
+import { describe, expect, it, test } from 'vitest';
+import { type FaultVerdict, propertiesFor, seedStatistics, tryFault } from '../../src/engine/kill-matrix.ts';
 import { checkPolicyProperties } from '../../src/engine/run.ts';
 import type { Fault } from '../../src/faults/fault.ts';
 import { emptyResult, fakeContext, fakeProperty, isMarked, markedSeams, outcomeOf, runBody } from './fake-property.ts';
@@ -69,4 +69,33 @@ test('properties are tried in the order the fault names them', () => {
   expect(propertiesFor(fault(['meta/sharp', 'meta/blind']), all, false)).toEqual([sharp, blind]);
   expect(propertiesFor(fault(['meta/sharp']), all, true)).toEqual(all);
   expect(propertiesFor(fault([]), all, false)).toEqual(all);
+});
+
+describe('statistics over seeds', () => {
+  const verdict = (executions: number, killed = true): FaultVerdict => ({
+    id: 'f',
+    title: '',
+    seam: 'kernel',
+    precedent: '',
+    killed,
+    by: null,
+    executions,
+    counterexample: null,
+    reason: '',
+    exercised: true,
+  });
+
+  it('count what a seed spent in vain', () => {
+    expect(seedStatistics([verdict(4), verdict(1), verdict(100, false)])).toEqual({
+      seeds: 3,
+      killed: 2,
+      mean: 35,
+      median: 4,
+      max: 100,
+    });
+  });
+
+  it('take the mean of the two middle ones for an even number', () => {
+    expect(seedStatistics([verdict(1), verdict(2)])).toMatchObject({ mean: 1.5, median: 1.5 });
+  });
 });

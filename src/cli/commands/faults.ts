@@ -1,4 +1,4 @@
-import { type FaultVerdict, propertiesFor, tryFault } from '../../engine/kill-matrix.ts';
+import { type FaultVerdict, propertiesFor, seedStatistics, tryFault } from '../../engine/kill-matrix.ts';
 import type { Property } from '../../engine/property.ts';
 import type { InternalError } from '../../engine/task-queue.ts';
 import type { Fault } from '../../faults/fault.ts';
@@ -119,7 +119,7 @@ async function control(
   return { refuted, errors };
 }
 
-const plainRow = ({ id, title, seam, precedent, killed, by, executions, counterexample }: FaultVerdict): unknown => ({
+const plainRow = ({
   id,
   title,
   seam,
@@ -128,10 +128,29 @@ const plainRow = ({ id, title, seam, precedent, killed, by, executions, countere
   by,
   executions,
   counterexample,
+  seeds,
+}: FaultVerdict): unknown => ({
+  id,
+  title,
+  seam,
+  precedent,
+  killed,
+  by,
+  executions,
+  counterexample,
+  ...(seeds === undefined ? {} : { seeds }),
 });
 
+/** How many seeds found the fault, and after how many executions. */
+const seedCells = ({ seeds }: FaultVerdict): string[] =>
+  seeds === undefined
+    ? ['', '', '', '']
+    : [`${seeds.killed}/${seeds.seeds}`, String(seeds.mean), String(seeds.median), groupDigits(seeds.max)];
+
 function matrixText(rows: readonly FaultVerdict[]): string {
-  const header = ['', 'fault', 'seam', 'found by', 'executions', 'operations', 'events', ''];
+  const isRepeated = rows.some(row => row.seeds !== undefined);
+  const more = isRepeated ? ['seeds', 'mean', 'median', 'max'] : [];
+  const header = ['', 'fault', 'seam', 'found by', 'executions', 'operations', 'events', ...more, ''];
   const cells = rows.map(row => [
     row.killed ? '+' : 'x',
     row.id,
@@ -140,10 +159,11 @@ function matrixText(rows: readonly FaultVerdict[]): string {
     groupDigits(row.executions),
     row.counterexample === null ? '' : String(row.counterexample.operations),
     row.counterexample === null ? '' : String(row.counterexample.events),
+    ...(isRepeated ? seedCells(row) : []),
     row.killed ? row.title : row.reason,
   ]);
   const killed = rows.filter(row => row.killed).length;
-  return `${[...layoutTable([header, ...cells], { right: [4, 5, 6] }), '', `faults ${killed}/${rows.length} found`].join('\n')}\n`;
+  return `${[...layoutTable([header, ...cells], { right: isRepeated ? [4, 5, 6, 8, 9, 10] : [4, 5, 6] }), '', `faults ${killed}/${rows.length} found`].join('\n')}\n`;
 }
 
 function saveTraces(folder: string | undefined, rows: readonly FaultVerdict[]): Result<null, string> {
@@ -180,7 +200,16 @@ async function runMatrix(
       const label = `fault ${index + 1}/${plans.length} ${fault.id}: `;
       const tried = await tryFault(fault, properties, property => session.check(spec, [property], label));
       errors.push(...tried.errors);
-      rows.push(tried.verdict);
+      const verdicts = [tried.verdict];
+      for (let extra = 1; extra < (args.numbers.get('seeds') ?? 1) && session.stopped === ''; extra++) {
+        const again = { ...spec, seed: (spec.seed + extra) >>> 0, budget: { ...spec.budget, countsOnly: true } };
+        const repeated = await tryFault(fault, properties, property =>
+          session.check(again, [property], `${label}seed ${again.seed}: `),
+        );
+        errors.push(...repeated.errors);
+        verdicts.push(repeated.verdict);
+      }
+      rows.push(verdicts.length === 1 ? tried.verdict : { ...tried.verdict, seeds: seedStatistics(verdicts) });
     }
     return { rows, controlRefuted: refuted, errors, stopped: session.stopped };
   } finally {
@@ -244,6 +273,14 @@ export const faultsCommand: Command = {
       kind: 'text',
       placeholder: 'file.ts',
       help: 'try the faults of your own module (default export: a fault or an array)',
+    },
+    {
+      name: 'seeds',
+      kind: 'count',
+      placeholder: 'n',
+      min: 1,
+      max: 10_000,
+      help: 'try each fault with n seeds from --seed on; adds mean, median and maximum of the executions',
     },
     { name: 'all', kind: 'flag', help: 'try every property on every fault, not only the ones it names' },
     { name: 'out', kind: 'text', placeholder: 'dir', help: 'write the counterexamples as trace files' },
