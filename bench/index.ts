@@ -3,7 +3,10 @@ import { exploreNarrow, exploreWide } from './explore-peers.ts';
 import { kernelSteps, kernelStepsUnchecked } from './kernel-steps.ts';
 import { modelSteps } from './model-steps.ts';
 import { policyPipeline } from './policy-pipeline.ts';
+import { snapshotPrograms } from './snapshot-programs.ts';
 import { snapshotRestore } from './snapshot-restore.ts';
+import { systemRestore } from './system-restore.ts';
+import { x86Interpreter } from './x86-interpreter.ts';
 
 /** All benchmarks of `muencheck bench`. */
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -12,6 +15,9 @@ export const BENCHMARKS: readonly Benchmark[] = [
   kernelStepsUnchecked,
   policyPipeline,
   snapshotRestore,
+  systemRestore,
   exploreNarrow,
   exploreWide,
+  x86Interpreter,
+  snapshotPrograms,
 ];

@@ -62,7 +62,8 @@ export function encode(request: EncodeRequest): Uint8Array | undefined {
   const index = memory === undefined ? 0 : Math.max(0, memory.index);
   const extensions = (isWide ? 8 : 0) | (reg >= 8 ? 4 : 0) | (index >= 8 ? 2 : 0) | (base >= 8 ? 1 : 0);
   if (!is64Bit && extensions !== 0) return undefined;
-  if (row.isVex) pushVex(bytes, row, extensions, request.vvvv ?? 0);
+  const hasVvvv = row.operands.some(({ kind }) => kind === 'B');
+  if (row.isVex) pushVex(bytes, row, extensions, hasVvvv ? (request.vvvv ?? 0) : 0);
   else {
     if (extensions !== 0 || request.forcesRex === true) {
       if (!is64Bit) return undefined;

@@ -12,6 +12,9 @@ import { JUMP_ENTRIES, JUMP_ENTRY_BYTES } from './tlb-layout.ts';
 import { UNWIND, Vector } from './unwind.ts';
 import type { Tier, X86Processor } from './x86-processor.ts';
 
+/** Both halves of the tag of an empty jump cache entry: not canonical, so that no checked target equals it. */
+const NO_TARGET = 0x4000_0000;
+
 /** A write that waits in a bounce buffer: its parts at physical addresses. */
 interface PendingWrite {
   first: number;
@@ -92,7 +95,7 @@ export class Interpreter implements Tier {
   #clearJumpCache(): void {
     const { memory, state } = this.#cpu;
     const at = state.u32(Field.jumpCache) >>> 2;
-    memory.words.fill(0xffff_ffff, at, at + (JUMP_ENTRIES * JUMP_ENTRY_BYTES) / 4);
+    memory.words.fill(NO_TARGET, at, at + (JUMP_ENTRIES * JUMP_ENTRY_BYTES) / 4);
     this.#isJumpCacheEmpty = true;
   }
 
@@ -155,10 +158,11 @@ export class Interpreter implements Tier {
     const record = this.#cache.find(place >>> 12, offset, cpu.codeMode);
     // A hook may have made the memory grow.
     words = memory.words;
-    if (this.#generation !== this.#cache.generation) {
+    // After a flush the branch to link is gone, and so are all records that the jump cache knew.
+    const isFlushed = this.#generation !== this.#cache.generation;
+    if (isFlushed) {
       this.#generation = this.#cache.generation;
       this.#clearJumpCache();
-      return record;
     }
     if (record === 0) return 0;
     words[base + (Field.codeBase >>> 2)] = (low & 0xffff_f000) >>> 0;
@@ -169,7 +173,7 @@ export class Interpreter implements Tier {
     words[entry + 1] = high;
     words[entry + 2] = record;
     this.#isJumpCacheEmpty = false;
-    if (linkFrom !== 0) this.#link(linkFrom, record, offset);
+    if (linkFrom !== 0 && !isFlushed) this.#link(linkFrom, record, offset);
     return record;
   }
 

@@ -1,0 +1,2 @@
+import { snapshotPrograms } from './bench/snapshot-programs.ts';
+console.log(snapshotPrograms.run());
