@@ -21,6 +21,11 @@ const ENDS_RUN = Uint8Array.from(INSTRUCTIONS, ({ mnemonic, class: kind }) =>
   kind === 'user' && (mnemonic === 'jmp' || mnemonic === 'ret' || mnemonic === 'ud2') ? 1 : 0,
 );
 
+/** Byte offset of a register operand in the state; byte registers 4 .. 7 are AH .. BH without REX. A function of its own: closures are dear here. */
+function registerOffset(n: number, rex: number, isByte: number): number {
+  return isByte !== 0 && rex === 0 && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8;
+}
+
 /** Decoded code of one frame in one code mode. */
 interface CodePage {
   readonly slot: number;
@@ -140,13 +145,14 @@ export class CodeCache {
     const bytePlaces = this.#module.bytePlaces[variant]!;
     const at = record >>> 2;
     const next = offset + instruction.length;
-    const place = (n: number, bit: number): number =>
-      (bytePlaces & bit) !== 0 && instruction.rex === 0 && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8;
+    const { rex } = instruction;
     words[at] = this.#module.handlers[variant]!;
     words[at + 1] = offset | (next << 16);
-    words[at + 2] = place(instruction.rm, 1) | (place(instruction.reg, 2) << 16);
+    words[at + 2] =
+      registerOffset(instruction.rm, rex, bytePlaces & 1) |
+      (registerOffset(instruction.reg, rex, bytePlaces & 2) << 16);
     const base = instruction.isRipRelative ? Field.codeBase : instruction.base < 0 ? Field.zero : instruction.base * 8;
-    words[at + 3] = place(instruction.vvvv, 4) | (base << 16);
+    words[at + 3] = (instruction.vvvv * 8) | (base << 16);
     const index = instruction.index < 0 ? Field.zero : instruction.index * 8;
     words[at + 4] = index | (instruction.scale << 16) | (instruction.segment << 24);
     words[at + 5] = 0;

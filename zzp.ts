@@ -1,2 +1,0 @@
-import { snapshotPrograms } from './bench/snapshot-programs.ts';
-console.log(snapshotPrograms.run());
