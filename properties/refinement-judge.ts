@@ -5,7 +5,7 @@ import type { RunFinding } from './run-property.ts';
 import { subjectLine, type Workbench } from './workbench.ts';
 
 /** One run beside the kernel model. */
-export function runBesideModel({ bench, model }: Workbench, spec: RunSpec): Lockstep {
+export function runBesideModel({ bench, model }: Pick<Workbench, 'bench' | 'model'>, spec: RunSpec): Lockstep {
   const loaded = bench.load(spec);
   const lockstep = new Lockstep(bench.system, model);
   if (!loaded.ok) return lockstep;

@@ -110,5 +110,6 @@ export const HARDWARE_EDITS: Readonly<Record<string, Edit>> = {
     replace(/<device logical="iommu_1".*<\/device>\n/, ''),
   ),
   'HW-IOMMU-AGAW': replace('>39<', '>40<'),
+  'HW-CAPABILITY-RANGE': replace('>264<', '>272<'),
   'HW-IOMMU-OFFSETS': replace('<capability name="fr_offset">512</capability>', ''),
 };

@@ -25,7 +25,7 @@ export function addMsiNumbers(workspace: Workspace): void {
   const isInput = (number: number): boolean => inputs.some(({ first, last }) => first <= number && number <= last);
   let next = 0;
   for (const msi of workspace.all('hardware/devices/device/irq/msi')) {
-    while (isInput(next)) next += 1;
+    while (next <= MAX_IRQ && isInput(next)) next += 1;
     if (next > MAX_IRQ) {
       const message = `no interrupt number up to ${MAX_IRQ} is free for the MSI '${nameOf(msi)}'`;
       workspace.refuse(msi, 'EXPAND-MSI-NUMBERS', message, 'Remove MSIs of devices that are not used.');

@@ -119,6 +119,46 @@ function checkOffsets(index: PolicyIndex, visit: Visit): void {
   }
 }
 
+interface CapabilityRange {
+  /** Capability of the devices that have the number, and its name. */
+  readonly kind: string;
+  readonly name: string;
+  readonly low: number;
+  readonly high: number;
+  /** Only `low` plus a multiple of it is possible. */
+  readonly step: number;
+}
+
+/** Numbers as the registers have them which the capabilities describe; all are decimal. */
+const CAPABILITY_RANGES: readonly CapabilityRange[] = [
+  // 82093AA data sheet, IOAPICVER: the highest entry is 0 .. 239.
+  { kind: 'ioapic', name: 'max_redirection_entry', low: 0, high: 239, step: 1 },
+  { kind: 'ioapic', name: 'gsi_base', low: 0, high: 255, step: 1 },
+  // VT-d specification: CAP.FRO and ECAP.IRO count 16 bytes, and IOTLB_REG is the second register at IRO.
+  { kind: 'iommu', name: 'fr_offset', low: 0, high: PAGE_SIZE_BYTES - 16, step: 16 },
+  { kind: 'iommu', name: 'iotlb_invalidate_offset', low: 8, high: PAGE_SIZE_BYTES - 8, step: 16 },
+  { kind: 'iommu', name: 'nfr', low: 1, high: 255, step: 1 },
+  { kind: 'systemboard', name: 'pm1a_cnt_slp_typ', low: 0, high: 65_535, step: 1 },
+];
+
+function checkCapabilityRanges(index: PolicyIndex, visit: Visit): void {
+  for (const { kind, name, low, high, step } of CAPABILITY_RANGES) {
+    for (const device of withCapability(index, kind)) {
+      visit.examined();
+      const text = capability(device, name);
+      if (text === undefined || isNumberOf(text, { low, high, step })) continue;
+      const steps = step === 1 ? '' : ` in steps of ${step}`;
+      const message = `capability ${name} of device '${device.name}' is '${text}', expected a decimal number ${low} .. ${high}${steps}`;
+      visit.report(device, message, 'Take the value from the register or table that the capability describes.');
+    }
+  }
+}
+
+function isNumberOf(text: string, { low, high, step }: Pick<CapabilityRange, 'low' | 'high' | 'step'>): boolean {
+  const number = isDecimal(text) ? Number(text) : Number.NaN;
+  return number >= low && number <= high && (number - low) % step === 0;
+}
+
 function checkPciConfig({ document: { hardware } }: PolicyIndex, visit: Visit): void {
   const first = hardware.devices.find(device => device.pci !== undefined);
   if (first === undefined) return;
@@ -215,6 +255,15 @@ const ROWS: readonly (readonly [string, string, string, (index: PolicyIndex, vis
 export const HARDWARE_RULES: readonly Rule[] = [
   ...ROWS.map(([code, name, title, body]) =>
     validatorRule({ code, area: 'hardware', title, validator: `hardware.${name}` }, body),
+  ),
+  rule(
+    {
+      code: 'HW-CAPABILITY-RANGE',
+      area: 'hardware',
+      title: 'Validate that numbers which describe devices of the kernel fit into the registers they are about.',
+      severity: 'error',
+    },
+    checkCapabilityRanges,
   ),
   rule(
     {

@@ -201,4 +201,10 @@ describe('checks of the expansion', () => {
     expect([...new Set(errors.map(finding => finding.code))]).toEqual([code]);
     for (const { file, line } of errors) expect([file, line > 0]).toEqual(['small.xml', true]);
   });
+
+  test('an I/O APIC that claims every interrupt number leaves none for messages', () => {
+    const text = SMALL_SOURCE.replace('"max_redirection_entry">23<', '"max_redirection_entry">18446744073709551615<');
+    const outcome = expandPolicy(source(text));
+    expect(outcome.ok ? [] : outcome.error.map(({ code }) => code)).toContain('EXPAND-MSI-NUMBERS');
+  });
 });
