@@ -49,6 +49,6 @@ export const extendedState = refinementProperty({
   maxInterleavings: 0,
   operationsPerFrame: 12,
   majorFrames: 4,
-  stepsPerTask: 2_500,
+  stepsPerTask: 3_500,
   runsPerTask: 100,
 });
