@@ -51,6 +51,7 @@ export const newInstruction = (): Instruction => ({
 const BASE16 = [3, 3, 5, 5, 6, 7, 5, 3];
 const INDEX16 = [6, 7, 6, 7, -1, -1, -1, -1];
 
+/** In the order of VEX.pp. */
 const PREFIX_NONE = 0;
 const PREFIX_66 = 1;
 const PREFIX_F3 = 2;
@@ -67,6 +68,7 @@ const ROW_PREFIX = Int8Array.from(INSTRUCTIONS, row => PREFIX_CODES[row.prefix]!
 const ROW_FORM = Uint8Array.from(INSTRUCTIONS, row => (row.form === 'any' ? 0 : row.form === 'mem' ? 1 : 2));
 const IS_POP_MEMORY = Uint8Array.from(INSTRUCTIONS, row => (row.encoding === '8F /0' ? 1 : 0));
 const HAS_SEGMENT = Uint8Array.from(INSTRUCTIONS, row => (row.operands.some(({ kind }) => kind === 'S') ? 1 : 0));
+const USES_VVVV = Uint8Array.from(INSTRUCTIONS, row => (row.operands.some(({ kind }) => kind === 'B') ? 1 : 0));
 const HAS_CONTROL = Uint8Array.from(INSTRUCTIONS, row => (row.operands.some(({ kind }) => kind === 'C') ? 1 : 0));
 const CONTROL_REGISTERS = [0, 2, 3, 4, 8];
 /** MOV to and from control and debug registers: ModRM.mod counts as 3. */
@@ -217,7 +219,7 @@ export class Decoder {
       into.rex = rex;
       into.isVex = true;
       into.vvvv = (~last >> 3) & 0xf;
-      prefix = [PREFIX_NONE, PREFIX_66, PREFIX_F3, PREFIX_F2][last & 3]!;
+      prefix = last & 3;
       opcode = this.#u8();
       if (vexMap < 1 || vexMap > 3) return this.#only(AVX, into);
       map = vexMap + VEX_MAP_OFFSET;
@@ -245,7 +247,7 @@ export class Decoder {
       into.reg = ((modrm >> 3) & 7) | ((rex & 4) << 1);
       into.rm = (modrm & 7) | ((rex & 1) << 3);
       into.isMemory = !isRegister;
-      const chosen = choose(found, modrm, isRegister, prefix);
+      const chosen = chooseCached(found, opcodeIndex, is64Bit, modrm, isRegister, prefix);
       if (!isRegister) this.#decodeAddress(mode, modrm, rex, segmentOverride, into);
       if (chosen === undefined) {
         if (into.isVex) return this.#only(AVX, into);
@@ -255,13 +257,12 @@ export class Decoder {
       if (into.isVex && row.operands[0]!.kind === 'B') {
         // VEX group 17 keeps the destination in vvvv; the digit is in ModRM.reg.
         into.reg = (modrm >> 3) & 7;
-      } else if (into.isVex && !row.operands.some(({ kind }) => kind === 'B') && into.vvvv !== 0)
-        return DecodeStatus.invalid;
+      } else if (into.isVex && USES_VVVV[row.id] === 0 && into.vvvv !== 0) return DecodeStatus.invalid;
       if (!is64Bit) into.vvvv &= 7;
       if (HAS_CONTROL[row.id] === 1 && !CONTROL_REGISTERS.includes(into.reg)) return DecodeStatus.invalid;
       if (HAS_SEGMENT[row.id] === 1 && !isSegmentOperand(row, modrm)) return DecodeStatus.invalid;
     } else if (found.length > 1) {
-      const chosen = choose(found, 0, true, prefix);
+      const chosen = chooseCached(found, opcodeIndex, is64Bit, 0, true, prefix);
       if (chosen === undefined) return DecodeStatus.invalid;
       row = chosen;
     }
@@ -393,6 +394,29 @@ const isSegmentOperand = (row: InstructionRow, modrm: number): boolean => {
   const segment = (modrm >> 3) & 7;
   return segment <= Seg.gs && !(segment === Seg.cs && row.operands[0]!.kind === 'S');
 };
+
+/** Row ids plus one of choices made before: by mode, opcode, prefix, digit and form; 0 for none yet, -1 where whole ModRM bytes matter. */
+const choices = new Int16Array(2 * 0x700 * 64);
+
+function chooseCached(
+  found: readonly InstructionRow[],
+  opcodeIndex: number,
+  is64Bit: boolean,
+  modrm: number,
+  isRegister: boolean,
+  prefix: number,
+): InstructionRow | undefined {
+  const key =
+    (((is64Bit ? 0x700 : 0) + opcodeIndex) << 6) | (prefix << 4) | (((modrm >> 3) & 7) << 1) | (isRegister ? 1 : 0);
+  const known = choices[key]!;
+  if (known > 0) return INSTRUCTIONS[known - 1]!;
+  const chosen = choose(found, modrm, isRegister, prefix);
+  if (known === 0) {
+    const isExact = found.some(row => row.modrm >= 0);
+    choices[key] = isExact || chosen === undefined ? -1 : chosen.id + 1;
+  }
+  return chosen;
+}
 
 function choose(
   found: readonly InstructionRow[],

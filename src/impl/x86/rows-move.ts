@@ -84,23 +84,34 @@ const compareExchange: Semantics = b => {
 };
 const nothingElse = (): void => {};
 
-/** CMPXCHG8B and CMPXCHG16B: two halves; the second is loaded from behind the first. */
-const compareExchangePair =
-  (half: Width): Semantics =>
-  b => {
-    const bytes = half / 8;
-    if (half === 64) b.emit({ s: 'checkAligned', address: EA, bytes: 16 });
-    const low = b.load(half, 'operand', EA, 'modify');
-    const high = b.load(half, 'operand', and(add(EA, num(64, bytes)), ADDRESS_MASK), 'modify');
-    const isEqual = b.let(and(eq(low, gpr(half, Gpr.rax)), eq(high, gpr(half, Gpr.rdx))));
-    b.storeBack(low, select(isEqual, gpr(half, Gpr.rbx), low));
-    b.storeBack(high, select(isEqual, gpr(half, Gpr.rcx), high));
-    b.if(isEqual, nothingElse, () => {
-      b.setGpr(Gpr.rax, low);
-      b.setGpr(Gpr.rdx, high);
-    });
-    b.flags({ zf: isEqual });
-  };
+/** CMPXCHG8B: one access of 64 bits. */
+const compareExchange8: Semantics = b => {
+  const old = b.load(64, 'operand', EA, 'modify');
+  const wide = (high: number, low: number): Expr =>
+    or(shl(zext(64, gpr(32, high)), num(64, 32)), zext(64, gpr(32, low)));
+  const isEqual = b.let(eq(old, wide(Gpr.rdx, Gpr.rax)));
+  b.storeBack(old, select(isEqual, wide(Gpr.rcx, Gpr.rbx), old));
+  b.if(isEqual, nothingElse, () => {
+    b.setGpr(Gpr.rax, trunc(32, old));
+    b.setGpr(Gpr.rdx, trunc(32, shr(old, num(64, 32))));
+  });
+  b.flags({ zf: isEqual });
+};
+
+/** CMPXCHG16B: two halves that, being aligned, lie in one page. */
+const compareExchange16: Semantics = b => {
+  b.emit({ s: 'checkAligned', address: EA, bytes: 16 });
+  const low = b.load(64, 'operand', EA, 'modify');
+  const high = b.load(64, 'operand', and(add(EA, num(64, 8)), ADDRESS_MASK), 'modify');
+  const isEqual = b.let(and(eq(low, gpr(64, Gpr.rax)), eq(high, gpr(64, Gpr.rdx))));
+  b.storeBack(low, select(isEqual, gpr(64, Gpr.rbx), low));
+  b.storeBack(high, select(isEqual, gpr(64, Gpr.rcx), high));
+  b.if(isEqual, nothingElse, () => {
+    b.setGpr(Gpr.rax, low);
+    b.setGpr(Gpr.rdx, high);
+  });
+  b.flags({ zf: isEqual });
+};
 
 const conditionalMove =
   (code: number): Semantics =>
@@ -258,7 +269,7 @@ export const MOVE_ROWS: readonly RowDraft[] = [
     '0F C7 /1',
     ['cmpxchg8b', 'cmpxchg8b', 'cmpxchg16b'],
     'M',
-    b => compareExchangePair(b.variant.width === 64 ? 64 : 32)(b),
+    b => (b.variant.width === 64 ? compareExchange16 : compareExchange8)(b),
     {
       isLockable: true,
       isSized: true,
