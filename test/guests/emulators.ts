@@ -73,7 +73,20 @@ export function runQemu(rom: Uint8Array, timeoutMs = 60_000): Transcript {
     const { status, stdout, stderr, error } = spawnSync(
       'qemu-system-x86_64',
       [
-        ...['-accel', 'tcg', '-cpu', 'max', '-m', '64', '-bios', 'rom.bin', '-display', 'none', '-net', 'none'],
+        ...[
+          '-accel',
+          'tcg',
+          '-cpu',
+          'max,vendor=GenuineIntel',
+          '-m',
+          '64',
+          '-bios',
+          'rom.bin',
+          '-display',
+          'none',
+          '-net',
+          'none',
+        ],
         ...['-serial', 'stdio', '-no-reboot', '-device', 'isa-debug-exit,iobase=0x501,iosize=1'],
       ],
       { cwd: folder, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 1 << 28 },
