@@ -5,6 +5,7 @@ import { LocalApic } from '../../src/impl/platform/local-apic.ts';
 import { DEFAULT_CAPABILITIES, type VmxCapabilities } from '../../src/impl/vmx/capabilities.ts';
 import { VmxHooks } from '../../src/impl/vmx/vmx-hooks.ts';
 import { readMsr, writeMsr } from '../../src/impl/x86/msr.ts';
+import { Interpreter } from '../../src/impl/x86/interpreter.ts';
 import { Cr0, Field, Seg } from '../../src/impl/x86/state-layout.ts';
 import { X86Processor } from '../../src/impl/x86/x86-processor.ts';
 import { hpa } from '../../src/units/address.ts';
@@ -67,6 +68,7 @@ export function guestMachine(image: Uint8Array, capabilities: VmxCapabilities = 
   state.setSegment(Seg.cs, 8, 0n, 0xffff_ffff, 0xc09b);
   state.rip = BigInt(LOAD_ADDRESS);
   cpu.updateContext();
+  Interpreter.attach(cpu);
   return { cpu, hooks, ports, apic };
 }
 
