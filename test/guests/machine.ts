@@ -4,8 +4,8 @@ import { ApicPlatform, type PortBus } from '../../src/impl/platform/apic-platfor
 import { LocalApic } from '../../src/impl/platform/local-apic.ts';
 import { DEFAULT_CAPABILITIES, type VmxCapabilities } from '../../src/impl/vmx/capabilities.ts';
 import { VmxHooks } from '../../src/impl/vmx/vmx-hooks.ts';
-import { readMsr, writeMsr } from '../../src/impl/x86/msr.ts';
 import { Interpreter } from '../../src/impl/x86/interpreter.ts';
+import { readMsr, writeMsr } from '../../src/impl/x86/msr.ts';
 import { Cr0, Field, Seg } from '../../src/impl/x86/state-layout.ts';
 import { X86Processor } from '../../src/impl/x86/x86-processor.ts';
 import { hpa } from '../../src/units/address.ts';
