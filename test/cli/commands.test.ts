@@ -88,7 +88,7 @@ describe('list and explain', () => {
       reason: 48,
       name: 'EPT violation',
       action: 'trap',
-      kernel: 'trap table of the subject',
+      kernel: 'trap table of the subject; without an entry crash audit 0x2000',
       causedBy: 'subject',
     });
   });
