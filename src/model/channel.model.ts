@@ -1,9 +1,10 @@
 import { createReader, createWriter } from './channel.machine.ts';
 import { stampOf } from './channel.ts';
 import { createHostileWriter } from './channel-hostile.machine.ts';
+import * as lemmas from './channel-lemmas.ts';
 import type { ChannelConfig, ChannelEvent, ChannelState } from './channel-state.ts';
 import { CHANNEL_RESULTS, channelSchema, HEADER_FIELDS } from './channel-state.ts';
-import type { Model, ModelInstance, ModelInvariant, ModelWitness, Party } from './model.ts';
+import type { Lemma, Model, ModelInstance, ModelInvariant, ModelWitness, Party } from './model.ts';
 import { eraseInstance, party } from './model.ts';
 import type { Schema } from './schema.ts';
 
@@ -153,11 +154,57 @@ export function createHostileChannel(config: ChannelConfig): ModelInstance<Chann
 const oneElement = { protocol: 1, size: 1, elements: 1 };
 const twoElements = { protocol: 1, size: 1, elements: 2 };
 
+const help = (id: string, holds: Lemma['holds']): Lemma => ({ id, claim: id, purpose: 'help', holds });
+const claim = (id: string, text: string, holds: Lemma['holds']): Lemma => ({
+  id,
+  claim: text,
+  purpose: 'claim',
+  holds,
+});
+
+/** What is proved of a channel with one epoch, and what the induction needs to know for it. */
+export const CHANNEL_LEMMAS: readonly Lemma[] = [
+  claim(
+    'success-is-write',
+    'A read that returns success has copied write number RC as a whole.',
+    lemmas.successIsWrite,
+  ),
+  claim('each-element-once', eachElementOnce.claim, lemmas.eachElementOnce),
+  claim('counters-bracket-write', 'While the channel is active WC <= WSC <= WC + 1.', lemmas.countersBracketWrite),
+  claim('reader-behind', 'The reader is never ahead of the writer.', lemmas.readerBehind),
+  help('nothing-before-epoch', lemmas.nothingBeforeEpoch),
+  help('cursor-in-data', lemmas.cursorInData),
+  help('header-announced', lemmas.headerAnnounced),
+  help('epoch-of-mode', lemmas.epochOfMode),
+  help('start-counter-of-mode', lemmas.startCounterOfMode),
+  help('slots-hold-writes', lemmas.slotsHoldWrites),
+  help('reader-knows-elements', lemmas.readerKnowsElements),
+  help('copy-is-wanted-or-overrun', lemmas.copyIsWantedOrOverrun),
+  help('result-of-mode', lemmas.resultOfMode),
+];
+
 /** SHMStream v2, access by access. */
 export const channelModel: Model = {
   id: 'channel',
   title: 'SHMStream v2 channel (muchannel): one writer, one reader, single memory accesses',
   sources: ['channel.ts', 'channel-hostile.ts'],
+  proofs: [
+    {
+      name: '2 elements, 2^20 writes, 1 epoch',
+      sources: ['channel-lemmas.ts'],
+      lemmas: CHANNEL_LEMMAS,
+      create: () =>
+        eraseInstance(
+          createChannel({
+            expected: twoElements,
+            geometries: [twoElements],
+            maxCounter: 2 ** 20,
+            epochs: 1,
+            adoptedEpoch: 'reread',
+          }),
+        ),
+    },
+  ],
   configurations: [
     {
       name: '2 elements, 4 writes, 1 epoch',

@@ -2,6 +2,7 @@ import { createKernelMachine } from './kernel.machine.ts';
 import { type AlphabetForm, kernelAlphabet } from './kernel-alphabet.ts';
 import { type KernelWitness, kernelInvariants, kernelWitnesses } from './kernel-claims.ts';
 import type { KernelConfig } from './kernel-config.ts';
+import { lockIsHeld, oneAtRegisters } from './kernel-lemmas.ts';
 import {
   DEVICE_VECTOR,
   monitoredGuest,
@@ -157,6 +158,40 @@ function configuration({ name, states, config, alphabets, witnesses }: SmallKern
 export const kernelModel: Model = {
   id: 'kernel',
   title: 'Muen kernel: scheduling, events and interrupts of all CPUs, single accesses to shared state',
-  sources: ['scheduler.ts', 'scheduler-groups.ts', 'events.ts', 'interrupts.ts', 'io-apic.ts'],
+  sources: ['scheduler.ts', 'scheduler-groups.ts', 'events.ts', 'interrupts.ts', 'io-apic.ts', 'crash-audit.ts'],
   configurations: SMALL_KERNELS.map(configuration),
+  proofs: [
+    {
+      name: '2 CPUs, remote sender, all exits, growing time',
+      sources: ['kernel-lemmas.ts'],
+      lemmas: [
+        {
+          id: 'lock-is-held',
+          claim: 'The lock of the I/O APIC is taken exactly while one CPU stands between taking and releasing it.',
+          purpose: 'claim',
+          holds: lockIsHeld,
+        },
+        {
+          id: 'one-at-registers',
+          claim: 'No two CPUs stand at the registers of the I/O APIC.',
+          purpose: 'claim',
+          holds: oneAtRegisters,
+        },
+      ],
+      assumesBounds: true,
+      create: () => {
+        const form: AlphabetForm = {
+          ...plain,
+          vmcalls: [0, 1, 2],
+          timers: [[5, 0]],
+          vectors: [DEVICE_VECTOR],
+          otherExits: true,
+          instructionLength: 1,
+          interruptFlag: true,
+        };
+        const config = { ...remoteSender, periodsCycles: [8] };
+        return eraseInstance(createKernel(config, [kernelAlphabet(0, form), kernelAlphabet(1, form)], []));
+      },
+    },
+  ],
 };

@@ -51,6 +51,28 @@ export interface ModelConfiguration {
   create(): ModelInstance;
 }
 
+/** A statement about the state and the modes, written in the model subset: what an induction can prove and use. */
+export interface Lemma {
+  readonly id: string;
+  readonly claim: string;
+  /** `claim` is what the model is for; `help` only makes the induction go through. */
+  readonly purpose: 'claim' | 'help';
+  /** Subset function of the state, the modes of the parties and the configuration. */
+  readonly holds: (...args: never[]) => boolean;
+}
+
+/** A size at which the invariants are proved by induction, for runs of any length. */
+export interface ModelProof {
+  /** Describes the parameters; they may be far too large to enumerate. */
+  readonly name: string;
+  /** Files of the lemmas besides those of the model. */
+  readonly sources: readonly string[];
+  readonly lemmas: readonly Lemma[];
+  /** The proof is about runs that stay within the bounds of the fields, as time is not bounded; else it shows that all do. */
+  readonly assumesBounds?: boolean;
+  create(): ModelInstance;
+}
+
 /** A model that deviates from the right one in one place: an exploration must refute it. */
 export interface ModelFault {
   readonly id: string;
@@ -70,6 +92,7 @@ export interface Model {
   readonly sources: readonly string[];
   readonly configurations: readonly ModelConfiguration[];
   readonly faults?: readonly ModelFault[];
+  readonly proofs?: readonly ModelProof[];
 }
 
 /** Compiles one party; by default it may write every field. */

@@ -18,6 +18,7 @@ import { explorationText } from '../explore-text.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { readPolicyInput } from '../policy-input.ts';
+import { proofText, proveModel } from '../prove.ts';
 import { SOURCE_OPTIONS } from '../source-input.ts';
 
 interface NamedTarget {
@@ -100,7 +101,19 @@ const exitOf = (reports: readonly ExplorationReport[]): ExitCode => {
   return reports.every(({ verdict }) => verdict === 'exhausted') ? EXIT.holds : EXIT.open;
 };
 
+/** `--induction`: proofs instead of an enumeration. */
+function prove(args: Arguments, environment: Environment): ExitCode {
+  const model = MODELS.find(({ id }) => id === args.positionals[0]);
+  if (model === undefined) return usageError(environment, 'explore', '--induction needs a model');
+  const reports = proveModel(model, args.numbers.get('timeout') ?? 600);
+  if (!reports.ok) return usageError(environment, 'explore', reports.error);
+  if (args.flags.has('json')) environment.stdout(`${toJson({ tool: 'muencheck', proofs: reports.value })}\n`);
+  else environment.stdout(proofText(reports.value));
+  return reports.value.every(({ verdict }) => verdict === 'proved') ? EXIT.holds : EXIT.open;
+}
+
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
+  if (args.flags.has('induction')) return prove(args, environment);
   const targets = await targetsOf(args, environment);
   if (!targets.ok) return targets.error;
   const jobs = args.numbers.get('jobs') ?? 1;
@@ -153,6 +166,7 @@ export const exploreCommand: Command = {
       help: 'one configuration of a model (default: all that are small enough)',
     },
     { name: 'fault', kind: 'text', placeholder: 'id', help: 'model: with one of its seeded faults, to see it refuted' },
+    { name: 'induction', kind: 'flag', help: 'model: prove its lemmas for runs of any length by induction, with z3' },
     { name: 'interrupts', kind: 'flag', help: 'policy: with the device interrupts that it routes' },
     { name: 'timers', kind: 'flag', help: 'policy: with timed events' },
     {

@@ -12,6 +12,7 @@ import {
   member,
   type Place,
   type Scalars,
+  TermBox,
   type Value,
 } from './values.ts';
 import { WORD_TERMS } from './word-helpers.ts';
@@ -297,7 +298,9 @@ export class Interpreter {
     let value: Term | undefined;
     for (const { when, place } of places.toReversed()) {
       const here =
-        place.kind === 'state' ? frame.scalars[shape.indexOf(place.path)]! : this.constant(place.value as number);
+        place.kind === 'state'
+          ? frame.scalars[shape.indexOf(place.path)]!
+          : this.constant(place.value as number | TermBox);
       value = value === undefined ? here : terms.ite(when, here, value);
     }
     if (value === undefined) throw new InvariantError('a path that names nothing');
@@ -312,7 +315,8 @@ export class Interpreter {
       .reduce<Term>((value, { when, place }) => terms.ite(when, terms.constant(lengthOf(place)), value), last);
   }
 
-  private constant(value: number | boolean | string): Term {
+  private constant(value: number | boolean | string | TermBox): Term {
+    if (value instanceof TermBox) return value.term;
     if (typeof value !== 'string') return this.terms.constant(value);
     return this.terms.constant(this.shape.numberOf(value));
   }

@@ -7,6 +7,14 @@ export type Place =
   | { readonly kind: 'state'; readonly path: string; readonly field: Field }
   | { readonly kind: 'data'; readonly value: unknown };
 
+/** A term that stands among plain data. */
+export class TermBox {
+  readonly term: Term;
+  constructor(term: Term) {
+    this.term = term;
+  }
+}
+
 /** One of several places, each under its condition; the conditions exclude each other and the last one is what is left. */
 export type Choice = readonly { readonly when: Term; readonly place: Place }[];
 
@@ -113,4 +121,7 @@ export function element(place: Place, index: number): Place {
 export const isScalarPlace = (place: Place): boolean =>
   place.kind === 'state'
     ? place.field.kind !== 'array' && place.field.kind !== 'record'
-    : typeof place.value === 'number' || typeof place.value === 'boolean' || typeof place.value === 'string';
+    : place.value instanceof TermBox ||
+      typeof place.value === 'number' ||
+      typeof place.value === 'boolean' ||
+      typeof place.value === 'string';
