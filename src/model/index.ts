@@ -5,6 +5,7 @@ import { kernelModel } from './kernel.model.ts';
 import { logProxyModel } from './log-proxy.model.ts';
 import type { Model } from './model.ts';
 import { packetQueueModel } from './packet-queue.model.ts';
+import { partitionKernelModel } from './partition-kernel.model.ts';
 import { sessionModel } from './session.model.ts';
 import { signalModel } from './signal.model.ts';
 
@@ -18,4 +19,5 @@ export const MODELS: readonly Model[] = [
   sessionModel,
   packetQueueModel,
   cyclicSchedulerModel,
+  partitionKernelModel,
 ];

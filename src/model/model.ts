@@ -32,12 +32,24 @@ export interface ModelWitness<S extends ModelState = ModelState> {
   seen(state: Readonly<S>, modes: readonly string[]): boolean;
 }
 
+/** Security domains of a model: who acts, who may influence whom, what each can see. */
+export interface Domains<S extends ModelState = ModelState> {
+  readonly names: readonly string[];
+  /** Domain that takes a step; -1 for the kernel, which may influence everyone. */
+  domainOf(party: number, event: ModelEvent, modes: readonly string[]): number;
+  mayFlow(from: number, to: number): boolean;
+  /** Everything that the domain can see; equal text, equal view. */
+  view(domain: number, state: Readonly<S>, modes: readonly string[]): string;
+}
+
 /** A model with its parameters fixed: parties interleave in any order, one event of one party at a time. */
 export interface ModelInstance<S extends ModelState = ModelState, E extends ModelEvent = ModelEvent> {
   readonly schema: Schema<S>;
   readonly parties: readonly Party<S, E>[];
   readonly invariants: readonly ModelInvariant<S>[];
   readonly witnesses: readonly ModelWitness<S>[];
+  /** Flow policy that an unwinding decides; absent where the model is not about domains. */
+  readonly domains?: Domains<S>;
 }
 
 /** Parameters under which a model is explored or sampled. */

@@ -20,6 +20,7 @@ import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { readPolicyInput } from '../policy-input.ts';
 import { proofText, proveModel } from '../prove.ts';
 import { SOURCE_OPTIONS } from '../source-input.ts';
+import { unwindingText, unwindTarget } from '../unwind.ts';
 
 interface NamedTarget {
   readonly name: string;
@@ -112,10 +113,23 @@ function prove(args: Arguments, environment: Environment): ExitCode {
   return reports.value.every(({ verdict }) => verdict === 'proved') ? EXIT.holds : EXIT.open;
 }
 
+/** `--unwinding`: the flow policy of a model with domains. */
+function unwind(targets: readonly NamedTarget[], args: Arguments, environment: Environment): ExitCode {
+  const rows = targets.flatMap(({ name, target }) => {
+    const result = unwindTarget(target);
+    return result === undefined ? [] : [{ name, ...result }];
+  });
+  if (rows.length === 0) return usageError(environment, 'explore', '--unwinding needs a model with domains');
+  if (args.flags.has('json')) environment.stdout(`${toJson({ tool: 'muencheck', unwindings: rows })}\n`);
+  else environment.stdout(unwindingText(rows));
+  return rows.every(({ failure }) => failure === undefined) ? EXIT.holds : EXIT.refuted;
+}
+
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   if (args.flags.has('induction')) return prove(args, environment);
   const targets = await targetsOf(args, environment);
   if (!targets.ok) return targets.error;
+  if (args.flags.has('unwinding')) return unwind(targets.value, args, environment);
   const jobs = args.numbers.get('jobs') ?? 1;
   const facts = { isTty: environment.stderrIsTty, env: environment.env, noColor: true };
   const progress = args.flags.has('quiet')
@@ -167,6 +181,11 @@ export const exploreCommand: Command = {
     },
     { name: 'fault', kind: 'text', placeholder: 'id', help: 'model: with one of its seeded faults, to see it refuted' },
     { name: 'induction', kind: 'flag', help: 'model: prove its lemmas for runs of any length by induction, with z3' },
+    {
+      name: 'unwinding',
+      kind: 'flag',
+      help: 'model with domains: decide its flow policy by unwinding, with two runs if not',
+    },
     { name: 'interrupts', kind: 'flag', help: 'policy: with the device interrupts that it routes' },
     { name: 'timers', kind: 'flag', help: 'policy: with timed events' },
     {

@@ -3,7 +3,9 @@ import type { ReplayResult } from '../../engine/replay.ts';
 import type { Fault } from '../../faults/fault.ts';
 import { readFileLimited } from '../../host/files.ts';
 import { traceToHtml } from '../../report/html-counterexample.ts';
+import { traceToItf } from '../../trace/itf.ts';
 import { traceToMermaid } from '../../trace/mermaid.ts';
+import { traceToPerfetto } from '../../trace/perfetto.ts';
 import { writeTrace } from '../../trace/read.ts';
 import { traceToText } from '../../trace/text.ts';
 import type { Trace } from '../../trace/trace.ts';
@@ -18,8 +20,8 @@ import { type Arguments, COMMON_OPTIONS } from '../options.ts';
 import { type PreparedTrace, prepareTrace } from '../replay-trace.ts';
 import { programName, shellWord } from '../shell.ts';
 
-const FORMATS = ['text', 'json', 'html', 'mermaid', 'vitest'] as const;
-const LATER_FORMATS = ['itf', 'perfetto'];
+const FORMATS = ['text', 'json', 'html', 'mermaid', 'vitest', 'itf', 'perfetto'] as const;
+const LATER_FORMATS = [];
 
 /** The trace as it was seen now, up to and including timeline step `last`. */
 function seenTrace(trace: Trace, result: ReplayResult, last: number | undefined): Trace {
@@ -42,6 +44,8 @@ function render(prepared: PreparedTrace, result: ReplayResult, how: Rendering, e
   if (how.format === 'vitest')
     return traceToVitest(prepared.trace, how.from === undefined ? undefined : resolve(how.from));
   if (how.format === 'mermaid') return traceToMermaid(trace);
+  if (how.format === 'itf') return traceToItf(trace);
+  if (how.format === 'perfetto') return traceToPerfetto(trace);
   const words = ['replay', shellWord(how.path), ...(how.from === undefined ? [] : ['--from', shellWord(how.from)])];
   const replayCommand = printable(`${programName(environment.env)} ${words.join(' ')}`);
   const toOutput = how.format === 'html' ? traceToHtml : traceToText;

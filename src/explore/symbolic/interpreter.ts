@@ -1,6 +1,7 @@
 import ts from 'typescript';
 import { InvariantError } from '../../units/invariant.ts';
 import { TWO32 } from '../../units/word.ts';
+import { chooseValue, copyFrame, type Frame, mergeFrames } from './frame.ts';
 import type { SourceIndex, SubsetFunction } from './source-index.ts';
 import type { Operator, Term, Terms } from './terms.ts';
 import {
@@ -16,17 +17,6 @@ import {
   type Value,
 } from './values.ts';
 import { WORD_TERMS } from './word-helpers.ts';
-
-/** State, locals and control flow at one point of a function. */
-interface Frame {
-  readonly scalars: Term[];
-  readonly locals: Map<string, Value>;
-  /** The function has returned; the loop was left; the rest of the loop's body is skipped. */
-  returned: Term;
-  broken: Term;
-  skipped: Term;
-  result: Value | undefined;
-}
 
 const BINARY: Readonly<Record<string, Operator>> = {
   '+': '+',
@@ -106,38 +96,6 @@ export class Interpreter {
     throw new InvariantError(`${this.file}: ${why}: ${node.getText()}`);
   }
 
-  private copy(frame: Frame): Frame {
-    return { ...frame, scalars: [...frame.scalars], locals: new Map(frame.locals) };
-  }
-
-  /** `into` becomes: `yes` where the condition holds, `no` elsewhere. */
-  private merge(condition: Term, yes: Frame, no: Frame, into: Frame): void {
-    const { terms } = this;
-    for (let scalar = 0; scalar < into.scalars.length; scalar++) {
-      const [a, b] = [yes.scalars[scalar]!, no.scalars[scalar]!];
-      into.scalars[scalar] = a === b ? a : terms.ite(condition, a, b);
-    }
-    for (const name of into.locals.keys()) {
-      const [a, b] = [yes.locals.get(name)!, no.locals.get(name)!];
-      into.locals.set(name, this.choose(condition, a, b));
-    }
-    into.returned = terms.ite(condition, yes.returned, no.returned);
-    into.broken = terms.ite(condition, yes.broken, no.broken);
-    into.skipped = terms.ite(condition, yes.skipped, no.skipped);
-    if (yes.result === undefined || no.result === undefined) into.result = yes.result ?? no.result;
-    else into.result = this.choose(condition, yes.result, no.result);
-  }
-
-  private choose(condition: Term, a: Value, b: Value): Value {
-    if (a === b) return a;
-    if (isTerm(a) && isTerm(b)) return this.terms.ite(condition, a, b);
-    if (isTerm(a) || isTerm(b)) throw new InvariantError('a number and a part of the state cannot be merged');
-    return [
-      ...a.map(({ when, place }) => ({ when: this.terms.and(condition, when), place })),
-      ...b.map(({ when, place }) => ({ when: this.terms.and(this.terms.not(condition), when), place })),
-    ];
-  }
-
   private block(statements: readonly ts.Statement[], frame: Frame): void {
     const { terms } = this;
     for (const [position, statement] of statements.entries()) {
@@ -148,12 +106,12 @@ export class Interpreter {
         continue;
       }
       // The rest runs only where nothing has left it.
-      const rest = this.copy(frame);
+      const rest = copyFrame(frame);
       rest.returned = terms.no;
       rest.broken = terms.no;
       rest.skipped = terms.no;
       this.block(statements.slice(position), rest);
-      this.merge(stopped, this.copy(frame), rest, frame);
+      mergeFrames(this.terms, stopped, copyFrame(frame), rest, frame);
       return;
     }
   }
@@ -182,11 +140,11 @@ export class Interpreter {
       if (taken !== undefined) this.statement(taken, frame);
       return;
     }
-    const left = this.copy(frame);
-    const right = this.copy(frame);
+    const left = copyFrame(frame);
+    const right = copyFrame(frame);
     this.statement(node.thenStatement, left);
     if (node.elseStatement !== undefined) this.statement(node.elseStatement, right);
-    this.merge(condition, left, right, frame);
+    mergeFrames(this.terms, condition, left, right, frame);
   }
 
   private loop(node: ts.ForStatement, frame: Frame): void {
@@ -341,7 +299,12 @@ export class Interpreter {
       const condition = this.scalar(node.condition, frame);
       if (condition === terms.yes) return this.expression(node.whenTrue, frame);
       if (condition === terms.no) return this.expression(node.whenFalse, frame);
-      return this.choose(condition, this.expression(node.whenTrue, frame), this.expression(node.whenFalse, frame));
+      return chooseValue(
+        this.terms,
+        condition,
+        this.expression(node.whenTrue, frame),
+        this.expression(node.whenFalse, frame),
+      );
     }
     if (ts.isCallExpression(node)) return this.callExpression(node, frame);
     if (ts.isPrefixUnaryExpression(node)) return this.unary(node, frame);
