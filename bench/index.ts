@@ -3,6 +3,7 @@ import { exploreNarrow, exploreWide } from './explore-peers.ts';
 import { kernelSteps, kernelStepsUnchecked } from './kernel-steps.ts';
 import { modelSteps } from './model-steps.ts';
 import { policyPipeline } from './policy-pipeline.ts';
+import { refinementSteps } from './refinement-steps.ts';
 import { snapshotPrograms } from './snapshot-programs.ts';
 import { snapshotRestore } from './snapshot-restore.ts';
 import { systemRestore } from './system-restore.ts';
@@ -20,4 +21,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   exploreWide,
   x86Interpreter,
   snapshotPrograms,
+  refinementSteps,
 ];

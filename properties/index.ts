@@ -81,3 +81,5 @@ export const PROPERTIES: readonly Property[] = [
   compiledModel,
   tableBitFlips,
 ];
+
+export { type EntryJudgement, type OwnPropertyOptions, ownProperty, type SubjectEntry } from './own-property.ts';

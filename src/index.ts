@@ -1,5 +1,15 @@
 // The package's public API; everything else may change without notice.
-export { type CheckPolicyOptions, check, type LibraryReport, replayTrace, type TraceReplay } from './cli/library.ts';
+export {
+  type CheckPolicyOptions,
+  check,
+  type EntryJudgement,
+  type LibraryReport,
+  type OwnPropertyOptions,
+  ownProperty,
+  replayTrace,
+  type SubjectEntry,
+  type TraceReplay,
+} from './cli/library.ts';
 export { type Minimised, type MinimiseOptions, minimise } from './engine/minimise.ts';
 export type {
   Area,

@@ -11,7 +11,7 @@ const TASKS = 4;
 const RUNS_PER_TASK = 24;
 
 /** Programs of every kind except tau0's choice of another major frame, which would need the model to follow. */
-const OPTIONS: Pick<
+export const OPTIONS: Pick<
   RefinementOptions,
   'mix' | 'maxOperations' | 'maxInterrupts' | 'maxInterleavings' | 'operationsPerFrame' | 'majorFrames'
 > = {

@@ -1,3 +1,10 @@
+export {
+  type EntryJudgement,
+  type OwnPropertyOptions,
+  ownProperty,
+  type SubjectEntry,
+} from '../../properties/index.ts';
+
 import { selectByGlobs } from '../engine/glob.ts';
 import type { Budget, Property, Task } from '../engine/property.ts';
 import type { ReplayResult } from '../engine/replay.ts';
@@ -29,6 +36,10 @@ export interface CheckPolicyOptions {
   /** 32-bit seed. */
   readonly seed?: number;
   readonly budget?: Budget;
+  /** Properties of your own, beside the registered ones. */
+  readonly own?: readonly Property[];
+  /** Fault that is active in the kernel. */
+  readonly fault?: Fault;
   /** Tables of your own toolchain, unpacked, by the names that it gives them. */
   readonly tables?: readonly GivenFile[];
   /** Text of a claims file; one that cannot be used gives error findings and no property. */
@@ -64,7 +75,7 @@ export async function check(policyBytes: Uint8Array, options: CheckPolicyOptions
   const { path = 'policy.xml', properties = [], seed = 1, budget = { name: 'smoke' } } = options;
   const policy = examinePolicy(path, policyBytes, []);
   const policyMs = elapsedMs(startMs);
-  const { tables } = options;
+  const { tables, own = [], fault } = options;
   const claims = options.claims === undefined ? undefined : { path: CLAIMS_PATH, text: options.claims };
   const { findings, usable } = examineClaims(policy.document, claims);
   const spec: ContextSpec = {
@@ -79,12 +90,17 @@ export async function check(policyBytes: Uint8Array, options: CheckPolicyOptions
   const version = readVersion();
   let result = NO_RESULT;
   if (policy.valid && usable) {
-    const context = { ...(await createContext(spec, catalogue)), ...(tables === undefined ? {} : { tables }) };
-    const byId = new Map<string, Property>(catalogue.properties.map(property => [property.id, property]));
+    const context = {
+      ...(await createContext(spec, catalogue)),
+      ...(tables === undefined ? {} : { tables }),
+      ...(fault === undefined ? {} : { seams: fault.apply(catalogue.seams) }),
+    };
+    const known = [...catalogue.properties, ...own];
+    const byId = new Map<string, Property>(known.map(property => [property.id, property]));
     const runner = inProcessRunner((task: Task) =>
       defined(byId.get(task.property), task.property).runTask(context, task),
     );
-    const selected = selectByGlobs(catalogue.properties, properties);
+    const selected = selectByGlobs(known, properties);
     result = await checkPolicyProperties(context, {
       properties: selected,
       jobs: 1,

@@ -35,6 +35,9 @@ export function createPartitionKernel(
       idleSecond,
     },
   });
+  const next = { target: 'second', actions: 'endSlot' } as const;
+  const skip = { guard: 'secondIsSkipped', target: 'third', actions: 'endSlot' } as const;
+  const endOfFirst = config.flaw === 'idle-partitions-skipped' ? [skip, next] : [next];
   const machine = setup({
     types: {} as { context: PartitionKernelState; events: PartitionKernelEvent },
     ...definition.implementations,
@@ -46,10 +49,7 @@ export function createPartitionKernel(
       start: { on: { draw: { target: 'first', actions: 'drawSecrets' } } },
       first: {
         on: {
-          tick: [
-            { guard: 'secondIsSkipped', target: 'third', actions: 'endSlot' },
-            { target: 'second', actions: 'endSlot' },
-          ],
+          tick: endOfFirst,
           send: { actions: 'send' },
           open: { actions: 'openFirst' },
           status: { actions: 'statusFirst' },
