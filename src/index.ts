@@ -23,6 +23,10 @@ export type {
   Witness,
 } from './engine/property.ts';
 export type { PairCount, PropertyVerdict, TableCount, VerdictWord } from './engine/verdict.ts';
+export { checkLiveness, type LivenessAnswer, type LivenessQuestion } from './explore/liveness.ts';
+export { modelSystem } from './explore/model-system.ts';
+export type { PackedSystem } from './explore/packed-system.ts';
+export { breadthFirst, type SearchOptions, type SearchResult } from './explore/search.ts';
 export { defineFault, type Fault } from './faults/fault.ts';
 export { DirectApicBus } from './impl/platform/apic-bus.ts';
 export { ApicPlatform, type PortBus } from './impl/platform/apic-platform.ts';
@@ -36,6 +40,7 @@ export type { SystemHooks } from './impl/x86/hooks.ts';
 export { Interpreter } from './impl/x86/interpreter.ts';
 export type { Processor } from './impl/x86/processor.ts';
 export { X86Processor } from './impl/x86/x86-processor.ts';
+export type { ModelInstance } from './model/model.ts';
 export { allocatePolicy } from './policy/allocate/allocate.ts';
 export { checkPolicy, type PolicyCheck } from './policy/check.ts';
 export { type BootFile, bootFiles } from './policy/derive/boot-files.ts';
