@@ -1,7 +1,7 @@
 import { type DeliveredEvent, EventType } from '../x86/hooks.ts';
 import type { Processor } from '../x86/processor.ts';
 import { Activity, Field, Flag, Interruptibility } from '../x86/state-layout.ts';
-import { InterruptInfo, Pin, Proc } from './control-bits.ts';
+import { InterruptInfo, Pin, Proc, Proc2 } from './control-bits.ts';
 import { type ExitInformation, vmExit } from './vm-exit.ts';
 import { vmcsWord } from './vmcs.ts';
 import type { VmxUnit } from './vmx-unit.ts';
@@ -101,7 +101,6 @@ function deliverPendingDebug(cpu: Processor): boolean {
   // Bit 12 says that a breakpoint was enabled; without it and without BS nothing is delivered.
   state.setU64(Field.pendingDebug, 0n);
   if ((pending & 0x1_5000n) === 0n) return false;
-  state.setU32(Field.activity, Activity.active);
   cpu.deliver({
     vector: DEBUG,
     type: EventType.hardwareException,
@@ -109,6 +108,8 @@ function deliverPendingDebug(cpu: Processor): boolean {
     instructionLength: 0,
     payload: pending & 0x600fn,
   });
+  // A guest that leaves by the exception is saved in the state it was in.
+  if (cpu.isNonRoot) state.setU32(Field.activity, Activity.active);
   return true;
 }
 
@@ -166,6 +167,7 @@ function interrupts(unit: VmxUnit, cpu: Processor, sources: EventSources): boole
 export function isBelowThreshold(unit: VmxUnit, cpu: Processor): boolean {
   if (!unit.hasProc(Proc.tprShadow) || !unit.isTprCheckDue) return false;
   unit.isTprCheckDue = false;
+  if (unit.hasProc2(Proc2.virtualInterruptDelivery)) return false;
   const priority = Number(cpu.readPhysical(unit.readNumber(at.virtualApic) + 0x80, 1)) >>> 4;
   return priority < (unit.low(at.tprThreshold) & 0xf);
 }

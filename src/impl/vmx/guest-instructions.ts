@@ -59,7 +59,7 @@ const CrAccess = { movTo: 0, movFrom: 1 << 4, clts: 2 << 4, lmsw: 3 << 4 } as co
 export function interceptInstruction(unit: VmxUnit, cpu: Processor, what: Intercept): boolean {
   const exit = exitOf(unit, cpu, what);
   if (exit === undefined) return false;
-  vmExit(unit, cpu, { length: cpu.instruction.length, ...exit });
+  vmExit(unit, cpu, { length: cpu.instruction.length, setsResume: false, ...exit });
   return true;
 }
 

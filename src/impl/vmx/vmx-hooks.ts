@@ -200,8 +200,9 @@ export class VmxHooks implements SystemHooks {
 
   #eptFault(cpu: Processor, address: number, access: PhysicalAccess, outcome: number): never {
     const { linear } = access;
+    const resume = cpu.delivering === undefined ? { setsResume: true } : {};
     if (outcome === EptOutcome.misconfiguration) {
-      vmExit(this.unit, cpu, { reason: 49, physical: address });
+      vmExit(this.unit, cpu, { reason: 49, physical: address, ...resume });
     } else {
       const linearBits =
         linear === undefined ? 0 : EptQualification.linearValid | (access.isFinal ? EptQualification.finalAccess : 0);
@@ -209,6 +210,7 @@ export class VmxHooks implements SystemHooks {
         reason: 48,
         qualification: BigInt(this.#ept.qualification | linearBits),
         physical: address,
+        ...resume,
         ...(linear === undefined ? {} : { linear: (BigInt(linear.high >>> 0) << 32n) | BigInt(linear.low >>> 0) }),
       });
     }

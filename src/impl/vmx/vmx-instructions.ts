@@ -356,6 +356,7 @@ function exitByInstruction(unit: VmxUnit, cpu: Processor, mnemonic: string): nev
     qualification: operandDisplacement(instruction, cpu.state.rip),
     instructionInfo: info(instruction),
     length: instruction.length,
+    setsResume: false,
   });
   return cpu.abandon();
 }

@@ -87,7 +87,15 @@ export const MSRS: readonly MsrRow[] = [
     },
   },
   plain(0x1b, 'IA32_APIC_BASE', Field.apicBase, value => (value & 0xffff_c000_0000_02ffn) === 0n),
-  plain(0x3a, 'IA32_FEATURE_CONTROL', Field.featureControl),
+  {
+    ...plain(0x3a, 'IA32_FEATURE_CONTROL', Field.featureControl),
+    // Once bit 0 is set the register is locked until reset.
+    write: (cpu, value) => {
+      if ((cpu.state.u64(Field.featureControl) & 1n) !== 0n) return false;
+      cpu.state.setU64(Field.featureControl, value);
+      return true;
+    },
+  },
   ignored(0x8b, 'IA32_BIOS_SIGN_ID'),
   ignored(0x79, 'IA32_BIOS_UPDT_TRIG'),
   constant(0xfe, 'IA32_MTRRCAP', 0n),

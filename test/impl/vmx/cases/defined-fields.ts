@@ -20,7 +20,7 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
-/** RFLAGS of a fault without RF, which the SDM wants as the event would have saved it (Vol. 3C, "Saving RIP, RSP, RFLAGS, and SSP"); Bochs leaves it out. */
+/** RFLAGS of a fault or an EPT violation without RF, which the SDM wants as the event would have saved it (Vol. 3C, "Saving RIP, RSP, RFLAGS, and SSP"); Bochs leaves it out. */
 const withoutResume = (word: string): string => `f${(Number.parseInt(word.slice(1), 16) & ~0x1_0000).toString(16)}`;
 
 /** One exit without what it does not define. NMI blocking is left out too: Bochs keeps it from one VM entry to the next. */
@@ -28,7 +28,8 @@ function comparableExit(text: string): string {
   const words = text.trim().split(' ');
   const reason = words.find(word => word.startsWith('x'))?.slice(1) ?? '0';
   const hasVectoring = words.some(word => word.startsWith('v'));
-  const isFault = reason === '0' && words.some(word => /^i80000[3b]/.test(word) && !word.endsWith('01'));
+  const isException = words.some(word => /^i80000[3b]/.test(word) && !word.endsWith('01'));
+  const isFault = (reason === '0' && isException) || reason === '30' || reason === '31';
   const isSoftware = words.some(word => /^i80000[0-9a-f]?[456]/.test(word));
   return words
     .map(word => (isFault && word.startsWith('f') ? withoutResume(word) : word))
