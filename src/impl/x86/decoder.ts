@@ -283,6 +283,8 @@ export class Decoder {
     if (row.isNopWithoutRex && into.rm === 0) row = PLAIN_NOP;
     into.row = row;
     into.operandSize = Size.dword;
+    // Such a row has no operands, whatever ModRM said.
+    into.isMemory = false;
     return DecodeStatus.ok;
   }
 

@@ -9,7 +9,7 @@ describe('random bytes as code', () => {
     for (const cpl of [0, 3] as const) {
       const digestOf = (): number => {
         const machine = new GarbageMachine(mode, cpl);
-        const rng = createRng(77);
+        const rng = createRng(5);
         let digest = 0;
         for (let count = 0; count < PROGRAMS; count++) digest = (Math.imul(digest, 31) + machine.run(rng)) >>> 0;
         return digest;
