@@ -59,17 +59,24 @@ describe("a fault of the user's own module", () => {
     ['raises an exception', "incrementRip: () => { throw new Error('out of range'); }"],
     ['never ends', '*handleTrap() { for (;;) yield 2 as const; }'],
     ['delivers one event for ever', '*consumeEvent() { yield 3 as const; return 0; }'],
-    ['spins at a barrier that nobody releases', '*waitBarrier() { for (;;) yield 12 as const; }'],
+    [
+      'spins at a barrier that nobody releases',
+      // The all-CPU barrier works, else the kernel would not even boot.
+      '*waitBarrier(kernel, cpu, barrier) { if (barrier === 0) yield* seams.kernel.waitBarrier(kernel, cpu, 0); else for (;;) yield 12 as const; }',
+    ],
   ])('whose kernel code %s is a refutation and not an internal error', async (_, entries) => {
     await findMine(entries);
   });
 
-  test('with which the kernel does not even boot says so, and is no verdict', async () => {
-    const module = userModule("resetState: () => { throw new Error('no state'); }");
+  test.each([
+    ["resetState: () => { throw new Error('no state'); }", 'the kernel fails at boot: no state'],
+    ['*waitBarrier() { for (;;) yield 12 as const; }', 'the kernel fails at boot: '],
+  ])('with which the kernel does not even boot says so, and is no verdict: %s', async (entries, message) => {
+    const module = userModule(entries);
     const result = await runCli(['faults', '--from', module, '--runs', '8', '--jobs', '1', '--no-color'], {
       real: true,
     });
     expect(result.code).toBe(4);
-    expect(result.stdout).toContain('the kernel fails at boot: no state');
+    expect(result.stdout).toContain(message);
   });
 });
