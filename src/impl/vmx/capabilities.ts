@@ -103,7 +103,6 @@ const TRUE1 = { pin: 0x16, proc: 0x0400_6172, exit: 0x0003_6dfb, entry: 0x11fb }
 const PIN_MAY = DEFAULT1.pin | Pin.externalInterruptExiting | Pin.nmiExiting | Pin.virtualNmis | Pin.preemptionTimer;
 const PROC_MAY = 0xfff9_fffe;
 const PROC2_MAY =
-  Proc2.virtualizeApicAccesses |
   Proc2.ept |
   Proc2.descriptorTableExiting |
   Proc2.rdtscp |
