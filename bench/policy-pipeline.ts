@@ -50,7 +50,7 @@ function pipeline(): number {
   const { document } = parsed.value;
   const errors = checkPolicy(document).findings.filter(({ severity }) => severity === 'error');
   invariant(errors.length === 0, 'bench policy is valid');
-  invariant(derivedFiles(document).length > 0, 'bench policy has derived files');
+  invariant(derivedFiles(document).files.length > 0, 'bench policy has derived files');
   invariant(createSystem(document, defaultSeams).ok, 'bench system is built');
   return 1;
 }

@@ -43,7 +43,7 @@ export { X86Processor } from './impl/x86/x86-processor.ts';
 export type { ModelInstance } from './model/model.ts';
 export { allocatePolicy } from './policy/allocate/allocate.ts';
 export { checkPolicy, type PolicyCheck } from './policy/check.ts';
-export { type BootFile, bootFiles } from './policy/derive/boot-files.ts';
+export { type BootFile, type BootFiles, bootFiles } from './policy/derive/boot-files.ts';
 export { addMemoryHashes, type HashInputs } from './policy/derive/memory-hashes.ts';
 export type { PolicyDocument } from './policy/document.ts';
 export { expandPolicy } from './policy/expand/expand.ts';

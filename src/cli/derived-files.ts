@@ -4,6 +4,7 @@ import { structureImages } from '../impl/muen/structures/build.ts';
 import { structureOps } from '../impl/muen/structures/ops.ts';
 import { bootFiles } from '../policy/derive/boot-files.ts';
 import type { PolicyDocument } from '../policy/document.ts';
+import type { Finding } from '../policy/finding.ts';
 import { toJson } from '../trace/json.ts';
 import { err, ok, type Result } from '../units/result.ts';
 
@@ -13,6 +14,12 @@ export interface DerivedFile {
   readonly bytes: Uint8Array;
 }
 
+/** Files that were made, and warnings about those that could not be. */
+export interface DerivedFiles {
+  readonly files: readonly DerivedFile[];
+  readonly findings: readonly Finding[];
+}
+
 /** Name of the file for a region: as the policy says, else as Muen's generators call it (`vt|iobm` is `vt_iobm`). */
 function fileNameOf(document: PolicyDocument, region: string): string {
   const content = document.memory.find(({ name }) => name === region)?.content;
@@ -20,11 +27,12 @@ function fileNameOf(document: PolicyDocument, region: string): string {
 }
 
 /**
- * Everything that the generators of the real toolchain make of a policy in format B: boot files of Linux subjects,
- * subject information, MSR stores, I/O and MSR bitmaps, tables of VT-d, and the kernel's tables as JSON.
+ * Everything that the generators of the real toolchain make of a policy in format B: boot files of Linux
+ * subjects and unikernels, subject information, MSR stores, I/O and MSR bitmaps, tables of VT-d, and the kernel's tables as JSON.
  */
-export function derivedFiles(document: PolicyDocument): readonly DerivedFile[] {
-  const boot = bootFiles(document).map(({ filename, bytes }) => ({ name: filename, bytes }));
+export function derivedFiles(document: PolicyDocument): DerivedFiles {
+  const made = bootFiles(document);
+  const boot = made.files.map(({ filename, bytes }) => ({ name: filename, bytes }));
   const structures = structureImages(document, structureOps).map(({ region, bytes }) => ({
     name: fileNameOf(document, region),
     bytes,
@@ -33,7 +41,7 @@ export function derivedFiles(document: PolicyDocument): readonly DerivedFile[] {
   const kernel = compiled.ok
     ? [{ name: 'kernel_tables.json', bytes: new TextEncoder().encode(`${toJson(compiled.value.tables)}\n`) }]
     : [];
-  return [...boot, ...structures, ...kernel];
+  return { files: [...boot, ...structures, ...kernel], findings: made.findings };
 }
 
 /** Writes the files into a folder. @returns how many, or why not. */

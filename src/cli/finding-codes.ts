@@ -47,6 +47,7 @@ export const FINDING_CODES: Readonly<Record<string, string>> = {
   'ALLOC-FIXED': 'A memory region with a given address does not lie in free memory.',
   'ALLOC-OUT-OF-MEMORY': 'The machine has no free memory left that a region fits in.',
   'ALLOC-OVERLAP': 'Memory blocks or device memory overlap.',
+  'DERIVE-FILE': 'A boot file or ACPI table that follows from the policy cannot be made of it.',
   'EXPAND-EVENT-IDS': 'A subject has no free event number left.',
   'EXPAND-MSI-NUMBERS': 'The devices have more message-signalled interrupts than there are interrupt numbers.',
   'EXPAND-NOT-SCHEDULED': 'A subject is in no scheduling group.',

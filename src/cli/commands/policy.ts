@@ -93,7 +93,7 @@ async function withHashes(
 ): Promise<Result<Written, readonly Finding[]>> {
   const { derivedFiles, folderFiles } = await import('../derived-files.ts');
   const given = folderFiles(folder);
-  const derived = new Map(derivedFiles(document).map(({ name, bytes }) => [name, bytes]));
+  const derived = new Map(derivedFiles(document).files.map(({ name, bytes }) => [name, bytes]));
   const tree = parseTree(policy.bytes, policy.path);
   if (!tree.ok) return err([tree.error]);
   const file = (name: string): Uint8Array | undefined => given(name) ?? derived.get(name);
@@ -124,7 +124,9 @@ async function writeOutputs(
   if (folder === undefined) return undefined;
   // The generators are loaded only when they are asked for.
   const { derivedFiles, writeDerivedFiles } = await import('../derived-files.ts');
-  const count = writeDerivedFiles(folder, derivedFiles(made.value.document));
+  const derived = derivedFiles(made.value.document);
+  warn(environment, policy.path, derived.findings);
+  const count = writeDerivedFiles(folder, derived.files);
   if (!count.ok) return usageError(environment, 'policy', count.error);
   environment.stderr(`${count.value} files in ${printable(folder)}\n`);
   return undefined;

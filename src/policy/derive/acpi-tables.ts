@@ -16,7 +16,7 @@ interface TableHead {
 }
 
 /** Starts a table (ACPI specification, "System Description Table Header"); the checksum is written last. */
-function startTable({ signature, revision, oemTableId, sizeBytes }: TableHead): ByteWriter {
+export function startTable({ signature, revision, oemTableId, sizeBytes }: TableHead): ByteWriter {
   const table = new ByteWriter(sizeBytes);
   table.ascii(0, signature);
   table.u32(4, sizeBytes);
@@ -28,7 +28,8 @@ function startTable({ signature, revision, oemTableId, sizeBytes }: TableHead): 
   return table;
 }
 
-function finish(table: ByteWriter): Uint8Array {
+/** Writes the checksum of a table that is complete. */
+export function finishTable(table: ByteWriter): Uint8Array {
   table.u8(9, checksum(table.bytes));
   return table.bytes;
 }
@@ -50,7 +51,7 @@ export function buildRsdp(document: PolicyDocument, subject: Subject): Uint8Arra
 export function buildXsdt(document: PolicyDocument, subject: Subject): Uint8Array {
   const table = startTable({ signature: 'XSDT', revision: 1, oemTableId: '1 entry ', sizeBytes: 44 });
   table.u64(36, addressOfType(mappedRegions(document, subject), 'subject_acpi_fadt') ?? 0);
-  return finish(table);
+  return finishTable(table);
 }
 
 /** SCI vector, which nothing uses. */
@@ -67,5 +68,5 @@ export function buildFadt(document: PolicyDocument, subject: Subject): Uint8Arra
   table.u16(109, BOOT_FLAGS);
   table.u32(112, FEATURE_FLAGS);
   table.u64(140, addressOfType(mappedRegions(document, subject), 'subject_acpi_dsdt') ?? 0);
-  return finish(table);
+  return finishTable(table);
 }

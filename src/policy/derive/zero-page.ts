@@ -23,9 +23,7 @@ const PREFERRED_ADDRESS = 0x100_0000;
  */
 export function buildZeroPage(document: PolicyDocument, subject: Subject): Uint8Array {
   const mapped = mappedRegions(document, subject);
-  const commandLine = new TextEncoder()
-    .encode(subject.bootparams ?? '')
-    .subarray(0, REGION_BYTES - COMMAND_LINE_OFFSET - 1);
+  const commandLine = new TextEncoder().encode(subject.bootparams ?? '');
   const page = new ByteWriter(COMMAND_LINE_OFFSET + commandLine.length + 1);
   writeScreen(page);
   writeSetupHeader(page, subject, mapped);

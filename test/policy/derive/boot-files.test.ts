@@ -25,9 +25,11 @@ function subjectOf(document: PolicyDocument, name: string): Subject {
 describe.skipIf(!hasShared)(`files for booting Linux, byte by byte (${hasShared ? '' : SKIP_REASON})`, () => {
   test.each(SYSTEMS)('%s: zero pages and ACPI tables', system => {
     const { document } = parsed(sharedBytes(`golden/systems/${system}/policy_b.xml`));
-    const files = bootFiles(document);
-    expect(files.length).toBeGreaterThanOrEqual(4);
-    for (const { filename, bytes } of files) {
+    const { files, findings } = bootFiles(document);
+    expect(findings).toEqual([]);
+    expect(files.length).toBeGreaterThanOrEqual(5);
+    // The real build compiled the DSDT after these outputs were taken; acpi-dsdt.test.ts compares it with iasl's.
+    for (const { filename, bytes } of files.filter(file => !file.filename.endsWith('.aml'))) {
       const path = `golden/systems/${system}/generated/${filename}.gz`;
       expect([filename, existsSync(sharedPath(path))]).toEqual([filename, true]);
       expect([filename, difference(bytes, sharedBytes(path))]).toEqual([filename, undefined]);
