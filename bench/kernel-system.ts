@@ -8,7 +8,6 @@ import { parsePolicy } from '../src/policy/parse.ts';
 import { TestBench } from '../src/refinement/test-bench.ts';
 import type { RunSpec } from '../src/trace/trace.ts';
 import { defined, invariant } from '../src/units/invariant.ts';
-import type { Operation } from '../src/units/operation.ts';
 import { createRng } from '../src/units/rng.ts';
 
 /**
@@ -76,7 +75,7 @@ export function kernelSystem(): KernelSystem {
     const decoder = operationDecoder(vocabulary, MIX, time.startTsc, endTsc);
     return {
       subject: vocabulary.subject,
-      operations: Array.from({ length: OPERATIONS }, (): Operation => decoder.decode(rng.next())),
+      operations: Array.from({ length: OPERATIONS }, () => decoder.decode(rng.next())).flat(),
     };
   });
   const spec: RunSpec = {

@@ -186,7 +186,7 @@ export function othersArbitrary(
     })
     .map(({ steps, keepsSoftware }) => {
       const programs = bystanders.map((): Operation[] => []);
-      for (const [index, word] of steps) programs[index]!.push(bystanders[index]!.decoder.decode(word));
+      for (const [index, word] of steps) programs[index]!.push(...bystanders[index]!.decoder.decode(word));
       const others = bystanders.flatMap(({ subject, software }, index): readonly SubjectProgram[] => {
         if (keepsSoftware && software !== undefined) return [software];
         const operations = programs[index]!;

@@ -5,7 +5,13 @@ import { pairProperty, type Side } from './pair-property.ts';
 export const noninterference = pairProperty({
   id: 'isolation/noninterference',
   claim: 'A subject learns nothing from what another subject does, except over a flow that the policy permits.',
-  killedBy: ['event-to-wrong-subject', 'registers-not-cleared', 'interrupt-to-wrong-subject', 'stale-translation'],
+  killedBy: [
+    'event-to-wrong-subject',
+    'registers-not-cleared',
+    'interrupt-to-wrong-subject',
+    'stale-translation',
+    'fpu-not-restored',
+  ],
   effectiveRuns: 20,
   difference(low, left, right) {
     const at = firstViewDifference(left.observer.low, right.observer.low);

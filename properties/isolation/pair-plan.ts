@@ -35,11 +35,15 @@ const ACTIVE: Mix = {
   cli: 1,
   nop: 1,
   stop: 0,
-  fpu: 4,
-  msr: 3,
+  fpu: 2,
+  msr: 2,
   port: 3,
   controlRegister: 1,
 };
+/** Leaves traces in all state that is its own. */
+const HIGH: Mix = { ...ACTIVE, mark: 12 };
+/** Looks at everything that it can see. */
+const LOW: Mix = { ...ACTIVE, read: 12, mark: 1, survey: 14 };
 /** Third parties never sleep and keep no clock, so that what they do does not depend on who notifies them. */
 const STEADY: Mix = { ...ACTIVE, timedEvent: 0, hlt: 0, xsetbv: 0, undeclared: 0 };
 
@@ -77,8 +81,8 @@ export function pairPlan(
     return [{ subject: row.subject, decoder: operationDecoder(steady, STEADY, startTsc, endTsc) }];
   });
   return {
-    high: operationDecoder(restricted, ACTIVE, startTsc, endTsc),
-    low: operationDecoder(vocabulary(low), { ...ACTIVE, read: 12 }, startTsc, endTsc),
+    high: operationDecoder(restricted, HIGH, startTsc, endTsc),
+    low: operationDecoder(vocabulary(low), LOW, startTsc, endTsc),
     others,
     preludes: joinPreludes([
       handbacks(context, found, high),

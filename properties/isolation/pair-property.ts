@@ -187,7 +187,7 @@ function pairArbitrary(
     for (const [index, word] of steps) {
       const { subject, decoder } = commonDecoders[index < commonDecoders.length ? index : 0]!;
       const program = programs.get(subject) ?? [];
-      program.push(decoder.decode(word));
+      program.push(...decoder.decode(word));
       programs.set(subject, program);
     }
     const commonPrograms: SubjectProgram[] = [...programs].map(([subject, operations]) => ({ subject, operations }));
@@ -210,7 +210,7 @@ const highProgram = (
   decoder: OperationDecoder,
   prelude: readonly Operation[],
   list: readonly number[],
-): readonly Operation[] => [...prelude, ...list.map(word => decoder.decode(word))];
+): readonly Operation[] => [...prelude, ...list.flatMap(word => decoder.decode(word))];
 
 /** One of the two runs. */
 export interface Side {

@@ -14,12 +14,10 @@ export const rpcProxyRefinement = scriptProperty({
     close: 2,
     toServer: 10,
     toClient: 10,
-    forgeToServer: 1.5,
-    forgeToClient: 1.5,
-    flood: 0.2,
     restartServer: 0.5,
     restartClient: 0.5,
   },
+  hostile: { forgeToServer: 1.5, forgeToClient: 1.5, flood: 0.2 },
   run: (context, steps) => runRpcProxyScript(context.seams.genode, steps),
   witnesses: [
     { id: 'replied', description: 'a call gets its reply' },

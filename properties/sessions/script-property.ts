@@ -1,10 +1,18 @@
 import fc from 'fast-check';
 import { generate } from '../../src/arbitraries/run-spec.ts';
-import type { CheckContext, Failure, Property, Task, TaskResult } from '../../src/engine/property.ts';
+import {
+  AREAS,
+  type Area,
+  type CheckContext,
+  type Failure,
+  type Property,
+  type Task,
+  type TaskResult,
+} from '../../src/engine/property.ts';
 import { shrinkList } from '../../src/engine/shrink-list.ts';
 import type { ScriptJudgement } from '../../src/refinement/script.ts';
 import type { ScriptStep, TraceBody, TraceOutcome } from '../../src/trace/trace.ts';
-import { defined } from '../../src/units/invariant.ts';
+import { defined, invariant } from '../../src/units/invariant.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
 import { addCounts } from '../follow-runs.ts';
 import { BUDGET_FACTOR } from '../refinement-property.ts';
@@ -21,6 +29,8 @@ const FURTHER_RUNS = 100;
 export interface ScriptPropertyOptions extends Pick<Property, 'id' | 'claim' | 'method' | 'witnesses' | 'killedBy'> {
   /** Operations and how often each is drawn. */
   readonly operations: Readonly<Record<string, number>>;
+  /** Operations of somebody hostile, left out of every other script: some claims are made for honest peers only. */
+  readonly hostile?: Readonly<Record<string, number>>;
   readonly run: (context: CheckContext, steps: readonly ScriptStep[]) => ScriptJudgement;
   /** What the property assumes, for explanations. */
   readonly premise: string;
@@ -62,9 +72,16 @@ function minimiseScript(
   return current;
 }
 
+/** Area of a property: the part of its id before the slash. */
+function areaOf(id: Property['id']): Area {
+  const area = AREAS.find(name => id.startsWith(`${name}/`));
+  invariant(area !== undefined, `area of ${id}`);
+  return area;
+}
+
 /** Builds a property from a machine that runs scripts. */
 export function scriptProperty(options: ScriptPropertyOptions): Property {
-  const { operations, run, premise, ...rest } = options;
+  const { operations, hostile, run, premise, ...rest } = options;
   const outcomeOf = (context: CheckContext, steps: readonly ScriptStep[]): TraceOutcome | undefined => {
     const { what, step } = run(context, steps);
     if (what === '') return undefined;
@@ -85,7 +102,7 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
   };
   return {
     ...rest,
-    area: rest.id.startsWith('proxies/') ? 'proxies' : 'sessions',
+    area: areaOf(rest.id),
     passes: 'tested',
     notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
     tasks: () =>
@@ -96,15 +113,16 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
 }
 
 function runSlice(
-  { id, operations, run }: ScriptPropertyOptions,
+  { id, operations, hostile, run }: ScriptPropertyOptions,
   context: CheckContext,
   task: Task,
   explain: (steps: readonly ScriptStep[]) => Failure,
 ): TaskResult {
   const { budget } = context;
-  const arbitrary = scriptArbitrary(operations);
+  const honest = scriptArbitrary(operations);
+  const attacked = scriptArbitrary({ ...operations, ...hostile });
   const seed = deriveSeed(context.seed, `${id}#${task.index}`);
-  const scriptOf = (index: number) => generate(arbitrary, deriveSeed(seed, String(index)));
+  const scriptOf = (index: number) => generate(index % 2 === 0 ? attacked : honest, deriveSeed(seed, String(index)));
   const wanted =
     budget.runs === undefined ? RUNS_PER_TASK * BUDGET_FACTOR[budget.name] : Math.ceil(budget.runs / TASKS);
   let steps = 0;

@@ -1,6 +1,14 @@
 import type { Operation } from '../units/operation.ts';
 import { mix32 } from '../units/rng.ts';
-import { controlRegisterOperation, fpuOperation, msrOperation, portOperation } from './decode-processor.ts';
+import {
+  controlRegisterOperation,
+  fpuOperation,
+  markPhrase,
+  msrOperation,
+  portOperation,
+  surveyPhrase,
+  xsetbvPhrase,
+} from './decode-processor.ts';
 import type { Vocabulary, Window } from './vocabulary.ts';
 
 /** How often each kind of operation is generated, relative to the others; 0 leaves it out. */
@@ -27,13 +35,17 @@ export interface Mix {
   readonly msr: number;
   readonly port: number;
   readonly controlRegister: number;
+  /** Several writes to state that belongs to the subject alone: registers, FPU, MSRs. */
+  readonly mark?: number;
+  /** Several reads of such state. */
+  readonly survey?: number;
 }
 
 type Kind = keyof Mix;
 
-/** A total decoder from 32-bit words to operations: any word is some operation of the subject's vocabulary. */
+/** A total decoder from 32-bit words to phrases: any word is an operation of the subject's vocabulary, with what it needs before it. */
 export interface OperationDecoder {
-  decode(word: number): Operation;
+  decode(word: number): readonly Operation[];
 }
 
 const NOP: Operation = { kind: 'nop' };
@@ -41,27 +53,32 @@ const NOP: Operation = { kind: 'nop' };
 const FAVOURITE_OFFSETS = 8;
 /** Interruption information of an invalid-opcode exception, which no subject handles inside. */
 const OTHER_EXCEPTION = 0x8000_0306;
-/** XCR0 values: valid ones, and each way of being invalid. */
-const XCR0_VALUES: readonly number[] = [1, 3, 7, 1, 3, 0, 2, 5, 0xe7, 0x27];
+/** A field of a state page by which a monitor decides whether and how its subject runs: byte offset and values. */
+interface StateField {
+  readonly offset: number;
+  readonly accepted: readonly number[];
+  /** Values with which no subject, or not every one, is entered. */
+  readonly refused: readonly number[];
+}
 
-/** Fields of a state page by which a monitor decides whether and how its subject runs: byte offset, and values of which some are refused at entry. */
-const STATE_VALUES: readonly { readonly offset: number; readonly values: readonly number[] }[] = [
-  { offset: 132, values: [0, 1, 2] },
-  { offset: 136, values: [0, 1, 4] },
-  { offset: 164, values: [0, 0x20_0000, 0x40_0000] },
-  { offset: 180, values: [0x31, 0x11, 0x8000_0030] },
-  { offset: 204, values: [0x2060, 0x2020, 0x60] },
-  { offset: 220, values: [2, 0x202, 0, 0x2a] },
+/** Most values are accepted: a subject that is refused for one field shows nothing about the others. */
+const STATE_FIELDS: readonly StateField[] = [
+  { offset: 132, accepted: [0], refused: [1, 2] },
+  { offset: 136, accepted: [0, 1], refused: [4] },
+  { offset: 164, accepted: [0x20_0000, 0x40_0000], refused: [0] },
+  { offset: 180, accepted: [0x31], refused: [0x11, 0x8000_0030] },
+  { offset: 204, accepted: [0x2060, 0x2020], refused: [0x60] },
+  { offset: 220, accepted: [2, 0x202], refused: [0, 0x2a] },
 ];
 
 /** Builds a decoder; `startTsc` and `endTsc` bound the triggers of timed events. */
 export function operationDecoder(vocabulary: Vocabulary, mix: Mix, startTsc: number, endTsc: number): OperationDecoder {
   const kinds = Object.keys(mix) as Kind[];
-  const total = kinds.reduce((sum, kind) => sum + mix[kind], 0);
+  const total = kinds.reduce((sum, kind) => sum + (mix[kind] ?? 0), 0);
   const kindOf = (word: number): Kind => {
     let rest = word % total;
     for (const kind of kinds) {
-      rest -= mix[kind];
+      rest -= mix[kind] ?? 0;
       if (rest < 0) return kind;
     }
     return 'nop';
@@ -71,7 +88,14 @@ export function operationDecoder(vocabulary: Vocabulary, mix: Mix, startTsc: num
       const first = mix32(word);
       const second = mix32(word ^ 0x5bd1e995);
       const third = mix32(word + 0x1b873593);
-      return operationOf(vocabulary, kindOf(first), second, third, startTsc, endTsc);
+      const kind = kindOf(first);
+      if (kind === 'xsetbv') return xsetbvPhrase(second, third);
+      if (kind === 'mark') return markPhrase(vocabulary.processor, second, third);
+      if (kind === 'survey') return surveyPhrase(vocabulary.processor, second);
+      const operation = operationOf(vocabulary, kind, second, third, startTsc, endTsc);
+      if (kind === 'timedEvent' && third % 2 === 1) return withWait(vocabulary, operation, third >>> 1);
+      if (kind === 'write' && third % 8 > 3) return withHandover(vocabulary, operation, third >>> 3);
+      return [operation];
     },
   };
 }
@@ -80,7 +104,7 @@ const pick = <T>(list: readonly T[], word: number): T | undefined => list[word %
 
 function operationOf(
   vocabulary: Vocabulary,
-  kind: Kind,
+  kind: Exclude<Kind, 'xsetbv' | 'mark' | 'survey'>,
   a: number,
   b: number,
   startTsc: number,
@@ -114,18 +138,11 @@ function operationOf(
             interruptInfo: trap.number === 0 ? OTHER_EXCEPTION : 0,
           };
     }
-    case 'xsetbv':
-      return { kind: 'exit', reason: 55, qualification: 0, interruptInfo: 0 };
     case 'unknownExit':
       return { kind: 'exit', reason: 60 + (a % 6), qualification: 0, interruptInfo: 0 };
     case 'timedEvent':
       return timedEvent(vocabulary, a, b, startTsc, endTsc);
     case 'load':
-      // XSETBV takes RAX, RCX, RDX: half of the loads prepare it.
-      if (a % 2 === 0)
-        return b % 4 === 0
-          ? { kind: 'load', register: 3 + ((b >>> 2) % 2), low: 0, high: 0 }
-          : { kind: 'load', register: 1, low: pick(XCR0_VALUES, a >>> 1)!, high: 0 };
       return { kind: 'load', register: b % 16, low: a, high: mix32(b) };
     case 'stop': {
       if (b % 2 === 0 && vocabulary.stoppingReasons.has(vocabulary.faultReason))
@@ -173,6 +190,24 @@ function forbidden(vocabulary: Vocabulary, a: number, b: number): Operation {
   return b % 3 === 1 ? { kind: 'read', address, sizeBytes: 8 } : write(address);
 }
 
+/** A subject that sets its timer and then waits: only so does its group get into a list of timers. */
+function withWait({ vmcalls }: Vocabulary, timer: Operation, word: number): readonly Operation[] {
+  const waits = vmcalls.filter(call => call.action === 'subject_sleep' || call.action === 'subject_yield');
+  const call = pick(waits, word);
+  return call === undefined ? [timer] : [timer, { kind: 'vmcall', low: call.number, high: 0, cpl: 0 }];
+}
+
+/** A monitor that changes the state of its subject and then lets it run. */
+function withHandover({ windows, vmcalls }: Vocabulary, write: Operation, word: number): readonly Operation[] {
+  if (write.kind !== 'write') return [write];
+  const isState = windows.some(
+    ({ purpose, address }) => purpose === 'state' && write.address >= address && write.address < address + 0x1000,
+  );
+  const handovers = vmcalls.filter(call => call.mode === 'switch' && call.targetAction !== 'reset');
+  const call = isState ? pick(handovers, word) : undefined;
+  return call === undefined ? [write] : [write, { kind: 'vmcall', low: call.number, high: 0, cpl: 0 }];
+}
+
 /** Half of the stores go to places that decide what runs, where the subject has any. */
 function writableWindow({ writableWindows }: Vocabulary, a: number): Window | undefined {
   const decisive = a % 2 === 0 ? writableWindows.filter(window => window.purpose !== 'memory') : [];
@@ -183,15 +218,10 @@ function store(window: Window | undefined, a: number, b: number): Operation {
   if (window === undefined) return NOP;
   if (window.purpose === 'interface')
     return { kind: 'write', address: window.address, sizeBytes: 4, low: b % 4, high: 0 };
-  if (window.purpose === 'state' && b % 2 === 0) {
-    const field = pick(STATE_VALUES, a >>> 4)!;
-    return {
-      kind: 'write',
-      address: window.address + field.offset,
-      sizeBytes: 4,
-      low: pick(field.values, b >>> 1)!,
-      high: 0,
-    };
+  if (window.purpose === 'state' && b % 8 !== 0) {
+    const { offset, accepted, refused } = pick(STATE_FIELDS, a >>> 4)!;
+    const low = pick((b >>> 3) % 4 === 0 ? refused : accepted, b >>> 5)!;
+    return { kind: 'write', address: window.address + offset, sizeBytes: 4, low, high: 0 };
   }
   return access(window, b, address => ({ kind: 'write', address, sizeBytes: 8, low: mix32(a + b), high: b & 0xff }));
 }
@@ -202,8 +232,12 @@ function undeclaredCall(vocabulary: Vocabulary, a: number, b: number): Operation
   return { kind: 'vmcall', low: pick(vocabulary.undeclared, a) ?? 64, high: 0, cpl: 0 };
 }
 
+/** Triggers of timed events that several subjects choose, so that timers expire together. */
+const COMMON_TRIGGERS = 12;
+
 function timedEvent(vocabulary: Vocabulary, a: number, b: number, startTsc: number, endTsc: number): Operation {
-  const trigger = startTsc + (a / 2 ** 32) * (endTsc - startTsc);
+  const share = a % 2 === 0 ? (a >>> 1) / 2 ** 31 : ((a >>> 1) % COMMON_TRIGGERS) / COMMON_TRIGGERS;
+  const trigger = startTsc + share * (endTsc - startTsc);
   const event = pick(vocabulary.vmcalls, b >>> 8)?.number ?? 63;
   const low = Math.floor(trigger) % 2 ** 32;
   return {

@@ -30,7 +30,7 @@ export function programsArbitrary(shape: RunShape): fc.Arbitrary<readonly Subjec
   const step = fc.tuple(fc.nat(Math.max(0, shape.decoders.length - 1)), word);
   return fc.array(step, { maxLength: shape.maxOperations, size: 'max' }).map(steps => {
     const programs: Operation[][] = shape.decoders.map(() => []);
-    for (const [index, value] of steps) programs[index]!.push(shape.decoders[index]!.decoder.decode(value));
+    for (const [index, value] of steps) programs[index]!.push(...shape.decoders[index]!.decoder.decode(value));
     return shape.decoders.flatMap(({ subject }, index) =>
       programs[index]!.length === 0 ? [] : [{ subject, operations: programs[index]! }],
     );

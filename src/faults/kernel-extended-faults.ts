@@ -33,7 +33,7 @@ export const KERNEL_EXTENDED_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'fpu-not-restored',
     title: 'FPU registers are left to the next subject until it is worth loading its own',
     precedent: 'CVE-2018-3665 (LazyFP): registers of the former owner stay readable',
-    killedBy: [EXTENDED],
+    killedBy: [EXTENDED, 'isolation/noninterference'],
     replace: ops => ({
       restoreFpu: (kernel, cpu, subject) =>
         ops.writeXcr0(kernel, cpu, kernel.memory.readWord(kernel.at.fpuSlots[subject]!, FPU_XCR0_WORD)),

@@ -3,6 +3,7 @@ import type { Operation } from '../units/operation.ts';
 import { lowWord, TWO32 } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
 import type { HostedSoftware, SoftwareInput } from './hosted.ts';
+import { ExitReasonCode } from './vmx/exit-reasons.ts';
 import { Vmcs } from './vmx/vmcs.ts';
 
 /** Bytes by which one hosted operation advances RIP. */
@@ -73,3 +74,7 @@ export function advanceGuestRip(cpu: Cpu): void {
   cpu.vmwrite(Vmcs.rip, lowWord(sum % TWO32));
   if (sum >= TWO32) cpu.vmwrite(Vmcs.rip + 1, (cpu.vmread(Vmcs.rip + 1) + 1) >>> 0);
 }
+
+/** The subject stands before XSETBV, which the kernel refused: its handler of #GP skips the instruction. */
+export const isAtXsetbv = ({ operation, operationRip }: HostedSubject, cpu: Cpu): boolean =>
+  operation?.kind === 'exit' && operation.reason === ExitReasonCode.xsetbv && operationRip === guestRip(cpu);

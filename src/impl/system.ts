@@ -5,7 +5,7 @@ import { type Cpu, CpuMode } from './cpu.ts';
 import { type ExitCause, entryFailureCause, NO_CAUSE, TIMER_CAUSE, WINDOW_CAUSE } from './exit-cause.ts';
 import { HostException } from './host-exception.ts';
 import { executeOperation, MAX_VECTORS, type MachineEffect } from './hosted-cpu.ts';
-import { fetchOperation, guestRip, type HostedSubject } from './hosted-subject.ts';
+import { advanceGuestRip, fetchOperation, guestRip, type HostedSubject, isAtXsetbv } from './hosted-subject.ts';
 import { InterruptArrivals } from './interrupt-arrivals.ts';
 import type { MachineOps } from './machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
@@ -15,6 +15,7 @@ import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.
 import { KernelHalt } from './muen/kernel-halt.ts';
 import { GLOBAL_IO_APIC_LOCK } from './muen/kernel-memory.ts';
 import { barrierWord } from './muen/mp.ts';
+import { GENERAL_PROTECTION } from './privileged-operations.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { SystemObserver } from './system-observer.ts';
 import { restoreCpus, type SystemSnapshot, takeSnapshot } from './system-snapshot.ts';
@@ -383,6 +384,7 @@ export class System {
     if ((info & INJECT_EXTERNAL_INTERRUPT) !== 0) {
       const hosted = this.hosted[subject]!;
       hosted.vectors = [...hosted.vectors.slice(-MAX_VECTORS + 1), info & 0xff];
+      if ((info & 0xff) === GENERAL_PROTECTION.vector && isAtXsetbv(hosted, cpu)) advanceGuestRip(cpu);
       cpu.vmwrite(Vmcs.entryInterruptInfo, info & 0x7fff_ffff);
       cpu.vmwrite(Vmcs.activity, Activity.active);
     }

@@ -5,34 +5,22 @@ import { FRAME_WORDS } from '../impl/memory.ts';
 import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
 import { vmcsWord } from '../impl/vmx/vmcs.ts';
+import { VMCS_FIELDS } from '../impl/vmx/vmcs-fields.ts';
 import { subjectGrants } from '../model/grants.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { PAGE_SIZE_BYTES } from '../units/address.ts';
 import { digestWords, formatDigest } from '../units/digest.ts';
 import { mix32 } from '../units/rng.ts';
 
-/** Registers of a guest, besides the general-purpose ones, that it can read or that decide how it executes. */
-const VISIBLE_FIELDS = [
-  'GUEST_RIP',
-  'GUEST_RSP',
-  'GUEST_RFLAGS',
-  'GUEST_CR0',
-  'CR0_SHADOW',
-  'GUEST_CR3',
-  'GUEST_CR4',
-  'CR4_SHADOW',
-  'GUEST_EFER',
-  'GUEST_SYSENTER_CS',
-  'GUEST_SYSENTER_ESP',
-  'GUEST_SYSENTER_EIP',
-  'GUEST_CS_SELECTOR',
-  'GUEST_SS_SELECTOR',
-  'GUEST_FS_BASE',
-  'GUEST_GS_BASE',
-  'GUEST_GDTR_BASE',
-  'GUEST_IDTR_BASE',
-] as const;
-const VISIBLE_WORDS = VISIBLE_FIELDS.flatMap(name => [vmcsWord(name), vmcsWord(name) + 1]);
+/** Exit information, which is the kernel's. */
+const EXIT_INFORMATION: readonly string[] = ['GUEST_PHYSICAL_ADDRESS', 'GUEST_LINEAR_ADDRESS'];
+/** What the guest-state area holds of a subject, and the read shadows: all that it can read or that decides how it executes. */
+const VISIBLE_FIELDS = VMCS_FIELDS.filter(
+  ({ name }) => name.startsWith('GUEST_') && !EXIT_INFORMATION.includes(name),
+).map(({ name }) => name);
+const VISIBLE_WORDS = Uint16Array.from(
+  [...VISIBLE_FIELDS, 'CR0_SHADOW', 'CR4_SHADOW'].flatMap(name => [vmcsWord(name), vmcsWord(name) + 1]),
+);
 
 /** One retired operation as the subject experienced it. */
 export interface Observation {

@@ -132,21 +132,28 @@ function checkEvent(world: ProxyWorld, event: LocalEvent, log: ScriptLog): strin
     : `call ${request} of session ${session} is answered ${event.values[0]}, a local service says ${expected}`;
 }
 
-/** A message that would be right but for its number: what a hostile peer tries most. */
+/** A message that would be right but for its number, or for its generation: what a hostile peer tries most. */
 interface NearlyRight {
   readonly kind: MessageKind;
-  readonly sessions: readonly number[];
+  /** Sessions, and the number that is right for each. */
+  readonly waiting: readonly { readonly session: number; readonly next: number }[];
   readonly payload: readonly number[];
 }
 
 /** Message that a hostile peer writes: nearly right, or of any kind, session, number, function and payload. */
 function forged(step: ScriptStep, generation: number, near: NearlyRight): ProxyMessage {
   const request = operand(step, 2, 4);
-  if (near.sessions.length > 0 && operand(step, 3, 3) > 0) {
-    const session = near.sessions[operand(step, 1, near.sessions.length)]!;
-    return message(near.kind, { generation, session, request, opcode: ELAPSED_US, payload: near.payload });
-  }
   const isStale = operand(step, 3, 4) === 0;
+  if (near.waiting.length > 0 && operand(step, 3, 3) > 0) {
+    const { session, next } = near.waiting[operand(step, 1, near.waiting.length)]!;
+    return message(near.kind, {
+      generation: isStale ? generation - 1 : generation,
+      session,
+      request: isStale ? next : request,
+      opcode: ELAPSED_US,
+      payload: near.payload,
+    });
+  }
   return {
     kind: operand(step, 0, MESSAGE_KINDS.length + 2),
     generation: isStale ? generation - 1 : generation,
@@ -161,12 +168,12 @@ function forged(step: ScriptStep, generation: number, near: NearlyRight): ProxyM
 /** A call of a session that the server has, and a reply to a call that the client waits for. */
 const nearCall = ({ server }: ProxyWorld): NearlyRight => ({
   kind: 'call',
-  sessions: server.sessions.map(({ id }) => id),
+  waiting: server.sessions.map(({ id, request }) => ({ session: id, next: request + 1 })),
   payload: [],
 });
 const nearReply = ({ waiting }: ProxyWorld): NearlyRight => ({
   kind: 'reply',
-  sessions: [...waiting.keys()],
+  waiting: [...waiting].map(([session, { request }]) => ({ session, next: request })),
   payload: [9, 0, 0, 0, 0, 0, 0, 0],
 });
 
@@ -253,11 +260,13 @@ function perform(ops: GenodeOps, world: ProxyWorld, step: ScriptStep, log: Scrip
   }
 }
 
-/** A call whose number was served already, or is not the next one, must not reach the service. */
+/** A call whose number was served already, or is not the next one, must not reach the service, nor must anything of another life. */
 function attackServer(world: ProxyWorld, attack: ProxyMessage, send: (attack: ProxyMessage) => void): string {
-  const { service, sessions } = world.server;
+  const { service, sessions, epoch } = world.server;
   const latest = sessions.find(({ id }) => id === attack.session)?.request;
   send(attack);
+  if (attack.generation !== epoch && world.server.service !== service)
+    return `a message of generation ${attack.generation} reaches the service in generation ${epoch}`;
   const isOutOfTurn = kindOf(attack) === 'call' && latest !== undefined && attack.request !== latest + 1;
   return isOutOfTurn && world.server.service !== service
     ? `call ${attack.request} of session ${attack.session} is performed after call ${latest}`
