@@ -2,9 +2,10 @@ import type { CheckContext, Failure, TaskResult } from '../src/engine/property.t
 import type { System } from '../src/impl/system.ts';
 import type { SystemObserver } from '../src/impl/system-observer.ts';
 import type { SoftwareDivergence } from '../src/refinement/channel-access.ts';
-import { countOperations, type RunSpec } from '../src/trace/trace.ts';
+import type { RunSpec } from '../src/trace/trace.ts';
 import { BUDGET_FACTOR } from './refinement-property.ts';
 import type { RunFinding } from './run-property.ts';
+import { shortestFailure } from './shortest-failure.ts';
 import { subjectLine } from './workbench.ts';
 
 /** What a checker saw in one run. */
@@ -34,32 +35,6 @@ export function runWatched(system: System, observer: SystemObserver, isDone: () 
   system.observer = observer;
   for (let actions = 0; actions < MAX_ACTIONS && !isDone() && system.step(); actions++);
   system.observer = {};
-}
-
-/** Operations of a counterexample that a person still reads as a whole. */
-const READABLE_OPERATIONS = 12;
-/** Further runs that are tried for a shorter counterexample, and how many of the failing ones are minimised. */
-const FURTHER_RUNS = 200;
-const FURTHER_FAILURES = 8;
-
-/** Shortest failure among the first failing run and, as long as it is hard to read, some later ones. */
-function shortestFailure(
-  first: number,
-  specOf: (run: number) => RunSpec,
-  follow: (spec: RunSpec) => FollowedRun,
-  explain: (spec: RunSpec) => Failure,
-): Failure {
-  let best = explain(specOf(first));
-  let explained = 0;
-  for (let run = first + 1; run <= first + FURTHER_RUNS && explained < FURTHER_FAILURES; run++) {
-    if (countOperations(best.body) <= READABLE_OPERATIONS) break;
-    const spec = specOf(run);
-    if (!follow(spec).hasFailed) continue;
-    explained += 1;
-    const other = explain(spec);
-    if (countOperations(other.body) < countOperations(best.body)) best = other;
-  }
-  return best;
 }
 
 /** Runs one slice of a sampled property: generates, follows, counts up to the first failing run, and explains it. */

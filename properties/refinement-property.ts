@@ -9,6 +9,7 @@ import { deriveSeed } from '../src/units/rng.ts';
 import { withDirectedInterleavings } from './directed-interleavings.ts';
 import { judgeByModel, runBesideModel } from './refinement-judge.ts';
 import { runProperty } from './run-property.ts';
+import { shortestFailure } from './shortest-failure.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Witness of a refinement property: a mode of the kernel model that must be entered, or an exit reason that must occur. */
@@ -123,18 +124,22 @@ function runSlice(
   const witnesses: Record<string, number> = {};
   let runs = 0;
   let steps = 0;
+  const specOf = (run: number): RunSpec => {
+    const generated = withScenario(generate(arbitrary, deriveSeed(seed, String(run))), context, run);
+    const isDirected = options.directsInterleavings === true && run % 4 < 2;
+    return isDirected ? withDirectedInterleavings(found, generated, deriveSeed(seed, `points ${run}`)) : generated;
+  };
+  const follow = (spec: RunSpec) => ({ hasFailed: runBesideModel(found, spec).divergence !== undefined });
   while (runs < maxRuns && steps < maxSteps) {
-    const generated = withScenario(generate(arbitrary, deriveSeed(seed, String(runs))), context, runs);
-    const isDirected = options.directsInterleavings === true && runs % 4 < 2;
-    const spec = isDirected
-      ? withDirectedInterleavings(found, generated, deriveSeed(seed, `points ${runs}`))
-      : generated;
+    const spec = specOf(runs);
     const lockstep = runBesideModel(found, spec);
     runs += 1;
     steps += lockstep.steps;
     countWitnesses(options, found, lockstep, witnesses);
     if (lockstep.divergence !== undefined) {
-      return { runs, steps, states: 0, witnesses, unspecified: {}, failure: explain(spec) };
+      const isCounted = context.budget.countsOnly === true;
+      const failure = isCounted ? explain(spec) : shortestFailure(runs - 1, specOf, follow, explain);
+      return { runs, steps, states: 0, witnesses, unspecified: {}, failure };
     }
   }
   return { runs, steps, states: 0, witnesses, unspecified: {} };
