@@ -16,7 +16,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     return usageError(environment, 'validate', '--policy is missing: which system was recorded?');
   const policy = readPolicyInput(target, await environment.loadCatalogue());
   if (!policy.ok) return usageError(environment, 'validate', policy.error);
-  const { document, valid, findings } = policy.value;
+  const { document, valid, findings, digest } = policy.value;
   if (document === undefined || !valid) {
     const errors = findings.filter(({ severity }) => severity === 'error');
     printFindings(environment, policy.value.path, errors);
@@ -24,7 +24,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   }
   const bytes = readFileLimited(path);
   if (!bytes.ok) return usageError(environment, 'validate', bytes.error);
-  const result = validateEvents(kernelConfig(document), new TextDecoder().decode(bytes.value));
+  const result = validateEvents(kernelConfig(document), new TextDecoder().decode(bytes.value), digest);
   if (args.flags.has('json')) environment.stdout(`${toJson(result)}\n`);
   else if (result.kind === 'explained') environment.stdout(`explained: ${result.exits} exits\n`);
   else {
