@@ -4,7 +4,8 @@ import { meaningOf, VARIANTS_PER_ROW, variantsOf } from './meaning.ts';
 import { HELPERS } from './system.ts';
 import { INSTRUCTIONS } from './table.ts';
 import { encodeModule, Op, pushSigned, ValueType, type WasmFunction } from './wasm-binary.ts';
-import { type HandlerCalls, HandlerLowering } from './wasm-lower.ts';
+import { type HandlerCalls, HandlerCode } from './wasm-handler.ts';
+import { lowerHandler } from './wasm-lower.ts';
 
 const { i32, i64 } = ValueType;
 
@@ -82,10 +83,10 @@ function enterFunction(): WasmFunction {
   };
 }
 
-function special(lower: (lowering: HandlerLowering) => void): WasmFunction {
-  const lowering = new HandlerLowering(CALLS, () => 0);
-  lower(lowering);
-  return { type: HANDLER_TYPE, locals: lowering.locals, code: [...lowering.code, Op.unreachable] };
+function special(lower: (handler: HandlerCode) => void): WasmFunction {
+  const handler = new HandlerCode(CALLS, () => 0);
+  lower(handler);
+  return { type: HANDLER_TYPE, locals: handler.locals, code: [...handler.code, Op.unreachable] };
 }
 
 /** The interpreter as a module, the same for all machines. */
@@ -138,8 +139,8 @@ function build(): InterpreterModule {
   const handlers = new Int32Array(INSTRUCTIONS.length * VARIANTS_PER_ROW);
   const bytePlaces = new Uint8Array(handlers.length);
   const functions: WasmFunction[] = [
-    special(lowering => lowering.leaveForLookup()),
-    special(lowering => lowering.followTarget()),
+    special(handler => handler.leaveForLookup()),
+    special(handler => handler.followTarget()),
   ];
   // Many variants mean the same: those of groups that only raise #UD, for instance.
   const known = new Map<string, number>();
@@ -147,9 +148,9 @@ function build(): InterpreterModule {
     for (const index of variantsOf(row)) {
       const meaning = meaningOf(index);
       bytePlaces[index] = bytePlacesOf(meaning);
-      const lowering = new HandlerLowering(CALLS, name => HELPER_NAMES.indexOf(name));
-      lowering.lower(meaning);
-      const f: WasmFunction = { type: HANDLER_TYPE, locals: lowering.locals, code: lowering.code };
+      const body = new HandlerCode(CALLS, name => HELPER_NAMES.indexOf(name));
+      lowerHandler(body, meaning);
+      const f: WasmFunction = { type: HANDLER_TYPE, locals: body.locals, code: body.code };
       const key = f.locals.length + f.code.map(byte => String.fromCharCode(byte)).join('');
       let handler = known.get(key);
       if (handler === undefined) {
