@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { choosePaint } from '../host/terminal.ts';
+import { suggestion } from '../units/nearest.ts';
 import { printable } from '../units/printable.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Environment } from './command.ts';
@@ -8,7 +9,6 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { installInterrupt } from './interrupt.ts';
 import { usageError } from './messages.ts';
-import { suggestion } from './nearest.ts';
 import { parseArguments } from './options.ts';
 import { readVersion } from './version.ts';
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { suggestion } from '../units/nearest.ts';
 import { err, ok, type Result } from '../units/result.ts';
-import { suggestion } from './nearest.ts';
 
 interface OptionBase {
   /** Long name without dashes. */

@@ -7,9 +7,9 @@ import { parsePolicy } from '../policy/parse.ts';
 import type { GivenFile } from '../refinement/structures/given.ts';
 import { readTrace } from '../trace/read.ts';
 import type { Trace } from '../trace/trace.ts';
+import { suggestion } from '../units/nearest.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Catalogue } from './catalogue.ts';
-import { suggestion } from './nearest.ts';
 
 /** A trace that is ready to run. */
 export interface PreparedTrace {

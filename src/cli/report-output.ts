@@ -8,10 +8,10 @@ import { REPORTERS } from '../report/registry.ts';
 import type { Reporter } from '../report/reporter.ts';
 import { textReporter } from '../report/text.ts';
 import { writeTrace } from '../trace/read.ts';
+import { suggestion } from '../units/nearest.ts';
 import { plainPaint } from '../units/paint.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Environment } from './command.ts';
-import { suggestion } from './nearest.ts';
 import type { Arguments } from './options.ts';
 
 /** A reporter and where its output goes; no file means stdout. */

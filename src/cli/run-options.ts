@@ -1,8 +1,8 @@
 import { selectByGlobs } from '../engine/glob.ts';
 import type { Budget, Property } from '../engine/property.ts';
 import { defaultJobs } from '../host/workers.ts';
+import { suggestion } from '../units/nearest.ts';
 import { err, ok, type Result } from '../units/result.ts';
-import { suggestion } from './nearest.ts';
 import type { Arguments } from './options.ts';
 import type { SessionOptions } from './session.ts';
 

@@ -3,6 +3,10 @@ import type { SourcePosition } from './document.ts';
 /** How much a finding matters: an error makes the policy invalid, a warning and a notice are shown. */
 export type Severity = 'error' | 'warning' | 'notice';
 
+/** A place as messages show it. */
+export const placeOf = ({ at: { file, line } }: { readonly at: SourcePosition }): string =>
+  file === undefined ? `line ${line}` : `${file}:${line}`;
+
 /** Makes a finding of a place. */
 export function findingAt(
   { line, column, file }: SourcePosition,

@@ -71,6 +71,3 @@ export interface ValidatorHead {
 /** Defines the rule for one check of the real validator. */
 export const validatorRule = (head: ValidatorHead, body: (index: PolicyIndex, visit: Visit) => void): Rule =>
   rule({ ...head, severity: 'error' }, body);
-
-/** Text of a place for messages about two nodes. */
-export const lineOf = (node: PolicyNode): string => `line ${node.at.line}`;

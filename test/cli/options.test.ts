@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/registry.ts';
 import { commandHelp } from '../../src/cli/help.ts';
-import { nearest } from '../../src/cli/nearest.ts';
+import { nearest } from '../../src/units/nearest.ts';
 import { type OptionSpec, optionSyntax, parseArguments } from '../../src/cli/options.ts';
 import { programName, shellWord } from '../../src/cli/shell.ts';
 

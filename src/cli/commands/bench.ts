@@ -3,11 +3,11 @@ import { fileExists } from '../../host/files.ts';
 import { array, type Decoder, decode, finite, object, record, string } from '../../trace/decode.ts';
 import { toJson } from '../../trace/json.ts';
 import { layoutTable } from '../../trace/text.ts';
+import { suggestion } from '../../units/nearest.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { usageError } from '../messages.ts';
-import { suggestion } from '../nearest.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 
 /** What one benchmark measured; peers are other programs doing the same work, where they are installed. */

@@ -1,8 +1,8 @@
+import { suggestion } from '../../units/nearest.ts';
 import { printable } from '../../units/printable.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { usageError } from '../messages.ts';
-import { suggestion } from '../nearest.ts';
 import { type Arguments, COMMON_OPTIONS } from '../options.ts';
 import { programName } from '../shell.ts';
 import { EXIT_CODES_TOPIC, topics } from '../topics.ts';

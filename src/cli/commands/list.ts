@@ -5,13 +5,13 @@ import { VMCS_FIELDS } from '../../impl/vmx/vmcs-fields.ts';
 import { INSTRUCTIONS } from '../../impl/x86/table.ts';
 import { toJson } from '../../trace/json.ts';
 import { layoutTable } from '../../trace/text.ts';
+import { suggestion } from '../../units/nearest.ts';
 import { printable } from '../../units/printable.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT_ACTIONS } from '../exit-actions.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { usageError } from '../messages.ts';
-import { suggestion } from '../nearest.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 
 type Cell = string | number | readonly string[];

@@ -3,7 +3,7 @@ import { addChannelEvents, addChannelMappings, addChannelMemory, removeChannels 
 import { CHANNEL_CHECKS, EVENT_CHECKS } from './checks/communication.ts';
 import { COMPONENT_CHECKS } from './checks/components.ts';
 import { HARDWARE_CHECKS, RESERVED_MEMORY_CHECKS } from './checks/hardware.ts';
-import { PLATFORM_CHECKS } from './checks/platform.ts';
+import { LIBRARY_CHECKS } from './checks/libraries.ts';
 import type { SourceCheck } from './checks/source-check.ts';
 import { SCHEDULING_CHECKS, SIBLING_CHECKS, SUBJECT_CHECKS } from './checks/subjects.ts';
 import { addChannelArrays, addMemoryArrays } from './component-arrays.ts';
@@ -87,7 +87,7 @@ import {
 export const STAGES: readonly Stage[] = [
   {
     name: 'stage0',
-    checks: PLATFORM_CHECKS,
+    checks: LIBRARY_CHECKS,
     expanders: [
       { name: 'Subjects.Add_Missing_Elements', expand: addMissingElements },
       { name: 'Subjects.Merge_Bootparams', expand: mergeBootparams },

@@ -53,8 +53,8 @@ function checkNames(
   }
 }
 
-/** Checks of configuration variables, expressions and conditions of a source policy. */
-export const LIBRARY_CONFIG_RULES: readonly LibraryRule[] = [
+/** Checks of configuration variables and expressions, before expressions are evaluated. */
+export const CONFIGURATION_RULES: readonly LibraryRule[] = [
   libraryRule(
     {
       code: 'LIB-CONFIG-BOOLEAN',
@@ -114,6 +114,10 @@ export const LIBRARY_CONFIG_RULES: readonly LibraryRule[] = [
       checkNames(inExpressions(root), nameOf, definedNames(root), visit);
     },
   ),
+];
+
+/** Checks of conditions, after expressions have become variables. */
+export const CONDITION_RULES: readonly LibraryRule[] = [
   libraryRule(
     {
       code: 'LIB-CONDITION-VARIABLE',

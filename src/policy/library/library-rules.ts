@@ -1,8 +1,8 @@
 import type { Finding } from '../finding.ts';
 import { parseWord64 } from '../literal.ts';
-import type { RuleOutcome } from '../rule.ts';
+import type { RuleArea, RuleOutcome } from '../rule.ts';
 import type { XmlElement } from '../xml.ts';
-import { LIBRARY_CONFIG_RULES } from './library-config.ts';
+import { CONDITION_RULES, CONFIGURATION_RULES } from './library-config.ts';
 import { at, type LibraryContext, type LibraryRule, type LibraryVisit, libraryRule } from './library-rule.ts';
 
 const nameOf = ({ attributes }: XmlElement): string => attributes.name ?? '';
@@ -45,10 +45,9 @@ function checkResources(alias: XmlElement, owner: XmlElement, path: string, visi
   }
 }
 
-/** What a subject takes of an alias must be among what the alias offers; an alias without resources offers all. */
+/** What a subject takes of an alias must be among what the alias offers. */
 function checkAliasUse(used: XmlElement, alias: XmlElement, subject: string, visit: LibraryVisit): void {
   const offers = alias.children.filter(child => child.name === 'resource');
-  if (offers.length === 0) return;
   const known = named(offers);
   for (const resource of used.children.filter(child => child.attributes.physical !== undefined)) {
     visit.examined();
@@ -56,7 +55,7 @@ function checkAliasUse(used: XmlElement, alias: XmlElement, subject: string, vis
     const offer = known.get(physical);
     if (offer !== undefined) checkAliasUse(resource, offer, subject, visit);
     else {
-      const message = `subject '${subject}' takes '${physical}' of the device alias '${nameOf(alias)}', which offers ${[...known.keys()].join(', ')}`;
+      const message = `subject '${subject}' takes '${physical}' of the device alias '${nameOf(alias)}', which offers ${[...known.keys()].join(', ') || 'nothing'}`;
       visit.report(resource, message, 'Take a resource that the alias names, or add it to the alias.');
     }
   }
@@ -123,7 +122,8 @@ function checkFiles(root: XmlElement, visit: LibraryVisit, { fileBytes }: Librar
 
 /** The 15 checks of Muen's check library that mucfgvalidate does not register: other tools make them on earlier formats. */
 export const LIBRARY_RULES: readonly LibraryRule[] = [
-  ...LIBRARY_CONFIG_RULES,
+  ...CONFIGURATION_RULES,
+  ...CONDITION_RULES,
   libraryRule(
     {
       code: 'LIB-DOMAIN-ADDRESS',
@@ -198,11 +198,11 @@ export const LIBRARY_RULES: readonly LibraryRule[] = [
     {
       code: 'LIB-CLASS-DEVICE',
       area: 'platform',
-      title: 'Validate that devices and aliases that device classes name exist.',
+      title: 'Validate that devices that device classes name exist.',
       validator: 'platform.class_physical_device_references',
     },
     (root, visit) => {
-      const known = new Map([...devices(root), ...named(aliases(root))]);
+      const known = devices(root);
       for (const entry of at(root, 'platform/mappings/classes/class')) {
         const members = entry.children.map(child => ({
           ...child,
@@ -258,10 +258,10 @@ export function checkLibrary(root: XmlElement, context: LibraryContext = {}): Re
   return new Map(LIBRARY_RULES.map(rule => [rule.code, rule.check(root, context)]));
 }
 
-/** Checks that expansion makes at its start; those of aliases and classes are among its own stages. */
-const BEFORE_EXPANSION: ReadonlySet<string> = new Set(['LIB-DOMAIN-ADDRESS', 'LIB-DOMAIN-PCI', 'LIB-IOMMU-REFERENCE']);
+/** Checks of other tools: of the merge, and of who has the files. */
+const ELSEWHERE: ReadonlySet<RuleArea | 'files'> = new Set(['config', 'files']);
 
 /** What the library rules say about a source policy that is to be expanded. */
 export function checkBeforeExpansion(root: XmlElement): readonly Finding[] {
-  return LIBRARY_RULES.filter(({ code }) => BEFORE_EXPANSION.has(code)).flatMap(rule => rule.check(root, {}).findings);
+  return LIBRARY_RULES.filter(({ area }) => !ELSEWHERE.has(area)).flatMap(rule => rule.check(root, {}).findings);
 }

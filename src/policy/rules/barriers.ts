@@ -1,6 +1,7 @@
 import type { MajorFrame, MinorFrame } from '../document.ts';
+import { placeOf } from '../finding.ts';
 import type { PolicyIndex } from '../policy-index.ts';
-import { lineOf, type Rule, rule, type Visit, validatorRule } from '../rule.ts';
+import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 import { reportDuplicates } from './names.ts';
 
 /** A minor frame with the tick at which it ends. */
@@ -72,7 +73,7 @@ function checkReferences({ document, activeCpuCount }: PolicyIndex, visit: Visit
     const named = references(major);
     for (const [id, frames] of named) {
       if (sizes.has(id)) continue;
-      const message = `the minor frame names barrier ${id}, which the major frame of ${lineOf(major)} does not have`;
+      const message = `the minor frame names barrier ${id}, which the major frame of ${placeOf(major)} does not have`;
       visit.report(frames[0]!, message, 'Add the barrier or use none.');
     }
     for (const barrier of major.barriers) {

@@ -1,7 +1,8 @@
 import { formatAddress, PAGE_SIZE_BYTES } from '../../units/address.ts';
 import type { LogicalDevice, PciAddress, Subject } from '../document.ts';
+import { placeOf } from '../finding.ts';
 import { deviceReferences, hasCapability, type PolicyIndex } from '../policy-index.ts';
-import { lineOf, type Rule, rule, type Visit, validatorRule } from '../rule.ts';
+import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 import { reportDuplicates } from './names.ts';
 
 const bdf = ({ bus, device, function: fn }: Omit<PciAddress, 'at'>): string =>
@@ -77,10 +78,10 @@ function checkMultifunction(index: PolicyIndex, visit: Visit): void {
     }
     const what = `function ${bdf(physical.pci)} ('${physical.name}') of a multi-function device`;
     if (earlier.subject !== owner(subject)) {
-      const message = `${what} belongs to subject '${subject.name}', another function to '${earlier.subject}' (${lineOf(earlier.device)})`;
+      const message = `${what} belongs to subject '${subject.name}', another function to '${earlier.subject}' (${placeOf(earlier.device)})`;
       visit.report(device, message, 'Give all functions of one device to one subject.');
     } else if (earlier.device.pci?.device !== device.pci?.device) {
-      const message = `${what} has the logical device number ${device.pci?.device}, another function ${earlier.device.pci?.device} (${lineOf(earlier.device)})`;
+      const message = `${what} has the logical device number ${device.pci?.device}, another function ${earlier.device.pci?.device} (${placeOf(earlier.device)})`;
       visit.report(device, message, 'Give all functions of one device the same logical device number.');
     }
   }

@@ -1,6 +1,7 @@
 import type { PhysicalDevice, PolicyNode } from '../document.ts';
+import { placeOf } from '../finding.ts';
 import { deviceReferences, hasCapability, type PolicyIndex } from '../policy-index.ts';
-import { lineOf, type Rule, type Visit, validatorRule } from '../rule.ts';
+import { type Rule, type Visit, validatorRule } from '../rule.ts';
 
 /** Highest IRQ number that the kernel can remap (muen.md section 4: host vector = IRQ + 32 below 253). */
 const MAX_IRQ = 220;
@@ -61,7 +62,7 @@ function checkNumbers({ document }: PolicyIndex, visit: Visit): void {
   for (const device of document.hardware.devices) {
     for (const irq of device.irqs) {
       const earlier = first.get(irq.number);
-      if (earlier === undefined) first.set(irq.number, { device, line: lineOf(irq) });
+      if (earlier === undefined) first.set(irq.number, { device, line: placeOf(irq) });
       else if (irqKind(device) !== 'PCI LSI' || irqKind(earlier.device) !== 'PCI LSI') {
         const message = `device '${device.name}' has IRQ ${irq.number}, which '${earlier.device.name}' has in ${earlier.line}`;
         visit.report(irq, message, 'Only PCI devices with line-based interrupts may share an IRQ.');
@@ -80,7 +81,7 @@ function checkOwners({ document, resources }: PolicyIndex, visit: Visit): void {
       if (number === undefined) continue;
       visit.examined();
       const earlier = owners.get(number);
-      if (earlier === undefined) owners.set(number, { owner, line: lineOf(irq) });
+      if (earlier === undefined) owners.set(number, { owner, line: placeOf(irq) });
       else {
         const message = `IRQ ${number} ('${device.physical}->${irq.physical}') of ${owner} is already assigned to ${earlier.owner} in ${earlier.line}`;
         visit.report(irq, message, 'The kernel routes an IRQ to one subject; assign it once.');

@@ -1,6 +1,7 @@
 import type { PolicyNode } from '../document.ts';
+import { placeOf } from '../finding.ts';
 import type { PolicyIndex } from '../policy-index.ts';
-import { lineOf, type Rule, type RuleArea, rule, type Visit } from '../rule.ts';
+import { type Rule, type RuleArea, rule, type Visit } from '../rule.ts';
 
 /** What must be unique within one scope: how each entry is called in messages, its key and its node. */
 export interface Scope {
@@ -15,7 +16,7 @@ export function reportDuplicates(visit: Visit, { what, entries }: Scope): void {
     visit.examined();
     const earlier = first.get(key);
     if (earlier === undefined) first.set(key, node);
-    else visit.report(node, `${what} '${key}' is used twice, first in ${lineOf(earlier)}`, 'Give each its own.');
+    else visit.report(node, `${what} '${key}' is used twice, first in ${placeOf(earlier)}`, 'Give each its own.');
   }
 }
 

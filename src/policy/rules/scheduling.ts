@@ -1,6 +1,7 @@
 import type { MajorFrame, MinorFrame } from '../document.ts';
+import { placeOf } from '../finding.ts';
 import type { PolicyIndex } from '../policy-index.ts';
-import { lineOf, type Rule, rule, type Visit, validatorRule } from '../rule.ts';
+import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 
 const sum = (frames: readonly MinorFrame[]): number => frames.reduce((total, frame) => total + frame.ticks, 0);
 
@@ -40,7 +41,7 @@ function checkTicks({ document: { scheduling } }: PolicyIndex, visit: Visit): vo
       visit.examined();
       const ticks = sum(cpu.minorFrames);
       if (ticks !== expected) {
-        const message = `CPU ${cpu.id} has ${ticks} ticks in the major frame of ${lineOf(frame)}, CPU ${first.id} has ${expected}`;
+        const message = `CPU ${cpu.id} has ${ticks} ticks in the major frame of ${placeOf(frame)}, CPU ${first.id} has ${expected}`;
         visit.report(cpu, message, 'Give all CPUs of a major frame the same sum of ticks.');
       }
     }

@@ -1,6 +1,7 @@
 import type { PolicyNode, Subject } from '../document.ts';
+import { placeOf } from '../finding.ts';
 import { type PolicyIndex, usesEpt } from '../policy-index.ts';
-import { lineOf, type Rule, rule, type Visit } from '../rule.ts';
+import { type Rule, rule, type Visit } from '../rule.ts';
 
 /** Vectors below are exceptions (SDM Vol. 3A, "Exception and Interrupt Vectors"). */
 const FIRST_INTERRUPT = 32;
@@ -54,7 +55,7 @@ function checkCollisions(index: PolicyIndex, visit: Visit): void {
         continue;
       }
       if (injection.irq !== undefined && injection.irq === earlier.irq) continue;
-      const message = `${injection.what} of subject '${subject.name}' injects vector ${injection.vector}, as ${earlier.what} does (${lineOf(earlier.node)})`;
+      const message = `${injection.what} of subject '${subject.name}' injects vector ${injection.vector}, as ${earlier.what} does (${placeOf(earlier.node)})`;
       visit.report(injection.node, message, 'The subject cannot tell which of them happened; use a free vector.');
     }
   }

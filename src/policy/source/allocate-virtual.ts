@@ -1,9 +1,10 @@
 import type { Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
+import { placeOf } from '../finding.ts';
 import { childNamed, elementsAt, type PolicyTree, type TreeElement } from '../tree.ts';
 import { takeFree } from './allocate-component.ts';
 import { FreeRanges } from './free-ranges.ts';
-import { attempt, placeOf, quote, refuse } from './problem.ts';
+import { attempt, quote, refuse } from './problem.ts';
 import {
   arrayElements,
   checkAligned,

@@ -1,6 +1,6 @@
 import { type PolicyTree, removeChild, setText, type TreeElement } from '../tree.ts';
 import { insertInOrder } from './element-order.ts';
-import { quote, refuse } from './problem.ts';
+import { ProblemList, quote, refuse } from './problem.ts';
 import type { SourceReader } from './source-files.ts';
 import { type ElementPath, selectElements, type Visits } from './xpath.ts';
 
@@ -12,17 +12,24 @@ import { type ElementPath, selectElements, type Visits } from './xpath.ts';
  */
 export function expandAmends(tree: PolicyTree, reader: SourceReader): void {
   const context: Context = { reader, root: tree.root, visits: { left: MAX_VISITS } };
+  const problems = new ProblemList();
   for (const path of amendsOf([tree.root])) {
     const amend = path.at(-1)!;
     const parent = path.slice(0, -1);
-    const target = targetOf(amend, parent, context);
-    if (amend.text.trim() !== '') {
-      refuse(amend, 'SRC-AMEND', `<amend> holds the text ${quote(amend.text.trim())}`, 'Put the text into an element.');
-    }
-    for (const child of amend.children) mergeInto(target, child, context);
-    spend(parent.at(-1)!.children.length, amend, context);
+    problems.attempt(() => applyAmend(amend, parent, context));
+    if (context.visits.left < 0) break;
+    problems.attempt(() => spend(parent.at(-1)!.children.length, amend, context));
     removeChild(parent.at(-1)!, amend);
   }
+  problems.end();
+}
+
+function applyAmend(amend: TreeElement, parent: ElementPath, context: Context): void {
+  const target = targetOf(amend, parent, context);
+  if (amend.text.trim() !== '') {
+    refuse(amend, 'SRC-AMEND', `<amend> holds the text ${quote(amend.text.trim())}`, 'Put the text into an element.');
+  }
+  for (const child of amend.children) mergeInto(target, child, context);
 }
 
 /** All amends below, with the way to each, in document order. */

@@ -1,6 +1,7 @@
+import { placeOf } from '../finding.ts';
 import type { TreeElement } from '../tree.ts';
 import { type ConfigValue, readConfigValue, sameValue } from './config-value.ts';
-import { placeOf, quote, refuse } from './problem.ts';
+import { quote, refuse } from './problem.ts';
 
 /** Finds the value that a name stands for; refuses unknown names at `where`. */
 export type LookUp = (name: string, where: TreeElement) => ConfigValue;

@@ -1,7 +1,7 @@
 import { addText, type PolicyTree, type TreeElement } from '../tree.ts';
 import { chooseCase, type LookUp } from './case-choice.ts';
 import { type ConfigValues, readConfigValue, sameValue } from './config-value.ts';
-import { quote, refuse } from './problem.ts';
+import { ProblemList, quote, refuse } from './problem.ts';
 
 /**
  * Puts the content of every `<if>` that holds, and of the chosen alternative of every `<case>`, in its place.
@@ -15,22 +15,30 @@ export function expandConditionals(tree: PolicyTree, values: ConfigValues): void
     const message = `<${where.name}> asks for ${quote(name)}, but there is no such configuration variable`;
     return refuse(where, 'SRC-VARIABLE', message, 'Define it in <config>, or correct the name.');
   };
-  expandIn(tree.root, lookUp);
+  const problems = new ProblemList();
+  expandIn(tree.root, lookUp, problems);
+  problems.end();
 }
 
-function expandIn(element: TreeElement, lookUp: LookUp): void {
+function expandIn(element: TreeElement, lookUp: LookUp, problems: ProblemList): void {
   let isConditional = false;
   for (const child of element.children) {
-    expandIn(child, lookUp);
+    expandIn(child, lookUp, problems);
     isConditional ||= child.name === 'if' || child.name === 'case';
   }
   if (!isConditional) return;
   element.children = element.children.flatMap(child => {
     if (child.name !== 'if' && child.name !== 'case') return [child];
-    const chosen = child.name === 'case' ? chooseCase(child, lookUp) : holds(child, lookUp) ? child : undefined;
+    const chosen = problems.attempt(() => chosenOf(child, lookUp));
     if (chosen !== undefined) addText(element, chosen.text);
     return chosen?.children ?? [];
   });
+}
+
+/** The element whose content takes the place of a conditional, if any does. */
+function chosenOf(conditional: TreeElement, lookUp: LookUp): TreeElement | undefined {
+  if (conditional.name === 'case') return chooseCase(conditional, lookUp);
+  return holds(conditional, lookUp) ? conditional : undefined;
 }
 
 function holds(condition: TreeElement, lookUp: LookUp): boolean {

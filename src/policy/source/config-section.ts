@@ -1,5 +1,6 @@
+import { placeOf } from '../finding.ts';
 import { appendAll, childNamed, createElement, type PolicyTree, replaceChild, type TreeElement } from '../tree.ts';
-import { placeOf, quote, refuse } from './problem.ts';
+import { ProblemList, quote, refuse } from './problem.ts';
 
 /** Types of configuration variables, in the order that the schema wants. */
 export const CONFIG_TYPES = ['boolean', 'integer', 'string'] as const;
@@ -21,7 +22,12 @@ export function ensureConfig(root: TreeElement): TreeElement {
   return config;
 }
 
-/** Adds the variables of another config section to that of the policy. */
+/**
+ * Adds the variables of another config section to that of the policy.
+ *
+ * Neither overrides the other: mucfgmerge puts both lists one after the other, and its check Config.Name_Uniqueness then
+ * refuses a name that is in both. So a policy that is built with several configurations leaves the variable out.
+ */
 export function mergeConfig(policy: PolicyTree, other: TreeElement): void {
   appendAll(
     ensureConfig(policy.root),
@@ -47,14 +53,18 @@ export function configString(tree: PolicyTree, name: string): { value: string; f
 /** Refuses two variables or expressions of one name, and ones without a name. */
 export function checkNames(definitions: readonly TreeElement[]): void {
   const seen = new Map<string, TreeElement>();
-  for (const definition of definitions) {
-    const { name = '' } = definition.attributes;
-    if (name === '') refuse(definition, 'SRC-CONFIG', `<${definition.name}> has no name`, 'Give it a name.');
-    const first = seen.get(name);
-    if (first !== undefined) {
-      const message = `the configuration variable or expression ${quote(name)} is defined twice, first at ${placeOf(first)}`;
-      refuse(definition, 'SRC-CONFIG', message, 'Remove or rename one of the two.');
-    }
-    seen.set(name, definition);
+  const problems = new ProblemList();
+  for (const definition of definitions) problems.attempt(() => checkName(definition, seen));
+  problems.end();
+}
+
+function checkName(definition: TreeElement, seen: Map<string, TreeElement>): void {
+  const { name = '' } = definition.attributes;
+  if (name === '') refuse(definition, 'SRC-CONFIG', `<${definition.name}> has no name`, 'Give it a name.');
+  const first = seen.get(name);
+  if (first !== undefined) {
+    const message = `the configuration variable or expression ${quote(name)} is defined twice, first at ${placeOf(first)}`;
+    refuse(definition, 'SRC-CONFIG', message, 'Remove or rename one of the two.');
   }
+  seen.set(name, definition);
 }

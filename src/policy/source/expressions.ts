@@ -2,7 +2,7 @@ import { childNamed, childrenNamed, createElement, type PolicyTree, type TreeEle
 import { chooseCase } from './case-choice.ts';
 import { CONFIG_TYPES, type ConfigType, checkNames, configVariables, isConfigType } from './config-section.ts';
 import { type ConfigValue, type ConfigValues, formatConfigValue, readConfigValue } from './config-value.ts';
-import { quote, refuse } from './problem.ts';
+import { ProblemList, quote, refuse, SourceProblem } from './problem.ts';
 
 /** Longest text that an expression may build, in characters. */
 const MAX_TEXT = 65_536;
@@ -21,7 +21,11 @@ export function expandExpressions(tree: PolicyTree): void {
   const definitions = [...configVariables(tree), ...sections.flatMap(section => childrenNamed(section, 'expression'))];
   checkNames(definitions);
   const evaluation = new Evaluation(definitions);
-  for (const definition of definitions) evaluation.valueOf(definition.attributes.name!, definition);
+  const problems = new ProblemList();
+  for (const definition of definitions) {
+    problems.attempt(() => evaluation.valueOf(definition.attributes.name!, definition));
+  }
+  problems.end();
   const config = childNamed(root, 'config');
   if (config === undefined) {
     const first = definitions[0];
@@ -55,6 +59,7 @@ export function configValues(tree: PolicyTree): ConfigValues {
 class Evaluation {
   readonly #definitions: ReadonlyMap<string, TreeElement>;
   readonly #values = new Map<string, ConfigValue>();
+  readonly #failures = new Map<string, SourceProblem>();
   readonly #open: string[] = [];
 
   constructor(definitions: readonly TreeElement[]) {
@@ -65,6 +70,8 @@ class Evaluation {
   valueOf(name: string, where: TreeElement): ConfigValue {
     const known = this.#values.get(name);
     if (known !== undefined) return known;
+    const failure = this.#failures.get(name);
+    if (failure !== undefined) throw failure;
     const definition = this.#definitions.get(name);
     if (definition === undefined) {
       const message = `there is no configuration variable or expression ${quote(name)}`;
@@ -78,10 +85,17 @@ class Evaluation {
       refuse(where, 'SRC-LIMIT', `more than ${MAX_CHAIN} variables refer to each other in a row`, 'Shorten the chain.');
     }
     this.#open.push(name);
-    const value = isConfigType(definition.name) ? this.#variable(definition) : this.#expression(definition);
-    this.#open.pop();
-    this.#values.set(name, value);
-    return value;
+    try {
+      const value = isConfigType(definition.name) ? this.#variable(definition) : this.#expression(definition);
+      this.#values.set(name, value);
+      return value;
+    } catch (problem) {
+      // Whatever refers to this name has the same problem, not one of its own.
+      if (problem instanceof SourceProblem) this.#failures.set(name, problem);
+      throw problem;
+    } finally {
+      this.#open.pop();
+    }
   }
 
   #variable(variable: TreeElement): ConfigValue {

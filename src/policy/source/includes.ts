@@ -1,5 +1,6 @@
-import { addText, type PolicyTree, type TreeElement } from '../tree.ts';
-import { placeOf, quote, refuse } from './problem.ts';
+import { placeOf } from '../finding.ts';
+import { addText, createElement, type PolicyTree, type TreeElement } from '../tree.ts';
+import { ProblemList, quote, refuse } from './problem.ts';
 import type { SourceReader } from './source-files.ts';
 
 /** Files that are being included, innermost last. */
@@ -12,8 +13,9 @@ type Chain = readonly { readonly file: string; readonly from: TreeElement }[];
  * copied at each use; the copies count against the bounds of the reader.
  */
 export function resolveIncludes(tree: PolicyTree, reader: SourceReader, directories: readonly string[]): void {
-  const context: Context = { reader, directories, resolved: new Map() };
-  resolveIn(tree.root, context, [], 1);
+  const problems = new ProblemList();
+  resolveIn(tree.root, { reader, directories, resolved: new Map(), problems }, [], 1);
+  problems.end();
 }
 
 interface Context {
@@ -21,6 +23,8 @@ interface Context {
   readonly directories: readonly string[];
   /** Included files with everything they include, by the name that asks for them. */
   readonly resolved: Map<string, TreeElement>;
+  /** Includes that cannot be resolved. */
+  readonly problems: ProblemList;
 }
 
 function resolveIn(element: TreeElement, context: Context, chain: Chain, depth: number): void {
@@ -31,7 +35,8 @@ function resolveIn(element: TreeElement, context: Context, chain: Chain, depth: 
   if (element.children.some(isInclude)) {
     element.children = element.children.flatMap(child => {
       if (!isInclude(child)) return [child];
-      const root = included(child, context, chain);
+      const root = context.problems.attempt(() => included(child, context, chain));
+      if (root === undefined) return [];
       if (root.name === 'include') addText(element, root.text);
       return (root.name === 'include' ? root.children : [root]).map(part => context.reader.copy(part));
     });
@@ -52,7 +57,9 @@ function included(include: TreeElement, context: Context, chain: Chain): TreeEle
   }
   let root = context.resolved.get(name);
   if (root === undefined) {
-    root = context.reader.find(name, include, context.directories).root;
+    root = context.problems.attempt(() => context.reader.find(name, include, context.directories).root);
+    // A file that cannot be read is complained of once, and counts as empty.
+    root ??= createElement(include, 'include');
     resolveIn(root, context, [...chain, { file: name, from: include }], 1);
     context.resolved.set(name, root);
   }

@@ -1,8 +1,9 @@
 import type { Result } from '../../units/result.ts';
 import type { Finding } from '../finding.ts';
+import { placeOf } from '../finding.ts';
 import { childNamed, cloneElement, createElement, type PolicyTree, type TreeElement } from '../tree.ts';
 import { insertInOrder } from './element-order.ts';
-import { attempt, placeOf, quote, refuse } from './problem.ts';
+import { attempt, quote, refuse } from './problem.ts';
 
 /**
  * Puts component and library specifications into the `<components>` section of a merged policy, in place, as

@@ -13,8 +13,9 @@ import {
 } from './config-section.ts';
 import { configValues, expandExpressions } from './expressions.ts';
 import { resolveIncludes } from './includes.ts';
+import { expectConditions, expectConfiguration } from './library-checks.ts';
 import { directoryOf } from './paths.ts';
-import { attempt, refuse } from './problem.ts';
+import { attempt, ProblemList, refuse } from './problem.ts';
 import { mergeHardware, mergePlatform } from './sections.ts';
 import { type PolicyFiles, type SourceLimits, SourceReader } from './source-files.ts';
 import { substituteVariables } from './substitutions.ts';
@@ -36,8 +37,8 @@ export interface MergeInputs {
  * Puts a source policy together as mucfgmerge does: configuration, includes, hardware and platform, templates,
  * expressions, `$` references, conditionals and amends, in this order.
  *
- * The result has none of these left; every element knows the file and line it comes from. The error names the first
- * thing that cannot be done. Reads nothing outside of the include directories and the files that are named.
+ * The result has none of these left; every element knows the file and line it comes from. The error names all that
+ * cannot be done in the first of these steps that fails. Reads nothing outside of the include directories and the files that are named.
  */
 export function mergePolicy(inputs: MergeInputs, files: PolicyFiles): Result<PolicyTree, Finding[]> {
   return attempt(() => {
@@ -61,12 +62,14 @@ export function mergeWith(inputs: MergeInputs, reader: SourceReader): PolicyTree
 export function expandDocument(tree: PolicyTree, reader: SourceReader): void {
   checkNames(configVariables(tree));
   expandTemplates(tree, reader);
+  expectConfiguration(tree);
   expandExpressions(tree);
   // Before scheduling partitions, references in dropped parts were not resolved, and policies have unknown ones there.
   const isOld = descendantsNamed(tree.root, 'minorFrame').some(({ attributes }) => attributes.subject !== undefined);
-  if (isOld) expandConditionals(tree, configValues(tree));
-  substituteVariables(tree);
-  if (!isOld) expandConditionals(tree, configValues(tree));
+  if (!isOld) substituteVariables(tree);
+  expectConditions(tree);
+  expandConditionals(tree, configValues(tree));
+  if (isOld) substituteVariables(tree);
   expandAmends(tree, reader);
 }
 
@@ -78,29 +81,51 @@ interface Parts {
 }
 
 function readParts(inputs: MergeInputs, reader: SourceReader): Parts {
-  const first = reader.open(inputs.policy);
-  expectRoot(first, 'system');
-  const named = {
-    hardware: (inputs.hardware ?? []).map(path => expectRoot(reader.open(path), 'hardware')),
-    platform: inputs.platform === undefined ? undefined : expectRoot(reader.open(inputs.platform), 'platform'),
-  };
-  const system = configString(first, 'system');
-  if (system === undefined || first.root.children.some(child => child.name !== 'config')) {
-    ensureConfig(first.root);
-    return { policy: first, policyDirectory: directoryOf(inputs.policy), ...named };
-  }
-  const policy = expectRoot(reader.find(system.value, system.from), 'system');
-  mergeConfig(policy, ensureConfig(first.root));
-  const fromConfig = (name: string, root: string): PolicyTree | undefined => {
-    const value = configString(first, name);
-    return value === undefined ? undefined : expectRoot(reader.find(value.value, value.from), root);
-  };
-  const hardware = [fromConfig('hardware', 'hardware'), fromConfig('additional_hardware', 'hardware')];
+  const problems = new ProblemList();
+  const open = (path: string, root: string): PolicyTree | undefined =>
+    problems.attempt(() => expectRoot(reader.open(path), root));
+  const first = open(inputs.policy, 'system');
+  const hardware = (inputs.hardware ?? []).map(path => open(path, 'hardware'));
+  const platform = inputs.platform === undefined ? undefined : open(inputs.platform, 'platform');
+  const parts = first && withConfiguration(first, inputs, reader, problems);
+  problems.end();
   return {
-    policy,
-    policyDirectory: directoryOf(policy.root.at.file ?? system.value),
-    hardware: named.hardware.length > 0 ? named.hardware : hardware.filter(part => part !== undefined),
-    platform: named.platform ?? fromConfig('platform', 'platform'),
+    policy: parts!.policy,
+    policyDirectory: parts!.policyDirectory,
+    hardware: (hardware.length > 0 ? hardware : parts!.hardware).filter(part => part !== undefined),
+    platform: platform ?? parts!.platform,
+  };
+}
+
+type ConfiguredParts = Omit<Parts, 'hardware'> & { readonly hardware: readonly (PolicyTree | undefined)[] };
+
+/** The policy itself; or what a system configuration names, where the command line does not. */
+function withConfiguration(
+  first: PolicyTree,
+  inputs: MergeInputs,
+  reader: SourceReader,
+  problems: ProblemList,
+): ConfiguredParts {
+  const named = (name: string, root: string): PolicyTree | undefined => {
+    const value = configString(first, name);
+    return value && problems.attempt(() => expectRoot(reader.find(value.value, value.from), root));
+  };
+  const isConfiguration = first.root.children.every(child => child.name === 'config');
+  const config = ensureConfig(first.root);
+  if (!isConfiguration || configString(first, 'system') === undefined) {
+    return { policy: first, policyDirectory: directoryOf(inputs.policy), hardware: [], platform: undefined };
+  }
+  const policy = named('system', 'system');
+  const hardware = inputs.hardware?.length
+    ? []
+    : [named('hardware', 'hardware'), named('additional_hardware', 'hardware')];
+  const platform = inputs.platform === undefined ? named('platform', 'platform') : undefined;
+  if (policy !== undefined) mergeConfig(policy, config);
+  return {
+    policy: policy ?? first,
+    policyDirectory: directoryOf(policy?.root.at.file ?? inputs.policy),
+    hardware,
+    platform,
   };
 }
 

@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '../../units/result.ts';
 import type { SourcePosition } from '../document.ts';
 import { type Finding, findingAt } from '../finding.ts';
+import { FindingList } from '../finding-list.ts';
 
 /** What each code of a finding about a source policy means; `explain` shows it. */
 export const SOURCE_CODES = {
@@ -26,7 +27,7 @@ export const SOURCE_CODES = {
 
 export type SourceCode = keyof typeof SOURCE_CODES;
 
-/** Leaves a stage at the first error of its input; caught by `attempt` only. */
+/** Leaves a stage, or a part of it, at an error of its input; caught by `attempt` and `ProblemList` only. */
 export class SourceProblem extends Error {
   readonly findings: readonly Finding[];
   constructor(findings: readonly Finding[]) {
@@ -45,6 +46,40 @@ export function refuseFile(file: string, code: SourceCode, message: string, hint
   throw new SourceProblem([{ code, severity: 'error', message, line: 0, column: 0, hint, file }]);
 }
 
+/** Gathers what several parts of a stage refuse, so that the user hears of all of it at once. */
+export class ProblemList {
+  readonly #findings = new FindingList('POL-MORE');
+  readonly #seen = new Set<string>();
+
+  /** Does a part of the stage. @returns its value, or undefined after noting why it has none. A limit ends the stage. */
+  attempt<T>(part: () => T): T | undefined {
+    try {
+      return part();
+    } catch (problem) {
+      if (!(problem instanceof SourceProblem)) throw problem;
+      this.note(problem.findings);
+      if (problem.findings.some(({ code }) => code === 'SRC-LIMIT')) this.end();
+      return undefined;
+    }
+  }
+
+  /** Notes errors; the same one at the same place once. */
+  note(findings: readonly Finding[]): void {
+    for (const finding of findings) {
+      const { code, severity, message, hint, file, line, column } = finding;
+      const key = `${file}:${line}:${column} ${code} ${message}`;
+      if (this.#seen.has(key)) continue;
+      this.#seen.add(key);
+      this.#findings.add(code, severity, file === undefined ? { line, column } : { file, line, column }, message, hint);
+    }
+  }
+
+  /** Ends the stage with everything that was noted, if anything was. */
+  end(): void {
+    if (this.#findings.errorCount > 0) throw new SourceProblem(this.#findings.all());
+  }
+}
+
 /** Runs a stage; what it refuses becomes the error of the result. */
 export function attempt<T>(stage: () => T): Result<T, Finding[]> {
   try {
@@ -57,7 +92,3 @@ export function attempt<T>(stage: () => T): Result<T, Finding[]> {
 
 /** A text of the input as messages show it. */
 export const quote = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
-
-/** A place of the input as messages show it. */
-export const placeOf = ({ at }: { readonly at: SourcePosition }): string =>
-  at.file === undefined ? `line ${at.line}` : `${at.file}:${at.line}`;

@@ -8,7 +8,7 @@ import { normaliseEras } from './eras/normalise.ts';
 import { joinComponents, missingSpecifications } from './join.ts';
 import { type MergeInputs, mergeWith } from './merge.ts';
 import { directoryOf } from './paths.ts';
-import { attempt, quote, refuse, type SourceCode, SourceProblem } from './problem.ts';
+import { attempt, ProblemList, quote, refuse, type SourceCode, SourceProblem } from './problem.ts';
 import { type PolicyFiles, SourceReader } from './source-files.ts';
 import { SOURCE_SYSTEM } from './source-grammar.ts';
 
@@ -40,7 +40,7 @@ const SPECIFICATION_PATHS = (name: string): readonly string[] => [
 
 /**
  * Reads a source policy up to what the expansion to format A takes: merged, components joined, virtual resources
- * allocated, documentation dropped. The error says what is wrong first, with file and line.
+ * allocated, documentation dropped. The error says all that is wrong in the first step that fails, with file and line.
  */
 export function readSource(
   inputs: SourceInputs,
@@ -74,6 +74,7 @@ function unwrap<T>(result: Result<T, Finding[]>): T {
 function joinAll(tree: PolicyTree, inputs: SourceInputs, surroundings: ComponentSurroundings): readonly Finding[] {
   const { reader } = surroundings;
   const findings: Finding[] = [];
+  const problems = new ProblemList();
   const prepared: PolicyTree[] = [];
   const own = elementsAt(tree.root, 'components').flatMap(({ children }) => children);
   const known = new Set(own.map(({ attributes }) => attributes.name));
@@ -82,15 +83,21 @@ function joinAll(tree: PolicyTree, inputs: SourceInputs, surroundings: Component
   do {
     for (const specification of next) {
       const directories = [...surroundings.directories, directoryOf(specification.root.at.file ?? '.')];
-      findings.push(...prepareSpecification(specification, { ...surroundings, directories }));
+      findings.push(
+        ...(problems.attempt(() => prepareSpecification(specification, { ...surroundings, directories })) ?? []),
+      );
       prepared.push(specification);
       known.add(specification.root.attributes.name);
     }
     references = [...references, ...next.flatMap(({ root }) => librariesOf(root))];
     const missing = missingSpecifications(references, known);
     references = [];
-    next = [...missing].map(([name, from]) => findSpecification(name, from, surroundings));
+    next = [...missing].flatMap(([name, from]) => {
+      known.add(name);
+      return problems.attempt(() => findSpecification(name, from, surroundings)) ?? [];
+    });
   } while (next.length > 0);
+  problems.end();
   const nameOf = ({ root }: PolicyTree): string => root.attributes.name ?? '';
   prepared.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   unwrap(joinComponents(tree, prepared));

@@ -1,17 +1,21 @@
 import { type PolicyTree, setText, type TreeElement, walkTree } from '../tree.ts';
 import { configVariables } from './config-section.ts';
-import { quote, refuse } from './problem.ts';
+import { ProblemList, quote, refuse } from './problem.ts';
 
 /** Puts the value of a configuration variable, as it is written, in place of every attribute and text that is `$name`. */
 export function substituteVariables(tree: PolicyTree): void {
   const values = new Map(configVariables(tree).map(({ attributes }) => [attributes.name!, attributes.value ?? '']));
+  const problems = new ProblemList();
+  const resolved = (text: string, element: TreeElement, attribute?: string): string =>
+    problems.attempt(() => substituted(text, values, element, attribute)) ?? text;
   walkTree(tree.root, element => {
     for (const name in element.attributes) {
       const text = element.attributes[name]!;
-      if (text.startsWith('$')) element.attributes[name] = substituted(text, values, element, name);
+      if (text.startsWith('$')) element.attributes[name] = resolved(text, element, name);
     }
-    if (element.text.startsWith('$')) setText(element, substituted(element.text, values, element));
+    if (element.text.startsWith('$')) setText(element, resolved(element.text, element));
   });
+  problems.end();
 }
 
 function substituted(

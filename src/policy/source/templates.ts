@@ -1,3 +1,4 @@
+import { placeOf } from '../finding.ts';
 import {
   addText,
   appendAll,
@@ -12,7 +13,7 @@ import {
 } from '../tree.ts';
 import { ensureConfig, isConfigType } from './config-section.ts';
 import { parseEvalString } from './expressions.ts';
-import { placeOf, quote, refuse } from './problem.ts';
+import { ProblemList, quote, refuse } from './problem.ts';
 import type { SourceReader } from './source-files.ts';
 
 /** Uses of templates in templates are followed this deep. */
@@ -26,6 +27,7 @@ const MAX_ROUNDS = 100;
  */
 export function expandTemplates(tree: PolicyTree, reader: SourceReader): void {
   const templates = takeTemplates(tree);
+  const problems = new ProblemList();
   let number = 1;
   for (let round = 1; ; round += 1) {
     const calls = usesOf(tree.root);
@@ -36,21 +38,14 @@ export function expandTemplates(tree: PolicyTree, reader: SourceReader): void {
     }
     const bodies = new Map<TreeElement, TreeElement>();
     for (const { call } of calls) {
-      const template = templates.get(call.attributes.name ?? '');
-      if (template === undefined) {
-        const message = `there is no template ${quote(call.attributes.name ?? '')}`;
-        refuse(
-          call,
-          'SRC-TEMPLATE',
-          message,
-          `Templates of this policy: ${[...templates.keys()].join(', ') || 'none'}.`,
-        );
-      }
-      const instance = instantiate(reader.copy(template), call, `t${number}_`);
-      insertInstance(tree.root, instance);
-      bodies.set(call, instance.body);
+      problems.attempt(() => {
+        const instance = instantiate(reader.copy(templateOf(call, templates)), call, `t${number}_`);
+        insertInstance(tree.root, instance);
+        bodies.set(call, instance.body);
+      });
       number += 1;
     }
+    problems.end();
     for (const parent of new Set(calls.map(use => use.parent))) {
       parent.children = parent.children.flatMap(child => {
         const body = bodies.get(child);
@@ -59,6 +54,14 @@ export function expandTemplates(tree: PolicyTree, reader: SourceReader): void {
       });
     }
   }
+}
+
+function templateOf(call: TreeElement, templates: ReadonlyMap<string, TreeElement>): TreeElement {
+  const { name = '' } = call.attributes;
+  const template = templates.get(name);
+  if (template !== undefined) return template;
+  const hint = `Templates of this policy: ${[...templates.keys()].join(', ') || 'none'}.`;
+  return refuse(call, 'SRC-TEMPLATE', `there is no template ${quote(name)}`, hint);
 }
 
 /** Takes all template definitions out of the tree. */

@@ -62,12 +62,6 @@ const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
   'EXPAND-LIBRARY-CYCLE': [
     ['<library name="libbase">', '<library name="libbase"><depends><library ref="liblog"/></depends>'],
   ],
-  'EXPAND-ALIAS-DEVICE': [['name="network" physical="nic"', 'name="network" physical="none"']],
-  'EXPAND-ALIAS-RESOURCE': [
-    ['name="registers" physical="mem1"/></alias>', 'name="registers" physical="mem7"/></alias>'],
-  ],
-  'EXPAND-CLASS-DEVICE': [['<device physical="disk"/>', '<device physical="none"/>']],
-  'EXPAND-ALIAS-USE': [['logical="registers" physical="registers"', 'logical="registers" physical="mem1"']],
   'EXPAND-MSI-NAME': [['<msi name="msi2"/>', '<msi name="msi1"/>']],
   'EXPAND-RESERVED-NAME': [
     [

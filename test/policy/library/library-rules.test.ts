@@ -20,7 +20,7 @@ const SOURCE = `<system>
  </devices></hardware>
  <platform><mappings>
   <aliases><alias name="net" physical="nic"><resource name="irq" physical="irq1"><resource name="msi" physical="msi1"/></resource></alias></aliases>
-  <classes><class name="nets"><device physical="net"/></class></classes>
+  <classes><class name="nets"><device physical="nic"/></class></classes>
  </mappings></platform>
  <memory><memory name="ram" size="16#2000#"><file filename="image" offset="none"/></memory></memory>
  <deviceDomains><domain name="d">
@@ -64,7 +64,7 @@ const EDITS: Readonly<Record<string, readonly [string, string]>> = {
   'LIB-FILE-SIZE': ['size="16#2000#"', 'size="16#1000#"'],
   'LIB-ALIAS-DEVICE': ['name="net" physical="nic"', 'name="net" physical="ghost"'],
   'LIB-ALIAS-RESOURCE': ['name="msi" physical="msi1"', 'name="msi" physical="ghost"'],
-  'LIB-CLASS-DEVICE': ['<device physical="net"/></class>', '<device physical="ghost"/></class>'],
+  'LIB-CLASS-DEVICE': ['<device physical="nic"/></class>', '<device physical="ghost"/></class>'],
   'LIB-ALIAS-USE': ['<msi physical="msi"/>', '<msi physical="ghost"/>'],
   'LIB-IOMMU-REFERENCE': [
     '<device physical="nic"/><device physical="net">',

@@ -166,14 +166,14 @@ describe('configuration', () => {
   it.each([
     ['twice the same name', config('<string name="a" value=""/><string name="a" value=""/>'), 'SRC-CONFIG p/s.xml:2'],
     ['no name', config('<string value=""/>'), 'SRC-CONFIG p/s.xml:2'],
-    ['no boolean', config('<boolean name="a" value="maybe"/>'), 'SRC-CONFIG p/s.xml:2'],
-    ['no integer', config('<integer name="a" value="99999999999"/>'), 'SRC-CONFIG p/s.xml:2'],
+    ['no boolean', config('<boolean name="a" value="maybe"/>'), 'LIB-CONFIG-BOOLEAN p/s.xml:2'],
+    ['no integer', config('<integer name="a" value="99999999999"/>'), 'LIB-CONFIG-INTEGER p/s.xml:2'],
     ['a cycle', config('<string name="a" value="$b"/><string name="b" value="$a"/>'), 'SRC-EXPRESSION p/s.xml:2'],
     ['a wrong type', config('<string name="a" value="x"/><boolean name="b" value="$a"/>'), 'SRC-EXPRESSION p/s.xml:2'],
     ['an unknown name', config('<string name="a" value="$b"/>'), 'SRC-VARIABLE p/s.xml:2'],
     ['an unknown reference', config('', '<memory name="$x"/>'), 'SRC-VARIABLE p/s.xml:3'],
     ['a reference to a prototype', config('', '<memory name="$constructor"/>'), 'SRC-VARIABLE p/s.xml:3'],
-    ['an unknown condition', config('', '<if variable="x" value="true"/>'), 'SRC-VARIABLE p/s.xml:3'],
+    ['an unknown condition', config('', '<if variable="x" value="true"/>'), 'LIB-CONDITION-VARIABLE p/s.xml:3'],
     [
       'a condition without value',
       config('<boolean name="x" value="true"/>', '<if variable="x"/>'),
@@ -279,6 +279,70 @@ describe('very many of one thing', () => {
     });
     expect(ok).toBe(false);
     expect(ms).toBeLessThan(8000);
+  });
+});
+
+describe('several mistakes are named together', () => {
+  it('in includes, each file once', () => {
+    const texts = {
+      'p/s.xml': system('<include href="none.xml"/>\n<include href="a.xml"/>\n<include href="none.xml"/>'),
+      'p/a.xml': '<include>\n<include href="gone.xml"/><include href="../../x.xml"/></include>',
+    };
+    expect(errors(texts)).toEqual(['SRC-FILE p/s.xml:3', 'SRC-FILE p/a.xml:2', 'SRC-ESCAPE p/a.xml:2']);
+  });
+
+  it('in a configuration', () => {
+    const variables = '<boolean name="b" value="yes"/>\n<integer name="i" value="ten"/>';
+    const references =
+      '<expressions>\n<expression name="e"><not><variable name="ghost"/></not></expression>\n</expressions>';
+    expect(errors({ 'p/s.xml': `<system>\n<config>${variables}</config>\n${references}</system>` })).toEqual([
+      'LIB-CONFIG-BOOLEAN p/s.xml:2',
+      'LIB-CONFIG-INTEGER p/s.xml:3',
+      'LIB-EXPRESSION-VARIABLE p/s.xml:5',
+    ]);
+    const doubled = '<boolean name="b" value="true"/>\n<integer name="b" value="1"/>\n<string name="" value="x"/>';
+    expect(errors({ 'p/s.xml': `<system>\n<config>${doubled}</config></system>` })).toEqual([
+      'SRC-CONFIG p/s.xml:3',
+      'SRC-CONFIG p/s.xml:4',
+    ]);
+  });
+
+  it('in expressions, and one that others depend on once', () => {
+    const expressions = [
+      '<expression name="a"><gt><boolean value="true"/><integer value="1"/></gt></expression>',
+      '<expression name="b"><not><variable name="a"/></not></expression>',
+      '<expression name="c"><and><boolean value="true"/></and></expression>',
+    ].join('\n');
+    expect(errors({ 'p/s.xml': system(`<expressions>\n${expressions}\n</expressions>`) })).toEqual([
+      'SRC-EXPRESSION p/s.xml:4',
+      'SRC-EXPRESSION p/s.xml:6',
+    ]);
+  });
+
+  it('in templates, conditions, references and amends', () => {
+    const several = (content: string) => errors({ 'p/s.xml': system(content) });
+    expect(several('<useTemplate name="a"/>\n<useTemplate name="b"/>')).toEqual([
+      'SRC-TEMPLATE p/s.xml:3',
+      'SRC-TEMPLATE p/s.xml:4',
+    ]);
+    expect(several('<if variable="a" value="1"/>\n<case variable="b"/>')).toEqual([
+      'LIB-CONDITION-VARIABLE p/s.xml:3',
+      'LIB-CONDITION-VARIABLE p/s.xml:4',
+    ]);
+    expect(several('<subjects name="$a">\n<x>$b</x></subjects>')).toEqual([
+      'SRC-VARIABLE p/s.xml:3',
+      'SRC-VARIABLE p/s.xml:4',
+    ]);
+    expect(several('<amend/>\n<amend xpath="/system/ghost"/>')).toEqual(['SRC-AMEND p/s.xml:3', 'SRC-AMEND p/s.xml:4']);
+  });
+
+  it('in what a system configuration names, and in specifications', () => {
+    const names = ['system', 'hardware', 'platform'].map(name => `<string name="${name}" value="${name}.xml"/>`);
+    expect(errors({ 'p/s.xml': `<system><config>\n${names.join('\n')}</config></system>` })).toEqual([
+      'SRC-FILE p/s.xml:2',
+      'SRC-FILE p/s.xml:3',
+      'SRC-FILE p/s.xml:4',
+    ]);
   });
 });
 

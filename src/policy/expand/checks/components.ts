@@ -1,7 +1,8 @@
+import { placeOf } from '../../finding.ts';
 import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import type { Workspace } from '../../workspace.ts';
 import { nameOf, subjectsOf } from '../subjects.ts';
-import { lineOf, type Report, repeated, type SourceCheck } from './source-check.ts';
+import { type Report, repeated, type SourceCheck } from './source-check.ts';
 
 /** A subject's reference to a component that exists. */
 interface Instance {
@@ -72,7 +73,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     title: 'Validate that the names of components are unique.',
     check(workspace, report) {
       for (const [component, first] of repeated(workspace.all('components/component'), nameOf)) {
-        const message = `component '${nameOf(component)}' is defined again (first: ${lineOf(first)})`;
+        const message = `component '${nameOf(component)}' is defined again (first: ${placeOf(first)})`;
         report(component, message, 'Rename one of them.');
       }
     },
@@ -87,7 +88,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
           .flatMap(section => section.children)
           .filter(({ name }) => name !== 'array');
         for (const [channel, first] of repeated(channels, logicalOf)) {
-          const message = `component '${nameOf(component)}' has the channel '${logicalOf(channel)}' again (first: ${lineOf(first)})`;
+          const message = `component '${nameOf(component)}' has the channel '${logicalOf(channel)}' again (first: ${placeOf(first)})`;
           report(channel, message, 'Rename one of them.');
         }
       }
@@ -100,7 +101,7 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     check(workspace, report) {
       for (const { subject, reference } of instancesOf(workspace)) {
         for (const [map, first] of repeated(mapsOf(reference), logicalOf)) {
-          const message = `subject '${nameOf(subject)}' maps the logical resource '${logicalOf(map)}' again (first: ${lineOf(first)})`;
+          const message = `subject '${nameOf(subject)}' maps the logical resource '${logicalOf(map)}' again (first: ${placeOf(first)})`;
           report(map, message, 'Remove one of the maps.');
         }
       }

@@ -1,10 +1,11 @@
+import { placeOf } from '../../finding.ts';
 import { childrenNamed, type TreeElement } from '../../tree.ts';
 import type { Workspace } from '../../workspace.ts';
 import { capability } from '../device-interrupts.ts';
 import { bdfOf } from '../logical-devices.ts';
 import { activeCpuCount } from '../processors.ts';
 import { nameOf } from '../subjects.ts';
-import { lineOf, repeated, type SourceCheck } from './source-check.ts';
+import { repeated, type SourceCheck } from './source-check.ts';
 
 const devicesOf = (workspace: Workspace): TreeElement[] => workspace.all('hardware/devices/device');
 
@@ -18,7 +19,7 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
       for (const device of devicesOf(workspace)) {
         const messages = childrenNamed(device, 'irq').flatMap(irq => childrenNamed(irq, 'msi'));
         for (const [msi, first] of repeated(messages, nameOf)) {
-          const message = `device '${nameOf(device)}' has the MSI '${nameOf(msi)}' again (first: ${lineOf(first)})`;
+          const message = `device '${nameOf(device)}' has the MSI '${nameOf(msi)}' again (first: ${placeOf(first)})`;
           report(msi, message, 'Rename one of them.');
         }
       }
@@ -30,7 +31,7 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
     title: 'Validate that the names of reserved memory regions are unique.',
     check(workspace, report) {
       for (const [region, first] of repeated(workspace.all('hardware/memory/reservedMemory'), nameOf)) {
-        const message = `the reserved memory region '${nameOf(region)}' is defined again (first: ${lineOf(first)})`;
+        const message = `the reserved memory region '${nameOf(region)}' is defined again (first: ${placeOf(first)})`;
         report(region, message, 'Rename one of them.');
       }
     },

@@ -27,6 +27,3 @@ export function repeated(
     return known === undefined ? [] : ([[element, known]] as const);
   });
 }
-
-/** Where an element stands, for messages about two of them. */
-export const lineOf = ({ at }: TreeElement): string => `line ${at.line}`;

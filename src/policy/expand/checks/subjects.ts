@@ -1,8 +1,9 @@
+import { placeOf } from '../../finding.ts';
 import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import { bdfOf } from '../logical-devices.ts';
 import { placesOf } from '../scheduling-ids.ts';
 import { devicesOf, familyOf, mappingsOf, nameOf, originOf, subjectsByName, subjectsOf } from '../subjects.ts';
-import { lineOf, repeated, type SourceCheck } from './source-check.ts';
+import { repeated, type SourceCheck } from './source-check.ts';
 
 /** Checks of subjects before components are resolved. */
 export const SIBLING_CHECKS: readonly SourceCheck[] = [
@@ -15,7 +16,7 @@ export const SIBLING_CHECKS: readonly SourceCheck[] = [
         for (const device of elementsAt(subject, 'devices/device')) {
           const messages = childrenNamed(device, 'irq').flatMap(irq => childrenNamed(irq, 'msi'));
           for (const [msi, first] of repeated(messages, ({ attributes }) => attributes.logical)) {
-            const message = `subject '${nameOf(subject)}' has the MSI '${msi.attributes.logical}' again (first: ${lineOf(first)})`;
+            const message = `subject '${nameOf(subject)}' has the MSI '${msi.attributes.logical}' again (first: ${placeOf(first)})`;
             report(msi, message, 'Rename one of them.');
           }
         }
@@ -226,7 +227,7 @@ export const SCHEDULING_CHECKS: readonly SourceCheck[] = [
     check(workspace, report) {
       const entries = workspace.all('scheduling/partitions/partition/group/subject');
       for (const [entry, first] of repeated(entries, nameOf)) {
-        const message = `subject '${nameOf(entry)}' is in more than one scheduling group (first: ${lineOf(first)})`;
+        const message = `subject '${nameOf(entry)}' is in more than one scheduling group (first: ${placeOf(first)})`;
         report(entry, message, 'Leave it in one group.');
       }
     },
