@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/registry.ts';
 import { commandHelp } from '../../src/cli/help.ts';
-import { nearest } from '../../src/units/nearest.ts';
 import { type OptionSpec, optionSyntax, parseArguments } from '../../src/cli/options.ts';
 import { programName, shellWord } from '../../src/cli/shell.ts';
+import { nearest } from '../../src/units/nearest.ts';
 
 const options: readonly OptionSpec[] = [
   { name: 'seed', kind: 'seed', placeholder: 'n', help: '' },
