@@ -6,7 +6,15 @@ import { PageWalker, type WalkAccess } from './page-walk.ts';
 import { changesTranslation, type PagingContext, PagingMode, pagingContext } from './paging-context.ts';
 import type { Processor } from './processor.ts';
 import { Field, Flag, Rights, Seg } from './state-layout.ts';
-import { TLB_BANK_BYTES, TLB_BANKS, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_INVALID_LOW, TlbEntry } from './tlb-layout.ts';
+import {
+  TLB_BANK_BYTES,
+  TLB_BANKS,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  TLB_INVALID_LOW,
+  TlbEntry,
+  TlbFlag,
+} from './tlb-layout.ts';
 import { Vector } from './unwind.ts';
 
 const accessKinds = (isUser: boolean, isSmapAllowed: boolean): readonly WalkAccess[] => [
@@ -40,6 +48,9 @@ export class AddressSpace {
   readonly #tlb: number;
   readonly #walker: PageWalker;
   readonly #pdptes: number[] = [0, 0, 0, 0, 0, 0, 0, 0];
+  /** Entries in use, as byte addresses, so that a flush costs what was filled since the one before. */
+  readonly #inUse = new Int32Array(TLB_ENTRIES * TLB_BANKS);
+  #inUseCount = 0;
   /** Entries with a write tag since the memory's marks were reset, as byte addresses. */
   readonly #writable: number[] = [];
   #markEpoch = -1;
@@ -59,7 +70,8 @@ export class AddressSpace {
     this.#walker = new PageWalker(cpu.memory, {
       locate: (address, low, high, isWrite) => this.#locateStructure(address, low, high, isWrite),
     });
-    this.flush(false);
+    const step = TLB_ENTRY_BYTES >>> 2;
+    for (let index = 0, word = tlb >>> 2; index < TLB_ENTRIES * TLB_BANKS; index++, word += step) this.#void(word);
   }
 
   /** Takes over CR0, CR3, CR4, EFER and the PDPTEs; drops translations if they changed. */
@@ -81,24 +93,31 @@ export class AddressSpace {
 
   /** Drops cached translations, global ones on demand. */
   flush(keepGlobal: boolean): void {
-    const { words } = this.#memory;
-    const first = this.#tlb >>> 2;
-    const step = TLB_ENTRY_BYTES >>> 2;
-    for (let index = 0, at = first; index < TLB_ENTRIES * TLB_BANKS; index++, at += step) {
-      if (keepGlobal && words[at + (TlbEntry.flags >>> 2)] === 1) continue;
-      words[at] = TLB_INVALID_LOW;
-      words[at + 2] = TLB_INVALID_LOW;
+    const inUse = this.#inUse;
+    let kept = 0;
+    for (let index = 0; index < this.#inUseCount; index++) {
+      const word = inUse[index]! >>> 2;
+      const flag = word + (TlbEntry.flags >>> 2);
+      if (keepGlobal && (this.#memory.words[flag]! & TlbFlag.global) !== 0) inUse[kept++] = inUse[index]!;
+      else {
+        this.#void(word);
+        this.#memory.words[flag] = 0;
+      }
     }
+    this.#inUseCount = kept;
     if (!keepGlobal) this.#writable.length = 0;
+  }
+
+  #void(word: number): void {
+    const { words } = this.#memory;
+    words[word] = TLB_INVALID_LOW;
+    words[word + 2] = TLB_INVALID_LOW;
   }
 
   /** Drops the translations of one page. */
   invalidate(low: number): void {
-    const { words } = this.#memory;
     for (let bank = 0; bank < TLB_BANKS; bank++) {
-      const at = (this.#tlb + bank * TLB_BANK_BYTES + ((low >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES) >>> 2;
-      words[at] = TLB_INVALID_LOW;
-      words[at + 2] = TLB_INVALID_LOW;
+      this.#void((this.#tlb + bank * TLB_BANK_BYTES + ((low >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES) >>> 2);
     }
   }
 
@@ -232,7 +251,8 @@ export class AddressSpace {
     words[word] = page;
     words[word + 1] = high;
     words[word + 4] = host;
-    words[word + 5] = this.#walker.isGlobal ? 1 : 0;
+    if ((words[word + 5]! & TlbFlag.inUse) === 0) this.#inUse[this.#inUseCount++] = at;
+    words[word + 5] = TlbFlag.inUse | (this.#walker.isGlobal ? TlbFlag.global : 0);
     if (isWrite && this.#pageWritable) {
       words[word + 2] = page;
       words[word + 3] = high;

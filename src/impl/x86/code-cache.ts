@@ -32,8 +32,8 @@ interface CodePage {
   readonly mode: number;
   /** Record of the instruction at each offset, 0 for none. */
   readonly records: Int32Array;
-  /** All records of the page, as byte addresses. */
-  readonly all: number[];
+  /** Its runs of records in the order of their decoding: number of the first record, and of the one behind the last. */
+  readonly runs: number[];
 }
 
 /**
@@ -53,7 +53,7 @@ export class CodeCache {
   readonly #spare: Int32Array[] = [];
   readonly #decoder = new Decoder();
   readonly #instruction: Instruction = newInstruction();
-  /** Changes when all records were dropped. */
+  /** Changes when places of records become free for others: no record that was known before may be entered or linked. */
   generation = 0;
   /** Told of a frame that now holds code, so that writes to it are seen. */
   onNewSlot: () => void = () => {};
@@ -78,13 +78,21 @@ export class CodeCache {
   find(slot: number, offset: number, mode: number): number {
     let page = this.#pages.get(slot * 4 + mode);
     if (page === undefined) {
-      page = { slot, mode, records: this.#spare.pop() ?? new Int32Array(PAGE_SIZE_BYTES), all: [] };
+      page = { slot, mode, records: this.#spare.pop() ?? new Int32Array(PAGE_SIZE_BYTES), runs: [] };
       this.#pages.set(slot * 4 + mode, page);
       this.#memory.watch(slot);
       this.onNewSlot();
     }
     const known = page.records[offset]!;
-    return known !== 0 ? known : this.#decodeRun(page, offset);
+    if (known !== 0) return known;
+    if (this.#used + MAX_RUN + 1 > POOL_RECORDS) {
+      this.flush();
+      return this.find(slot, offset, mode);
+    }
+    const start = this.#used;
+    const record = this.#decodeRun(page, offset);
+    if (this.#used > start) page.runs.push(start, this.#used);
+    return record;
   }
 
   /** Slot whose code a record holds. */
@@ -94,16 +102,10 @@ export class CodeCache {
 
   #allocate(page: CodePage): number {
     this.#slots[this.#used] = page.slot;
-    const at = this.#poolStart + this.#used++ * RECORD_BYTES;
-    page.all.push(at);
-    return at;
+    return this.#poolStart + this.#used++ * RECORD_BYTES;
   }
 
   #decodeRun(page: CodePage, from: number): number {
-    if (this.#used + MAX_RUN + 1 > POOL_RECORDS) {
-      this.flush();
-      return this.find(page.slot, from, page.mode);
-    }
     const host = page.slot * PAGE_SIZE_BYTES;
     const instruction = this.#instruction;
     const { bytes } = this.#memory;
@@ -206,9 +208,20 @@ export class CodeCache {
   #drop(page: CodePage): void {
     this.#pages.delete(page.slot * 4 + page.mode);
     const { words } = this.#memory;
-    for (const record of page.all) words[record >>> 2] = SpecialHandler.lookup;
-    page.records.fill(0);
-    if (this.#spare.length < 16) this.#spare.push(page.records);
+    const { records, runs } = page;
+    for (let run = runs.length - 2; run >= 0; run -= 2) {
+      const start = runs[run]!;
+      const end = runs[run + 1]!;
+      for (let index = start; index < end; index++) {
+        const at = (this.#poolStart + index * RECORD_BYTES) >>> 2;
+        words[at] = SpecialHandler.lookup;
+        records[words[at + 1]! & 0xffff] = 0;
+      }
+      // What was decoded last gives its place back: code that changes again and again stays in the same, cached lines.
+      if (end === this.#used) this.#used = start;
+    }
+    this.generation += 1;
+    if (this.#spare.length < 16) this.#spare.push(records);
   }
 
   /** Drops everything. */

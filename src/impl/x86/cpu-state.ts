@@ -33,18 +33,27 @@ export class CpuState {
   readonly base: number;
   readonly #memory: PhysicalMemory;
   #view: DataView;
+  /** The bytes that the view was made for. */
+  #seen: Uint8Array;
 
   /** `slot` is the first of the reserved slots that hold the state. */
   constructor(memory: PhysicalMemory, slot: number) {
     this.#memory = memory;
     this.base = slot * PAGE_SIZE_BYTES;
-    this.#view = new DataView(memory.bytes.buffer, this.base, STATE_FRAMES * PAGE_SIZE_BYTES);
+    this.#seen = memory.bytes;
+    this.#view = this.#newView();
+  }
+
+  #newView(): DataView {
+    return new DataView(this.#memory.bytes.buffer, this.base, STATE_FRAMES * PAGE_SIZE_BYTES);
   }
 
   /** View over the state, renewed when the memory has grown. */
   get view(): DataView {
-    if (this.#view.buffer !== this.#memory.bytes.buffer) {
-      this.#view = new DataView(this.#memory.bytes.buffer, this.base, STATE_FRAMES * PAGE_SIZE_BYTES);
+    const { bytes } = this.#memory;
+    if (this.#seen !== bytes) {
+      this.#seen = bytes;
+      this.#view = this.#newView();
     }
     return this.#view;
   }
@@ -63,6 +72,13 @@ export class CpuState {
 
   setU64(offset: number, value: bigint): void {
     this.view.setBigUint64(offset, value, true);
+  }
+
+  /** Writes a 64-bit field as two unsigned halves. */
+  setPair(offset: number, low: number, high: number): void {
+    const { view } = this;
+    view.setUint32(offset, low, true);
+    view.setUint32(offset + 4, high, true);
   }
 
   gpr(index: number): bigint {

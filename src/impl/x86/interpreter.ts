@@ -287,8 +287,11 @@ export class Interpreter implements Tier {
       const called = this.#helpers[helper];
       if (called === undefined) throw new InvariantError(`helper ${helper}`);
       const next = cpu.nextRip();
+      const { generation } = this.#cache;
       const isSet = called(cpu) === true;
-      if (!isSet && !cpu.attention && !cpu.stopRequested) return 0;
+      // If code was dropped the record behind this one may be another's by now.
+      const isKept = generation === this.#cache.generation;
+      if (!isSet && isKept && !cpu.attention && !cpu.stopRequested) return 0;
       if (!isSet) state.rip = next;
       return ExitStatus.left;
     } catch (error) {

@@ -12,9 +12,12 @@ export const TlbEntry = {
   writeTag: 8,
   /** Byte address of the page inside the WebAssembly.Memory, u32. */
   host: 16,
-  /** 1 for a global page, u32. */
+  /** TlbFlag bits, u32. */
   flags: 20,
 } as const;
+
+/** `inUse`: the entry is listed as one that a flush has to void. */
+export const TlbFlag = { global: 1, inUse: 2 } as const;
 
 /** Low half of a tag that no page has. */
 export const TLB_INVALID_LOW = 1;

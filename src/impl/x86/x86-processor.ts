@@ -6,6 +6,7 @@ import { CpuState, STATE_FRAMES } from './cpu-state.ts';
 import { CodeMode, Decoder, DecodeStatus, MAX_INSTRUCTION_BYTES, newInstruction } from './decoder.ts';
 import { defaultHooks } from './default-hooks.ts';
 import { deliverThroughIdt } from './deliver.ts';
+import { deriveContext } from './derived-context.ts';
 import { effectiveAddress } from './effective-address.ts';
 import { type EvaluationTarget, Evaluator } from './evaluate.ts';
 import { type DeliveredEvent, EventType, type SystemHooks } from './hooks.ts';
@@ -13,7 +14,7 @@ import type { Instruction } from './instruction.ts';
 import type { Processor, RunResult, StopReason } from './processor.ts';
 import { resetState } from './reset.ts';
 import { isCanonical } from './stack-frame.ts';
-import { Activity, Field, Flag, Interruptibility, Rights, Seg, STATE_BYTES } from './state-layout.ts';
+import { Activity, Field, Flag, Interruptibility, Seg, STATE_BYTES } from './state-layout.ts';
 import { HELPERS } from './system.ts';
 import { JUMP_FRAMES, TLB_FRAMES } from './tlb-layout.ts';
 import { UNWIND, Vector } from './unwind.ts';
@@ -243,34 +244,10 @@ export class X86Processor implements Processor, EvaluationTarget {
   /* Context. */
 
   updateContext(): void {
-    const { state } = this;
-    const is64Bit = state.is64Bit;
-    const codeRights = state.rights(Seg.cs);
-    this.codeMode = is64Bit ? CodeMode.bits64 : (codeRights & Rights.big) !== 0 ? CodeMode.bits32 : CodeMode.bits16;
-    const stackRights = state.rights(Seg.ss);
-    state.setU64(Field.stackMask, is64Bit ? ALL_ONES : (stackRights & Rights.big) !== 0 ? 0xffff_ffffn : 0xffffn);
-    state.setU64(Field.ripMask, is64Bit ? ALL_ONES : (codeRights & Rights.big) !== 0 ? 0xffff_ffffn : 0xffffn);
-    // Target checks: target + bias <= limit.
-    state.setU64(Field.ripBias, is64Bit ? 0x8000_0000_0000n : 0n);
-    state.setU64(Field.ripLimit, is64Bit ? 0xffff_ffff_ffffn : BigInt(state.limit(Seg.cs)));
-    for (let segment = 0; segment < 6; segment++)
-      state.setU64(Field.fastBase + segment * 8, this.#fastBase(segment, is64Bit));
+    this.codeMode = deriveContext(this.state);
     this.space.refresh();
     this.attention = true;
     this.tier.invalidate();
-  }
-
-  /** Addend of effective addresses in a segment: its base where no check can fail, else one that no translation matches. */
-  #fastBase(segment: number, is64Bit: boolean): bigint {
-    const { state } = this;
-    if (is64Bit) return segment === Seg.fs || segment === Seg.gs ? state.segmentBase(segment) : 0n;
-    const rights = state.rights(segment);
-    const isFlat =
-      state.segmentBase(segment) === 0n &&
-      state.limit(segment) === 0xffff_ffff &&
-      (rights & (Rights.unusable | Rights.code | Rights.expandDownOrConforming | Rights.writableOrReadable)) ===
-        Rights.writableOrReadable;
-    return isFlat ? 0n : CHECKED_BASE;
   }
 
   flushTlb(keepGlobal = false): void {
@@ -456,8 +433,7 @@ export class X86Processor implements Processor, EvaluationTarget {
 
   load(saved: Uint8Array): void {
     this.memory.bytes.set(saved, this.state.base);
-    this.space.refresh();
-    this.flushTlb();
+    this.space.flush(false);
     this.updateContext();
   }
 
@@ -470,5 +446,3 @@ export class X86Processor implements Processor, EvaluationTarget {
 
 /** DR6.BS. */
 const SINGLE_STEP = 0x4000n;
-/** Base that takes any address out of the range of translations. */
-const CHECKED_BASE = 1n << 62n;
