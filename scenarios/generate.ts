@@ -3,6 +3,7 @@ import { description as deviceDomains } from './device-domains/description.ts';
 import { description as genodeLog } from './genode-log/description.ts';
 import { description as logChannel } from './log-channel/description.ts';
 import { description as logProxy } from './log-proxy/description.ts';
+import { description as machineCode } from './machine-code/description.ts';
 import type { PolicyDescription } from './policy-description.ts';
 import { writePolicy } from './policy-writer.ts';
 import { description as twoSubjects } from './two-subjects/description.ts';
@@ -14,6 +15,7 @@ export const DESCRIPTIONS: Readonly<Record<string, PolicyDescription>> = {
   'log-proxy': logProxy,
   'genode-log': genodeLog,
   'device-domains': deviceDomains,
+  'machine-code': machineCode,
 };
 
 /** Writes every scenario's policy.xml; run by `npx tsx scenarios/generate.ts`. */

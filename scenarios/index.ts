@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ScenarioSoftware } from '../src/engine/property.ts';
 import { VERDICT_WORDS, type VerdictWord } from '../src/engine/verdict.ts';
@@ -66,8 +66,27 @@ class Reader {
   }
 }
 
+/** Guests of this repository, built from src/guests. */
+const BINARIES = new URL('../src/guests/built/', import.meta.url);
+
+/** A subject that runs one of our guests, placed at an address of its memory. */
+function readBinary(reader: Reader, fields: Fields, place: string): ScenarioSoftware {
+  reader.known(fields, ['subject', 'binary', 'address'], place);
+  const subject = reader.text(fields.subject, `${place}.subject`);
+  const binary = reader.text(fields.binary, `${place}.binary`);
+  const { address } = fields;
+  if (typeof address !== 'number' || !Number.isSafeInteger(address) || address < 0)
+    reader.fail(`${place}.address`, 'must be an address');
+  let hex = '';
+  if (/^[a-z0-9-]+$/.test(binary) && existsSync(new URL(`${binary}.bin`, BINARIES)))
+    hex = readFileSync(new URL(`${binary}.bin`, BINARIES)).toString('hex');
+  else reader.fail(`${place}.binary`, 'must name a guest of src/guests/built');
+  return { subject, software: 'machine-code', parameters: { hex, address: Number(address) } };
+}
+
 function readSoftware(reader: Reader, value: unknown, place: string): ScenarioSoftware {
   const fields = reader.fields(value, place);
+  if (Object.hasOwn(fields, 'binary')) return readBinary(reader, fields, place);
   reader.known(fields, ['subject', 'software', 'parameters'], place);
   const given = reader.fields(fields.parameters, `${place}.parameters`);
   const parameters: Record<string, string | number> = {};

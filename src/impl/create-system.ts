@@ -7,6 +7,7 @@ import { err, ok, type Result } from '../units/result.ts';
 import { Cpu } from './cpu.ts';
 import { type HostedSoftware, scriptSoftware } from './hosted.ts';
 import { hostSoftware } from './hosted-subject.ts';
+import { loadCode } from './machine-code/load-code.ts';
 import { FRAME_WORDS, PhysicalMemory } from './memory.ts';
 import { buildAddressSpaces } from './muen/address-spaces.ts';
 import { bootKernel } from './muen/boot.ts';
@@ -119,10 +120,15 @@ function bootFinding(document: PolicyDocument, message: string): Finding {
   };
 }
 
-/** Installs a program per subject id; subjects without one spin. */
-export function installSoftware(system: System, software: ReadonlyMap<number, HostedSoftware>): void {
+/** Installs a program per subject id; subjects without one spin. The text says which machine code does not fit, empty if all does. */
+export function installSoftware(system: System, software: ReadonlyMap<number, HostedSoftware>): string {
   const idle = scriptSoftware([]);
   system.hosted = system.kernel.tables.subjects.map(subject => hostSoftware(software.get(subject.id) ?? idle));
+  for (const [subject, { images }] of software) {
+    const problem = images === undefined ? '' : loadCode(system, subject, images);
+    if (problem !== '') return problem;
+  }
+  return '';
 }
 
 /** Digest of memory and processors: equal digests mean equal systems. */

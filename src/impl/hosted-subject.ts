@@ -15,6 +15,8 @@ export const TIMED_EVENT_ADDRESS: SubjectAddress = subjectAddress(0xe_0001_0000)
 /** Execution state of one subject's hosted software; everything but `vectors` is replaced, never mutated. */
 export interface HostedSubject {
   readonly software: HostedSoftware;
+  /** The subject runs the machine code in its memory. */
+  readonly runsMachineCode: boolean;
   state: unknown;
   /** Operation in flight and the RIP it stands at. */
   operation: Operation | undefined;
@@ -33,6 +35,7 @@ const NO_VECTORS: readonly number[] = [];
 export function hostSoftware(software: HostedSoftware): HostedSubject {
   return {
     software,
+    runsMachineCode: software.images !== undefined,
     state: software.initial,
     operation: undefined,
     operationRip: -1,

@@ -1,4 +1,5 @@
 import type { Operation } from '../units/operation.ts';
+import type { CodeImage } from './machine-code/code-image.ts';
 
 /** What hosted software learns when it is asked for its next operation. */
 export interface SoftwareInput {
@@ -22,6 +23,8 @@ export interface SoftwareInput {
 export interface HostedSoftware<State = unknown> {
   readonly name: string;
   readonly initial: State;
+  /** Machine code that runs in place of `next`, the images to be put to the subject's memory first. */
+  readonly images?: readonly CodeImage[];
   next(state: State, input: SoftwareInput): { readonly state: State; readonly operation: Operation };
 }
 

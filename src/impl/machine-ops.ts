@@ -1,6 +1,7 @@
 import { type Gpa, hpa, type SubjectAddress } from '../units/address.ts';
 import { joinWords } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
+import { GuestHooks } from './machine-code/guest-hooks.ts';
 import type { PhysicalMemory } from './memory.ts';
 import type { IommuSpec } from './muen/compile-platform.ts';
 import { Iommu } from './platform/iommu.ts';
@@ -9,6 +10,8 @@ import { isMsrTrapped, isPortTrapped } from './vmx/access-bitmaps.ts';
 import { failingEntryCheck } from './vmx/entry-checks.ts';
 import { translateEpt } from './vmx/ept-walk.ts';
 import { ENABLE_EPT, Vmcs } from './vmx/vmcs.ts';
+import type { Platform as GuestMachine, VmxHooks } from './vmx/vmx-hooks.ts';
+import type { MsrAccess } from './vmx/vmx-unit.ts';
 import { type Access, translateIa32e } from './x86/paging-walk.ts';
 
 /** Processor behaviour that a seeded fault can replace. */
@@ -20,6 +23,8 @@ export interface MachineOps {
   readonly isMsrTrapped: typeof isMsrTrapped;
   readonly describeProcessor: typeof describeProcessor;
   readonly createIommu: (spec: IommuSpec) => Iommu;
+  /** What a processor does for a subject's machine code: intercepts, EPT, bitmaps, masks. */
+  readonly createGuestHooks: (memory: PhysicalMemory, platform: GuestMachine, msrs: MsrAccess) => VmxHooks;
 }
 
 /** EPTP bits 51:12. */
@@ -48,4 +53,5 @@ export const machineOps: MachineOps = {
   isMsrTrapped,
   describeProcessor,
   createIommu: spec => new Iommu(spec),
+  createGuestHooks: (memory, platform, msrs) => new GuestHooks(memory, platform, msrs),
 };

@@ -2,7 +2,7 @@ import { err, ok, type Result } from '../units/result.ts';
 
 /** One parameter of a hosted software. */
 export interface ParameterSpec {
-  readonly kind: 'number' | 'event' | 'optional-event' | 'text' | 'list';
+  readonly kind: 'number' | 'event' | 'optional-event' | 'text' | 'list' | 'hex';
   readonly meaning: string;
   /** Value when it is not given; without one the parameter is required, unless it is an optional event. */
   readonly fallback?: number | string;
@@ -29,6 +29,8 @@ export interface Parameters {
 const LAST_EVENT = 63;
 /** Longest text parameter. */
 const TEXT_LIMIT = 255;
+/** Most digits of a parameter of bytes. */
+const HEX_LIMIT = 2 ** 25;
 
 function readNumber(name: string, spec: ParameterSpec, value: number | string): Result<number, string> {
   const shown = JSON.stringify(value);
@@ -61,7 +63,13 @@ function readList(name: string, spec: ParameterSpec, value: string): Result<stri
   return isGood ? ok(value) : err(`parameter ${name}: ${JSON.stringify(value)} has empty or equal entries`);
 }
 
+function readHex(name: string, value: number | string): Result<string, string> {
+  if (typeof value === 'string' && value.length <= HEX_LIMIT && /^(?:[0-9a-f]{2})*$/.test(value)) return ok(value);
+  return err(`parameter ${name}: not bytes as pairs of the digits 0 .. 9, a .. f, at most ${HEX_LIMIT}`);
+}
+
 function readOne(name: string, spec: ParameterSpec, value: number | string): Result<number | string, string> {
+  if (spec.kind === 'hex') return readHex(name, value);
   if (spec.kind !== 'text' && spec.kind !== 'list') return readNumber(name, spec, value);
   const text = readText(name, value);
   return text.ok && spec.kind === 'list' ? readList(name, spec, text.value) : text;

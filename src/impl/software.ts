@@ -5,6 +5,7 @@ import type { ProxyOps } from './genode/log-ops.ts';
 import { logProxyServer } from './genode/log-server.ts';
 import type { HostedSoftware } from './hosted.ts';
 import { guestProbeSoftware, idleSoftware, majorFrameChooserSoftware } from './idle.ts';
+import { bytesOfHex, machineCodeSoftware } from './machine-code/code-image.ts';
 import type { ChannelLayout, ChannelOps } from './native/muchannel.ts';
 import { channelReaderSoftware } from './native/muchannel-reader-software.ts';
 import { channelWriterSoftware } from './native/muchannel-writer-software.ts';
@@ -238,6 +239,18 @@ const subjectMonitor: SoftwareEntry = {
     }),
 };
 
+const machineCode: SoftwareEntry = {
+  title: 'Machine code on the x86-64 processor, from the entry point of the policy on',
+  parameters: {
+    hex: { kind: 'hex', meaning: 'its bytes as hexadecimal digits; empty if files fill the memory', fallback: '' },
+    address: { kind: 'number', meaning: 'address of the bytes', fallback: 0 },
+  },
+  create: given => {
+    const bytes = bytesOfHex(given.text('hex'));
+    return machineCodeSoftware(bytes.length === 0 ? [] : [{ address: given.number('address'), bytes }]);
+  },
+};
+
 /** All hosted software by name. */
 export const SOFTWARE: Readonly<Record<string, SoftwareEntry>> = {
   'channel-writer': channelWriter,
@@ -247,6 +260,7 @@ export const SOFTWARE: Readonly<Record<string, SoftwareEntry>> = {
   'subject-monitor': subjectMonitor,
   'guest-probe': guestProbe,
   'major-frame-chooser': majorFrameChooser,
+  'machine-code': machineCode,
   idle,
 };
 

@@ -2,6 +2,7 @@ import type { SubjectId } from '../units/ids.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
 import type { HostedSubject } from './hosted-subject.ts';
+import type { SavedGuest } from './machine-code/guest-processor.ts';
 import type { Platform } from './muen/kernel-context.ts';
 
 interface CpuSnapshot {
@@ -24,12 +25,15 @@ export interface SystemSnapshot {
   readonly platform: { readonly power: Platform['power']; readonly stopReason: string };
   readonly ioApic: Uint32Array;
   readonly ports: ReadonlyMap<number, number>;
+  /** By CPU: machine code that is under way. */
+  readonly guests: readonly (SavedGuest | undefined)[];
 }
 
 export function takeSnapshot(
   cpus: readonly Cpu[],
   hosted: readonly HostedSubject[],
   platform: Platform,
+  guests: SystemSnapshot['guests'] = [],
 ): SystemSnapshot {
   const { power, stopReason } = platform;
   return {
@@ -49,6 +53,7 @@ export function takeSnapshot(
     platform: { power, stopReason },
     ioApic: platform.ioApic.save(),
     ports: platform.ports.contents,
+    guests,
   };
 }
 

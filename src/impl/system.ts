@@ -7,6 +7,7 @@ import { HostException } from './host-exception.ts';
 import { executeOperation, MAX_VECTORS, type MachineEffect } from './hosted-cpu.ts';
 import { advanceGuestRip, fetchOperation, guestRip, type HostedSubject, isAtXsetbv } from './hosted-subject.ts';
 import { InterruptArrivals } from './interrupt-arrivals.ts';
+import { GuestCpus } from './machine-code/guest-cpus.ts';
 import type { MachineOps } from './machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { loadMsrs, storeMsrs } from './msr-areas.ts';
@@ -60,6 +61,7 @@ export class System {
   #standing: number[] = [];
   #inputs: RunInputs = { cyclesPerInstruction: 1, endTsc: 0, maxKernelSteps: 0, interrupts: [], interleavings: [] };
   #arrivals: InterruptArrivals;
+  readonly #guests: GuestCpus;
   #point = 0;
   #interleavingCursor = 0;
   #forced = -1;
@@ -81,6 +83,7 @@ export class System {
     this.hosted = hosted;
     this.#ops = ops;
     this.#arrivals = new InterruptArrivals([], kernel.cpus.length, time.unitCycles, ops);
+    this.#guests = new GuestCpus(kernel.memory, kernel.cpus, kernel.platform.ports, ops);
     this.#subjectOfVmcs = Array.from({ length: 1 + Math.max(...kernel.at.vmcsSlots) }, () => -1);
     kernel.at.vmcsSlots.forEach((slot, subject) => {
       this.#subjectOfVmcs[slot] = subject;
@@ -142,7 +145,7 @@ export class System {
   }
 
   snapshot(): SystemSnapshot {
-    return takeSnapshot(this.cpus, this.hosted, this.kernel.platform);
+    return takeSnapshot(this.cpus, this.hosted, this.kernel.platform, this.#guests.save());
   }
 
   restore(snapshot: SystemSnapshot): void {
@@ -151,6 +154,7 @@ export class System {
     Object.assign(this.kernel.platform, snapshot.platform);
     this.kernel.platform.ports.contents = snapshot.ports;
     this.kernel.platform.ioApic.load(snapshot.ioApic);
+    this.#guests.restore(snapshot.guests);
   }
 
   #stepForced(): boolean {
@@ -174,10 +178,13 @@ export class System {
     if (cpu.mode === CpuMode.entryFailed) return cpu.tsc;
     if (cpu.mode === CpuMode.stopped) return Number.POSITIVE_INFINITY;
     let next = Math.max(cpu.timerDeadlineTsc, cpu.tsc);
-    if (this.#windowOpen(cpu)) return cpu.tsc;
+    const runsMachineCode = this.#runsMachineCode(cpu);
+    if (!runsMachineCode && this.#windowOpen(cpu)) return cpu.tsc;
     const interrupt = this.#interruptTsc(cpu);
     if (interrupt < next) next = interrupt;
-    const done = cpu.tsc + this.#inputs.cyclesPerInstruction;
+    const { cyclesPerInstruction } = this.#inputs;
+    if (runsMachineCode) return Math.min(next, this.#guests.nextTsc(cpu, this.time.guardCycles, cyclesPerInstruction));
+    const done = cpu.tsc + cyclesPerInstruction;
     if (
       done < next &&
       done + this.time.guardCycles <= cpu.timerDeadlineTsc &&
@@ -221,11 +228,49 @@ export class System {
     }
     cpu.tsc = tsc;
     if (tsc > this.#latestTsc) this.#latestTsc = tsc;
+    const runsMachineCode = this.#runsMachineCode(cpu);
     if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, entryFailureCause(this.#failingMsr[cpu.id]!));
+    else if (runsMachineCode && this.#guests.isEntering(cpu)) this.#runMachineCode(cpu);
     else if (tsc >= cpu.timerDeadlineTsc) this.#exitGuest(cpu, TIMER_CAUSE);
-    else if (this.#windowOpen(cpu)) this.#exitGuest(cpu, WINDOW_CAUSE);
+    else if (!runsMachineCode && this.#windowOpen(cpu)) this.#exitGuest(cpu, WINDOW_CAUSE);
     else if (this.#interruptTsc(cpu) <= tsc) this.#takeInterrupt(cpu);
+    else if (runsMachineCode) this.#runMachineCode(cpu);
     else this.#execute(cpu);
+  }
+
+  #runsMachineCode(cpu: Cpu): boolean {
+    return this.hosted[this.subjectOn(cpu)]!.runsMachineCode;
+  }
+
+  /** Runs the machine code of the subject on `cpu` until it exits or another CPU may proceed. */
+  #runMachineCode(cpu: Cpu): void {
+    const subject = this.subjectOn(cpu);
+    const hosted = this.hosted[subject]!;
+    const { cyclesPerInstruction, endTsc } = this.#inputs;
+    const guest = this.#guests.of(cpu);
+    this.memory.beginStep();
+    const budget = this.#guests.budget(cpu, this.time.guardCycles, cyclesPerInstruction, endTsc);
+    const { executed, hasExited } = guest.run(budget, cyclesPerInstruction);
+    hosted.retiredCount += executed;
+    cpu.tsc += executed * cyclesPerInstruction;
+    if (cpu.tsc > this.#latestTsc) this.#latestTsc = cpu.tsc;
+    const exit = hasExited ? { ...NO_CAUSE, reason: cpu.vmread(Vmcs.exitReason) } : undefined;
+    this.observer.onOperation?.(cpu, subject, hosted, exit);
+    if (guest.platform.effect !== 'none') this.#stopByPort(guest.platform.effect, subject);
+    else if (guest.abortIndicator !== 0) this.#stop('shutdown', `VMX abort: indicator ${guest.abortIndicator}`);
+    else if (exit !== undefined) this.#startKernel(cpu, exit.reason);
+  }
+
+  #stop(power: Kernel['platform']['power'], reason: string): void {
+    this.kernel.platform.power = power;
+    this.kernel.platform.stopReason = reason;
+  }
+
+  #stopByPort(effect: 'reset' | 'poweroff', subject: SubjectId): void {
+    this.#stop(
+      effect === 'reset' ? 'reboot' : 'poweroff',
+      `port access by ${this.kernel.tables.subjects[subject]!.name}`,
+    );
   }
 
   #takeInterrupt(cpu: Cpu): void {
@@ -257,8 +302,7 @@ export class System {
     if (exit === undefined) hosted.retiredCount += 1;
     this.observer.onOperation?.(cpu, subject, hosted, exit);
     if (this.#machine.effect !== 'none') {
-      platform.power = this.#machine.effect === 'reset' ? 'reboot' : 'poweroff';
-      platform.stopReason = `port access by ${this.kernel.tables.subjects[subject]!.name}`;
+      this.#stopByPort(this.#machine.effect, subject);
       this.#machine.effect = 'none';
     } else if (exit !== undefined) this.#exitGuest(cpu, exit);
   }
@@ -268,8 +312,7 @@ export class System {
     if (cause.reason < ENTRY_FAILURE) {
       const abort = storeMsrs(memory, cpu);
       if (abort !== '') {
-        this.kernel.platform.power = 'shutdown';
-        this.kernel.platform.stopReason = `VMX abort: ${abort}`;
+        this.#stop('shutdown', `VMX abort: ${abort}`);
         return;
       }
     }
@@ -380,18 +423,23 @@ export class System {
     this.#failingMsr[cpu.id] = failingMsr;
     this.observer.onEntry?.(cpu, subject);
     if (isFailing) return;
-    const info = cpu.vmread(Vmcs.entryInterruptInfo);
-    if ((info & INJECT_EXTERNAL_INTERRUPT) !== 0) {
-      const hosted = this.hosted[subject]!;
-      hosted.vectors = [...hosted.vectors.slice(-MAX_VECTORS + 1), info & 0xff];
-      if ((info & 0xff) === GENERAL_PROTECTION.vector && isAtXsetbv(hosted, cpu)) advanceGuestRip(cpu);
-      cpu.vmwrite(Vmcs.entryInterruptInfo, info & 0x7fff_ffff);
-      cpu.vmwrite(Vmcs.activity, Activity.active);
-    }
+    if (this.#runsMachineCode(cpu)) this.#guests.enter(cpu);
+    else this.#injectVector(cpu, this.hosted[subject]!);
     const { unitCycles } = this.time;
     const isArmed = (cpu.vmread(Vmcs.pinControls) & PIN_ACTIVATE_TIMER) !== 0;
     cpu.timerDeadlineTsc = isArmed
       ? (Math.floor(cpu.tsc / unitCycles) + cpu.vmread(Vmcs.preemptionTimer)) * unitCycles
       : Number.POSITIVE_INFINITY;
+  }
+
+  /** Hosted software takes note of a vector that VM entry injects. */
+  #injectVector(cpu: Cpu, hosted: HostedSubject): void {
+    const info = cpu.vmread(Vmcs.entryInterruptInfo);
+    if ((info & INJECT_EXTERNAL_INTERRUPT) !== 0) {
+      hosted.vectors = [...hosted.vectors.slice(-MAX_VECTORS + 1), info & 0xff];
+      if ((info & 0xff) === GENERAL_PROTECTION.vector && isAtXsetbv(hosted, cpu)) advanceGuestRip(cpu);
+      cpu.vmwrite(Vmcs.entryInterruptInfo, info & 0x7fff_ffff);
+      cpu.vmwrite(Vmcs.activity, Activity.active);
+    }
   }
 }

@@ -164,14 +164,15 @@ export class Lockstep implements SystemObserver {
     }
   }
 
-  /** A subject may change pages that the kernel reads: its timed event, or what it monitors. The model takes them over. */
-  onOperation(cpu: Cpu, subject: number, _hosted: HostedSubject, _exit: ExitCause | undefined): void {
+  /** A subject may change pages that the kernel reads: its timed event, or what it monitors. The model takes them over. An exit of machine code has stored its MSRs. */
+  onOperation(cpu: Cpu, subject: number, _hosted: HostedSubject, exit: ExitCause | undefined): void {
     if (this.divergence !== undefined) return;
     const { memory } = this.#system;
     for (let index = 0; index < memory.touchedCount; index++) {
       const slot = memory.touchedSlot(index);
       const owner = this.#owners[slot];
       if (owner === undefined || slot === cpu.vmcsSlot || owner.kind === 'interface') continue;
+      if (owner.kind === 'msrStore' && owner.id === subject && exit !== undefined) continue;
       if (owner.kind === 'state') {
         this.#kept.adopt(owner.id);
         alpha.abstractState(this.#system, owner.id, this.#state);

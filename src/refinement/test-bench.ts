@@ -1,5 +1,6 @@
 import { createSystem, installSoftware, systemDigest } from '../impl/create-system.ts';
 import { type HostedSoftware, scriptSoftware } from '../impl/hosted.ts';
+import { bytesOfHex, machineCodeSoftware } from '../impl/machine-code/code-image.ts';
 import type { MemorySnapshot } from '../impl/memory.ts';
 import type { Seams } from '../impl/seams.ts';
 import { createSoftware } from '../impl/software.ts';
@@ -42,6 +43,11 @@ export class TestBench {
       const subject = system.kernel.tables.subjects.find(row => row.name === program.subject);
       if (subject === undefined) return err(`the policy has no subject '${program.subject}'`);
       if ('operations' in program) software.set(subject.id, scriptSoftware(program.operations));
+      else if ('machineCode' in program)
+        software.set(
+          subject.id,
+          machineCodeSoftware(program.machineCode.map(({ address, hex }) => ({ address, bytes: bytesOfHex(hex) }))),
+        );
       else {
         const created = createSoftware(program.software, program.parameters, this.seams);
         if (!created.ok) return created;
@@ -51,7 +57,8 @@ export class TestBench {
     system.observer = {};
     system.restore(this.#start);
     system.memory.restore(this.#memory);
-    installSoftware(system, software);
+    const misplaced = installSoftware(system, software);
+    if (misplaced !== '') return err(misplaced);
     system.begin(spec);
     return ok(system);
   }

@@ -55,15 +55,18 @@ const operation: Decoder<Operation> = tagged<Operation>('kind', {
 
 const parameter: Decoder<string | number> = (value, path, problems) =>
   typeof value === 'string'
-    ? string()(value, path, problems)
+    ? string({ maxLength: 2 ** 25 })(value, path, problems)
     : integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)(value, path, problems);
 
 const scriptProgram = object({ subject: name, operations: array(operation, MAX_ITEMS) });
 const softwareProgram = object({ subject: name, software: name, parameters: record(parameter, 1000) });
-const program: Decoder<SubjectProgram> = (value, path, problems) =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, 'software')
-    ? softwareProgram(value, path, problems)
-    : scriptProgram(value, path, problems);
+const hex = string({ maxLength: 100_000_000, pattern: /^(?:[0-9a-f]{2})*$/, what: 'bytes as hexadecimal digits' });
+const codeProgram = object({ subject: name, machineCode: array(object({ address, hex }), 100_000) });
+const program: Decoder<SubjectProgram> = (value, path, problems) => {
+  const has = (field: string): boolean => typeof value === 'object' && value !== null && Object.hasOwn(value, field);
+  if (has('software')) return softwareProgram(value, path, problems);
+  return has('machineCode') ? codeProgram(value, path, problems) : scriptProgram(value, path, problems);
+};
 
 const run: Decoder<RunSpec> = object({
   cyclesPerInstruction: integer(1, Number.MAX_SAFE_INTEGER),

@@ -6,9 +6,19 @@ export type { ExternalInterrupt, Interleaving } from '../units/schedule.ts';
 /** Current version of the trace file format. */
 export const TRACE_VERSION = 1;
 
-/** Program of one subject: a fixed operation list, or named hosted software with plain-data parameters. */
+/** Bytes that stand at an address of a subject before it runs. */
+export interface CodeBlock {
+  /** Virtual address of a native subject, guest-physical address of a VM. */
+  readonly address: number;
+  /** Two digits a byte. */
+  readonly hex: string;
+}
+
+/** Program of one subject: a fixed operation list, named hosted software with plain-data parameters, or machine code. */
 export type SubjectProgram =
   | { readonly subject: string; readonly operations: readonly Operation[] }
+  /** Runs what its memory holds from the entry point of the policy on, these blocks included. */
+  | { readonly subject: string; readonly machineCode: readonly CodeBlock[] }
   | {
       readonly subject: string;
       readonly software: string;
@@ -100,11 +110,15 @@ export interface TimelineRow {
 
 /** Number of operations in a trace body: what "at most 12 operations" counts. */
 export function countOperations(body: TraceBody): number {
-  const inRun = (run: RunSpec): number =>
-    run.programs.reduce((sum, program) => sum + ('operations' in program ? program.operations.length : 0), 0);
+  const inRun = (run: RunSpec): number => run.programs.reduce((sum, program) => sum + programLength(program), 0);
   if (body.kind === 'run') return inRun(body.run);
   if (body.kind === 'script') return body.steps.length;
   return body.kind === 'pair' ? Math.max(inRun(body.left), inRun(body.right)) : 0;
+}
+
+function programLength(program: SubjectProgram): number {
+  if ('operations' in program) return program.operations.length;
+  return 'machineCode' in program ? program.machineCode.length : 0;
 }
 
 /** Number of external inputs in a trace body: interrupts and interleaving deviations. */

@@ -7,7 +7,7 @@ const SOURCES = new URL('../../src/guests/', import.meta.url);
 const BUILT = new URL('built/', SOURCES);
 
 /** Guests with a source of the same name in src/guests. */
-export const GUESTS = ['boot', 'vmx-cases', 'system64', 'x86-loop'] as const;
+export const GUESTS = ['boot', 'vmx-cases', 'system64', 'x86-loop', 'native-program', 'vm-program'] as const;
 export type Guest = (typeof GUESTS)[number];
 
 /** Bytes of the boot code at the end of a ROM image. */

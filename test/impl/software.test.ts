@@ -27,7 +27,7 @@ describe('createSoftware', () => {
   });
 
   test('the table names what can be created', () => {
-    expect(Object.keys(SOFTWARE)).toHaveLength(8);
+    expect(Object.keys(SOFTWARE)).toHaveLength(9);
   });
 
   test.each([

@@ -56,6 +56,12 @@ export function vmEntry(unit: VmxUnit, cpu: Processor, isX2apic: boolean): Entry
   return { kind: 'left' };
 }
 
+/** The part of a VM entry behind its checks and MSR loading, for hosted root software that did those itself. */
+export function enterGuest(unit: VmxUnit, cpu: Processor): void {
+  loadGuest(unit, cpu);
+  begin(unit, cpu);
+}
+
 /** CR0 bits that a VM entry leaves alone: ET, CD, NW and the reserved ones. */
 const CR0_KEPT = BigInt(Cr0.et | Cr0.cd | Cr0.nw | 0x1ffa_ffc0);
 

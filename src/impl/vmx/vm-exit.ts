@@ -103,7 +103,8 @@ function recordVectoring(unit: VmxUnit, cpu: Processor, exit: ExitInformation): 
     unit.write32(at.length, event.instructionLength);
 }
 
-function saveGuest(unit: VmxUnit, cpu: Processor, exit: ExitInformation): void {
+/** Saves the guest state to the current VMCS (SDM Vol. 3C, "Saving Guest State"). */
+export function saveGuest(unit: VmxUnit, cpu: Processor, exit: ExitInformation): void {
   const { state } = cpu;
   const controls = unit.low(at.exitControls);
   saveGuestRegisters(unit, state);

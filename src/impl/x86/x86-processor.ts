@@ -50,7 +50,8 @@ export class X86Processor implements Processor, EvaluationTarget {
   readonly memory: PhysicalMemory;
   readonly state: CpuState;
   readonly space: AddressSpace;
-  readonly cyclesPerInstruction: number;
+  /** TSC cycles for each instruction. */
+  cyclesPerInstruction: number;
   hooks: SystemHooks;
   readonly instruction: Instruction = newInstruction();
   delivering: DeliveredEvent | undefined;
