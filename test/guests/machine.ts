@@ -17,6 +17,8 @@ const MEMORY_FRAMES = 0x4000;
 const COM1 = 0x3f8;
 const LINE_STATUS = COM1 + 5;
 const LINE_CONTROL = COM1 + 3;
+/** A register without a meaning. */
+const SCRATCH = COM1 + 7;
 /** Transmitter and its holding register empty. */
 const TRANSMITTER_EMPTY = 0x60;
 const DIVISOR_ACCESS = 0x80;
@@ -26,15 +28,18 @@ const DEBUG_EXIT = 0x501;
 export class SerialPorts implements PortBus {
   readonly #bytes: number[] = [];
   #lineControl = 0;
+  #scratch = 0;
   isOff = false;
 
   read(port: number, sizeBytes: number): number {
-    return port === LINE_STATUS ? TRANSMITTER_EMPTY : 2 ** (8 * sizeBytes) - 1;
+    if (port === LINE_STATUS) return TRANSMITTER_EMPTY;
+    return port === SCRATCH && sizeBytes === 1 ? this.#scratch : 2 ** (8 * sizeBytes) - 1;
   }
 
   write(port: number, _sizeBytes: number, value: number): void {
     if (port === LINE_CONTROL) this.#lineControl = value;
     else if (port === COM1 && (this.#lineControl & DIVISOR_ACCESS) === 0) this.#bytes.push(value & 0xff);
+    else if (port === SCRATCH) this.#scratch = value & 0xff;
     else if (port === DEBUG_EXIT) this.isOff = true;
   }
 
@@ -76,7 +81,11 @@ const SLICE = 1_000_000;
 
 /** Runs a guest on our machine until it powers the machine off. */
 export function runHere(image: Uint8Array, maxInstructions: number, capabilities?: VmxCapabilities): Transcript {
-  const { cpu, hooks, ports } = guestMachine(image, capabilities);
+  return runMachine(guestMachine(image, capabilities), maxInstructions);
+}
+
+/** Runs a machine until its guest powers it off. */
+export function runMachine({ cpu, hooks, ports }: GuestMachine, maxInstructions: number): Transcript {
   let executed = 0;
   while (!ports.isOff && executed < maxInstructions) {
     const result = cpu.run(Math.min(SLICE, maxInstructions - executed));

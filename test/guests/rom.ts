@@ -6,8 +6,18 @@ import { join } from 'node:path';
 const SOURCES = new URL('../../src/guests/', import.meta.url);
 const BUILT = new URL('built/', SOURCES);
 
+/** Guests whose transcripts are compared with those of emulators. */
+export const SYSTEM_GUESTS = [
+  'system64',
+  'control64',
+  'transfer64',
+  'paging64',
+  'ports64',
+  'system32',
+  'pae32',
+] as const;
 /** Guests with a source of the same name in src/guests. */
-export const GUESTS = ['boot', 'vmx-cases', 'system64', 'x86-loop', 'native-program', 'vm-program'] as const;
+export const GUESTS = ['boot', 'vmx-cases', 'x86-loop', 'native-program', 'vm-program', ...SYSTEM_GUESTS] as const;
 export type Guest = (typeof GUESTS)[number];
 
 /** Bytes of the boot code at the end of a ROM image. */

@@ -200,6 +200,7 @@ function deliverProtected(cpu: Processor, space: AddressSpace, event: DeliveredE
   const external = isSoftware(event) ? 0 : 1;
   const gate = readGate(cpu, event, 8);
   const code = gateCode(cpu, gate.selector, external);
+  if (gate.offset > BigInt(code.limit)) cpu.fault(Vector.protection, external);
   const isV86 = (state.u32(Field.systemFlags) & Flag.vm) !== 0;
   const dpl = descriptorPrivilege(code.rights);
   const bytes = gate.wordBytes;

@@ -73,7 +73,6 @@ export interface RowOptions {
   readonly class?: 'system' | 'unsupported';
   readonly privilege?: Privilege;
   readonly exceptions?: readonly string[];
-  readonly transcripts?: readonly string[];
 }
 
 export type RowDraft = Omit<InstructionRow, 'id'>;
@@ -146,7 +145,7 @@ export function row(
     class: options.class ?? 'user',
     privilege: options.privilege ?? 'user',
     exceptions: options.exceptions ?? [],
-    transcripts: options.transcripts ?? [],
+    transcripts: [],
     semantics,
   };
 }

@@ -1,5 +1,6 @@
 import { type RowDraft, type RowOptions, row, type Semantics } from './row.ts';
 import { pushFlagImage } from './rows-move.ts';
+import { TRANSCRIPTS } from './transcripts.ts';
 
 /** Instructions whose meaning is a helper in TypeScript, shared by all tiers. */
 const helper =
@@ -66,7 +67,7 @@ const transferRows: readonly RowDraft[] = [
   ...['0F A1', '0F A9'].map(opcode =>
     row(opcode, 'pop', '', helper('popSegment'), { ...gate, size64: 'default64', isSized: true }),
   ),
-  row('C8', 'enter', 'Iw,Ib', helper('enter'), { ...open, size64: 'default64', isSized: true }),
+  row('C8', 'enter', 'Iw,Ib', helper('enter'), { size64: 'default64', isSized: true }),
 ];
 
 /** Flags that matter to the system, descriptor tables, control registers. */
@@ -76,12 +77,12 @@ const controlRows: readonly RowDraft[] = [
   row('FA', 'cli', '', helper('clearInterrupts'), io),
   row('FB', 'sti', '', helper('setInterrupts'), io),
   row('F4', 'hlt', '', helper('halt'), kernel),
-  row('NP 0F 00 /0', 'sldt', 'Ev', helper('storeSystemSegment'), open),
-  row('NP 0F 00 /1', 'str', 'Ev', helper('storeSystemSegment'), open),
-  row('NP 0F 00 /2', 'lldt', 'Ew', helper('loadLocalTable'), gate),
-  row('NP 0F 00 /3', 'ltr', 'Ew', helper('loadTask'), gate),
-  row('NP 0F 00 /4', 'verr', 'Ew', helper('verify'), open),
-  row('NP 0F 00 /5', 'verw', 'Ew', helper('verify'), open),
+  row('0F 00 /0', 'sldt', 'Ev', helper('storeSystemSegment'), open),
+  row('0F 00 /1', 'str', 'Ev', helper('storeSystemSegment'), open),
+  row('0F 00 /2', 'lldt', 'Ew', helper('loadLocalTable'), gate),
+  row('0F 00 /3', 'ltr', 'Ew', helper('loadTask'), gate),
+  row('0F 00 /4', 'verr', 'Ew', helper('verify'), open),
+  row('0F 00 /5', 'verw', 'Ew', helper('verify'), open),
   row('0F 02 /r', 'lar', 'Gv,Ev', helper('loadRights'), open),
   row('0F 03 /r', 'lsl', 'Gv,Ev', helper('loadLimit'), open),
   row('0F 01 /0', 'sgdt', 'M', helper('storeTable'), open),
@@ -183,4 +184,10 @@ const hintRows: readonly RowDraft[] = [
 ];
 
 /** Instructions with system meaning. */
-export const SYSTEM_ROWS: readonly RowDraft[] = [...transferRows, ...controlRows, ...portRows, ...vmxRows, ...hintRows];
+export const SYSTEM_ROWS: readonly RowDraft[] = [
+  ...transferRows,
+  ...controlRows,
+  ...portRows,
+  ...vmxRows,
+  ...hintRows,
+].map(draft => ({ ...draft, transcripts: TRANSCRIPTS[draft.encoding] ?? [] }));

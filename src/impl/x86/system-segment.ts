@@ -193,7 +193,7 @@ const loadRights: Helper = cpu => {
   const found = inspect(cpu, cpu.state.isLongMode ? LONG_LAR_TYPES : LAR_TYPES);
   const { instruction } = cpu;
   if (found !== undefined)
-    writeGpr(cpu, instruction.reg, operandBytes(instruction), BigInt((found.high & 0xf0_ff00) >>> 0));
+    writeGpr(cpu, instruction.reg, operandBytes(instruction), BigInt((found.high & 0xff_ff00) >>> 0));
   return false;
 };
 

@@ -65,11 +65,20 @@ function returnCode(cpu: Processor, selector: number): Descriptor {
   return code;
 }
 
-/** Stack segment that a return to an outer level loads; undefined for a null one, which 64-bit code below level 3 may have. */
-function returnStack(cpu: Processor, selector: number, code: Descriptor, rpl: number): Descriptor | undefined {
+/**
+ * Stack segment that a return loads; undefined for a null one, which 64-bit code below level 3 may have.
+ *
+ * An absent one is #NP after IRET and #SS after RET (SDM Vol. 2A and 2B, "Protected Mode Exceptions" of both).
+ */
+function returnStack(
+  cpu: Processor,
+  selector: number,
+  code: Descriptor,
+  rpl: number,
+  absent: number,
+): Descriptor | undefined {
   if (isNull(selector)) {
     if (!targetsLong(cpu, code) || rpl === 3) cpu.fault(Vector.protection, 0);
-    if ((selector & 3) !== rpl) cpu.fault(Vector.protection, 0);
     return undefined;
   }
   const error = selectorError(selector);
@@ -78,7 +87,7 @@ function returnStack(cpu: Processor, selector: number, code: Descriptor, rpl: nu
   if ((selector & 3) !== rpl || !isWritableData(stack.rights) || descriptorPrivilege(stack.rights) !== rpl) {
     cpu.fault(Vector.protection, error);
   }
-  if (!isPresent(stack.rights)) cpu.fault(Vector.stack, error);
+  if (!isPresent(stack.rights)) cpu.fault(absent, error);
   return stack;
 }
 
@@ -127,7 +136,8 @@ function returnTo(
       cpu.readLinear(Seg.ss, (state.gpr(Gpr.rsp) + BigInt(Math.round(index * bytes))) & mask, bytes);
     const pointer = at(first);
     stackSelector = Number(at(first + 1) & 0xffffn);
-    stack = returnStack(cpu, stackSelector, code, rpl);
+    const absent = frame.flags === undefined ? Vector.stack : Vector.notPresent;
+    stack = returnStack(cpu, stackSelector, code, rpl, absent);
     if (stack !== undefined) markAccessed(cpu, stack);
     rsp = pointer;
     if (isOuter && frame.flags === undefined) {
@@ -314,6 +324,8 @@ function throughGate(cpu: Processor, gate: Descriptor, isCall: boolean, type: nu
   if (isLongMode) {
     const wide = readDescriptor(cpu, gate.selector, true);
     if (wide === undefined) return cpu.fault(Vector.protection, gateError);
+    // The type field of the upper half must be 0 (SDM Vol. 3A, "IA-32e Mode Call Gates").
+    if ((cpu.readSystem(wide.address + 12n, 4) & 0x1f00n) !== 0n) cpu.fault(Vector.protection, gateError);
     rip |= cpu.readSystem(wide.address + 8n, 4) << 32n;
   }
   const selector = gate.low >>> 16;

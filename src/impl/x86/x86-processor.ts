@@ -128,6 +128,7 @@ export class X86Processor implements Processor, EvaluationTarget {
     const budget = isSingle ? 1 : Math.max(1, Math.min(left, this.hooks.instructionsUntilEvent(this)));
     const retired = state.u64(Field.retired);
     let executed = 1;
+    this.#hasLeftByGate = false;
     try {
       executed = this.tier.execute(budget);
       state.setU64(Field.retired, retired + BigInt(executed));
@@ -146,6 +147,8 @@ export class X86Processor implements Processor, EvaluationTarget {
     return executed;
   }
 
+  /** The instruction at hand went through a gate of its own. */
+  #hasLeftByGate = false;
   /** Instructions that a tier had tried when it unwound, the unwound one included. */
   unwoundAfter = 1;
 
@@ -162,11 +165,13 @@ export class X86Processor implements Processor, EvaluationTarget {
     // An instruction that opens a shadow anew (STI after STI) keeps none: only the first of a sequence counts.
     this.#endShadow(shadow);
     if ((flags & Flag.rf) !== 0) state.setU32(Field.systemFlags, state.u32(Field.systemFlags) & ~Flag.rf);
-    if ((flags & Flag.tf) === 0) return;
+    // INT n, INT3 and INTO clear TF before a trap could come.
+    if ((flags & Flag.tf) === 0 || this.#hasLeftByGate) return;
     if ((state.u32(Field.interruptibility) & Interruptibility.movSs) !== 0) {
       state.setU64(Field.pendingDebug, state.u64(Field.pendingDebug) | SINGLE_STEP);
       return;
     }
+    state.setU64(Field.pendingDebug, state.u64(Field.pendingDebug) & ~SINGLE_STEP);
     this.raise(Vector.debug, undefined, SINGLE_STEP);
   }
 
@@ -314,6 +319,7 @@ export class X86Processor implements Processor, EvaluationTarget {
   }
 
   deliver(event: DeliveredEvent): void {
+    this.#hasLeftByGate = event.type >= EventType.softwareInterrupt;
     let next: DeliveredEvent | undefined = event;
     while (next !== undefined) next = this.#deliverOnce(next);
     this.delivering = undefined;

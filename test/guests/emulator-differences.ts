@@ -1,0 +1,178 @@
+/** Tests of a guest that an emulator ends otherwise than our machine, and why the manual is on our side (SDM sections). */
+export interface EmulatorDifference {
+  readonly guest: string;
+  readonly tests: RegExp;
+  readonly reason: string;
+}
+
+const row = (guest: string, tests: RegExp, reason: string): EmulatorDifference => ({ guest, tests, reason });
+
+const QEMU_ERROR_CODE = 'the error code holds vector * 8 + 2 (Vol. 3A, "Error Code"); QEMU takes vector * 16';
+const QEMU_RESERVED =
+  'P of the error code is 1 where a reserved bit is set in a present entry (Vol. 3A, "Page-Fault Exceptions"); QEMU clears it';
+const QEMU_RESERVED_CR =
+  'reserved bits and combinations of CR0, CR3 and CR4 fault (Vol. 2B, MOV to control registers); QEMU takes them, what would break it is not executed there';
+const QEMU_MSR =
+  'a reserved bit or a not canonical address faults (Vol. 2D, WRMSR; Vol. 2D, WRGSBASE); QEMU takes the value';
+const QEMU_TARGET =
+  'a not canonical target faults in the transfer (Vol. 2A and 2B, exceptions of JMP, CALL, RET, IRET, SYSRET, SYSEXIT); QEMU faults at the target';
+const QEMU_INT1 = 'F1 is INT1 (Vol. 2A, INT n); QEMU has no such opcode';
+const QEMU_LIMITS =
+  'limits and rights of segments are checked (Vol. 3A, "Limit Checking", "Type Checking"); QEMU does not';
+const QEMU_INTEL = 'SYSCALL is #UD outside of 64-bit mode on Intel processors (Vol. 2B, SYSCALL); QEMU takes it';
+const QEMU_PCID = 'QEMU 7.2 has neither PCIDs nor INVPCID in software emulation';
+
+/** QEMU 7.2 with `-accel tcg -cpu max`. */
+export const QEMU_DIFFERENCES: readonly EmulatorDifference[] = [
+  row('system64', /^page: reserved bit$/, QEMU_RESERVED),
+  row(
+    'system64',
+    /^page: not canonical stack$/,
+    '#SS through the stack segment (Vol. 3A, "Interrupt 12"); QEMU gives #GP',
+  ),
+  row('system64', /^(exception: INT 0x70 without gate|ring 3: INT 0x80, kernel gate)$/, QEMU_ERROR_CODE),
+  row('system64', /^exception: (WRMSR, reserved EFER bit|LSTAR not canonical)$/, QEMU_MSR),
+  row('control64', /^L[GI]DT: not canonical base$/, 'the base must be canonical (Vol. 2A, LGDT/LIDT); QEMU takes it'),
+  row('control64', /^LTR: null$/, 'a null selector is #GP(0) (Vol. 2A, LTR); QEMU takes it'),
+  row(
+    'control64',
+    /^(LTR|inspect): 16-bit TSS$/,
+    'IA-32e mode has no 16-bit TSS (Vol. 3A, table "System-Segment and Gate-Descriptor Types"); QEMU takes it',
+  ),
+  row(
+    'control64',
+    /^inspect: (.*code.*|data|data of ring 3|read-only data|expand-down data|page-granular limit)$/,
+    'LAR leaves bits 19:16 undefined (Vol. 2A, LAR): QEMU clears them, Bochs and processors keep the limit',
+  ),
+  row('control64', /^MOV CR[034]: /, QEMU_RESERVED_CR),
+  row('control64', /^MOV CR8: 16$/, 'reserved bits of CR8 fault (Vol. 2B, MOV to control registers); QEMU takes them'),
+  row('control64', /^LOCK MOV CR0$/, "LOCK is #UD (Vol. 2B, MOV to control registers); QEMU has AMD's MOV CR8"),
+  row(
+    'control64',
+    /^(DR7.GD|DR6 and DR7 after GD)$/,
+    'general detect (Vol. 3B, "Debug Control Register"); QEMU has none',
+  ),
+  row('control64', /^(RD|WR)MSR: absent$/, 'an absent MSR faults (Vol. 2B, RDMSR); QEMU reads zero and drops writes'),
+  row(
+    'control64',
+    /^EFER: LME changes while paging is on$/,
+    'LME cannot change while paging is on (Vol. 3A, "IA-32e Mode Operation"); QEMU takes it',
+  ),
+  row('control64', /^(CSTAR|FS_BASE|KERNEL_GS_BASE|SYSENTER_E[IS]P|WRGSBASE): not canonical$/, QEMU_MSR),
+  row('control64', /^(PAT: reserved type|TSC_AUX: upper half)$/, QEMU_MSR),
+  row('control64', /^WRMSR: TSC$/, 'WRMSR sets the time-stamp counter (Vol. 3B, "Time-Stamp Counter"); QEMU does not'),
+  row('control64', /^RDPMC: absent counter$/, 'an absent counter is #GP (Vol. 2B, RDPMC); QEMU has no RDPMC'),
+  row('control64', /INVPCID/, QEMU_PCID),
+  row(
+    'transfer64',
+    /^far JMP: L and D$/,
+    'L and D together are #GP (Vol. 2A, JMP); QEMU stops with an assertion, so it is not executed there',
+  ),
+  row('transfer64', /^(far (JMP|RET)|call gate): not canonical$/, QEMU_TARGET),
+  row(
+    'transfer64',
+    /^(IRETQ: not canonical RIP, ring 3|INT: not canonical target|SYSRETQ: not canonical|SYSEXIT: not canonical R[IS]P)$/,
+    QEMU_TARGET,
+  ),
+  row('transfer64', /^far RET: ring 3 with an absent SS$/, '#SS names the selector (Vol. 2B, RET); QEMU gives #NP'),
+  row(
+    'transfer64',
+    /^call gate: conforming code from ring 3$/,
+    'CS.RPL is the CPL (Vol. 3A, "Accessing a Code Segment Through a Call Gate"); QEMU leaves 0',
+  ),
+  row(
+    'transfer64',
+    /^(INT: gate of ring 0 from ring 3|INT: gate not present|INT: task gate|INT: beyond the IDT|INT3: gate of ring 0 from ring 3|invalid opcode, gate not present: #NP)$/,
+    QEMU_ERROR_CODE,
+  ),
+  row('transfer64', /^INT1/, QEMU_INT1),
+  row(
+    'transfer64',
+    /^RF in the pushed flags of a fault$/,
+    'faults push RF (Vol. 3B, "Instruction-Breakpoint Exception Condition"); QEMU does not',
+  ),
+  row('transfer64', /^SYSCALL: compatibility mode$/, QEMU_INTEL),
+  row(
+    'transfer64',
+    /^SYSRETQ: flags from R11$/,
+    'RFLAGS is (R11 AND 3C7FD7H) OR 2 (Vol. 2B, SYSRET); QEMU drops VIF and VIP',
+  ),
+  row(
+    'transfer64',
+    /^LFS with a 64-bit offset$/,
+    'REX.W makes the pointer m16:64 (Vol. 2A, LFS); QEMU ignores it, as AMD does',
+  ),
+  row('paging64', /^(reserved bit|no-execute without NXE): /, QEMU_RESERVED),
+  row('paging64', /^(PDE reserved bit|PML4E reserved bit 7|[12] [MG]iB page: reserved bit 13)$/, QEMU_RESERVED),
+  row('paging64', /^PCID: /, QEMU_PCID),
+  row(
+    'paging64',
+    /^SMAP: descriptor table on a user page, with AC$/,
+    'EFLAGS.AC allows explicit accesses alone (Vol. 3A, "Determination of Access Rights"); QEMU takes it for implicit ones, too',
+  ),
+  row(
+    'paging64',
+    /^not canonical: crossing the border$/,
+    'each byte must be canonical (Vol. 1, "Canonical Addressing"); QEMU looks at the first',
+  ),
+  row('paging64', /^not canonical: RET$/, QEMU_TARGET),
+  row(
+    'ports64',
+    /^ring 3, (two of three bits: IN, word|bits in two bytes: IN, doubleword)$/,
+    'QEMU splits an access to an absent port that is not aligned, and reads zeros: platform, not processor',
+  ),
+  row(
+    'system32',
+    /^(limit: .*|expand-down.*|read-only: write|code: write|execute-only code: read|null: read|SS limit: push|EBP: SS limit)$/,
+    QEMU_LIMITS,
+  ),
+  row(
+    'system32',
+    /beyond the (code )?limit|beyond its limit|runs into its limit/,
+    `${QEMU_LIMITS}; code that runs on would break it, so it is not executed there`,
+  ),
+  row(
+    'system32',
+    /^PUSH (of segment registers|CS: upper half of the slot)$/,
+    'the upper half of the slot stays as it was (Vol. 2B, PUSH: "recent Intel Core processors"); QEMU clears it',
+  ),
+  row('system32', /^INT1$/, QEMU_INT1),
+  row('system32', /^MOV CR0: PG without PE$/, QEMU_RESERVED_CR),
+  row(
+    'system32',
+    /^MOV CR8 in 32-bit mode$/,
+    "LOCK is #UD (Vol. 2B, MOV to control registers); QEMU has AMD's MOV CR8",
+  ),
+  row('system32', /^SYSCALL in 32-bit mode$/, QEMU_INTEL),
+  row(
+    'pae32',
+    /PDPTE$|^PDPTEs are cached until CR3 is loaded$/,
+    'MOV to CR3 and CR0 loads and checks four PDPTE registers (Vol. 3A, "PDPTE Registers"); QEMU reads PDPTEs from memory, what would break it is not executed there',
+  ),
+  row('pae32', /^(reserved bit 62|reserved bit 50|no-execute without NXE): /, QEMU_RESERVED),
+  row('pae32', /^(PDE reserved bit of a large page|32-bit paging: reserved bit 21 of a 4 MiB page)$/, QEMU_RESERVED),
+];
+
+/** Bochs 2.7 with the model corei7_skylake_x. */
+export const BOCHS_DIFFERENCES: readonly EmulatorDifference[] = [
+  row(
+    'control64',
+    /^TSC_AUX: upper half$/,
+    'bits 63:32 are reserved (Vol. 4, IA32_TSC_AUX) and fault (Vol. 2D, WRMSR); Bochs keeps them',
+  ),
+  row(
+    'transfer64',
+    /^IRETD in 64-bit mode$/,
+    'in 64-bit mode IRET pops the stack pointer at every operand size (Vol. 2A, IRET/IRETD), as QEMU does; Bochs does so for IRETQ alone',
+  ),
+  row(
+    'transfer64',
+    /^ENTER: 16-bit operand$/,
+    "the operand size is 16 bits (Vol. 2A, ENTER), as on the host's processor and QEMU; Bochs pushes 64 bits",
+  ),
+  row(
+    'paging64',
+    /^SMAP: descriptor table on a user page, with AC$/,
+    'EFLAGS.AC allows explicit accesses alone (Vol. 3A, "Determination of Access Rights"); Bochs takes it for implicit ones, too',
+  ),
+];
