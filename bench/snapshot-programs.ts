@@ -1,5 +1,5 @@
 import { PhysicalMemory } from '../src/impl/memory.ts';
-import { CodeMode } from '../src/impl/x86/decoder.ts';
+import { CodeMode } from '../src/impl/x86/code-mode.ts';
 import { encode } from '../src/impl/x86/encoder.ts';
 import { Size } from '../src/impl/x86/instruction.ts';
 import { Interpreter } from '../src/impl/x86/interpreter.ts';

@@ -1,4 +1,5 @@
-import { CodeMode, Decoder, DecodeStatus, newInstruction } from '../../src/impl/x86/decoder.ts';
+import { CodeMode } from '../../src/impl/x86/code-mode.ts';
+import { Decoder, DecodeStatus, newInstruction } from '../../src/impl/x86/decoder.ts';
 import { encode, type MemoryOperand } from '../../src/impl/x86/encoder.ts';
 import { Size } from '../../src/impl/x86/instruction.ts';
 import type { InstructionRow } from '../../src/impl/x86/row.ts';

@@ -1,6 +1,7 @@
 import { PAGE_SIZE_BYTES } from '../../units/address.ts';
 import type { PhysicalMemory } from '../memory.ts';
-import { CodeMode, Decoder, DecodeStatus, newInstruction } from './decoder.ts';
+import { CodeMode } from './code-mode.ts';
+import { Decoder, DecodeStatus, newInstruction } from './decoder.ts';
 import { type Instruction, Size } from './instruction.ts';
 import type { InterpreterModule } from './interpreter-module.ts';
 import { variantIndex } from './meaning.ts';

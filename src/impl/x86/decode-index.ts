@@ -3,7 +3,7 @@ import type { InstructionRow } from './row.ts';
 import { INSTRUCTIONS } from './table.ts';
 
 /** Legacy opcode maps 0 .. 3, then the VEX maps 1 .. 3 as 4 .. 6. */
-const MAPS = 7;
+export const MAPS = 7;
 export const VEX_MAP_OFFSET = 3;
 
 /** Bytes of immediate that follow the ModRM part, as the decoder reads them. */

@@ -1,11 +1,31 @@
-import { AVX, DECODE_INDEX, EVEX, IMMEDIATE_OF, Immediate, PLAIN_NOP, VEX_MAP_OFFSET, XOP } from './decode-index.ts';
+import { CodeMode } from './code-mode.ts';
+import { AVX, EVEX, Immediate, PLAIN_NOP, VEX_MAP_OFFSET, XOP } from './decode-index.ts';
+import {
+  ADDRESSES,
+  Address,
+  DISPLACEMENT_MASK,
+  DISPLACEMENT_SHIFT,
+  ESCAPE,
+  IMMEDIATE_BYTES,
+  IMMEDIATE_MASK,
+  IS_OPERAND_PREFIX,
+  IS_PREFIX,
+  IS_REX,
+  IS_TWO_BYTE,
+  LAST_SHORT_IMMEDIATE,
+  MAY_BE_VECTOR,
+  MODRM,
+  OPCODES,
+  OPERAND_SIZES,
+  ROWS,
+  RowBits,
+  SEGMENT_OF_BASE,
+} from './decode-tables.ts';
 import { type Instruction, Size } from './instruction.ts';
 import type { InstructionRow } from './row.ts';
+import { chooseRow, PREFIX_F2, PREFIX_F3 } from './row-choice.ts';
 import { Seg } from './state-layout.ts';
 import { INSTRUCTIONS } from './table.ts';
-
-/** How code is decoded: the D and L bits of CS. */
-export const CodeMode = { bits16: 0, bits32: 1, bits64: 2 } as const;
 
 export const DecodeStatus = {
   ok: 0,
@@ -18,6 +38,8 @@ export const DecodeStatus = {
 } as const;
 
 export const MAX_INSTRUCTION_BYTES = 15;
+/** Bytes from the start that decoding may look at, whether they belong to the instruction or not. */
+const LOOKAHEAD_BYTES = 48;
 
 /** A fresh Instruction to decode into. */
 export const newInstruction = (): Instruction => ({
@@ -47,404 +69,339 @@ export const newInstruction = (): Instruction => ({
   immediate2: 0,
 });
 
-/** 16-bit addressing: base and index by ModRM.rm (SDM Vol. 2A, table 2-1). */
-const BASE16 = [3, 3, 5, 5, 6, 7, 5, 3];
-const INDEX16 = [6, 7, 6, 7, -1, -1, -1, -1];
-
-/** In the order of VEX.pp. */
-const PREFIX_NONE = 0;
-const PREFIX_66 = 1;
-const PREFIX_F3 = 2;
-const PREFIX_F2 = 3;
-const PREFIX_CODES: Readonly<Record<string, number>> = {
-  np: PREFIX_NONE,
-  '66': PREFIX_66,
-  f3: PREFIX_F3,
-  f2: PREFIX_F2,
-  any: -1,
-};
-const ROW_PREFIX = Int8Array.from(INSTRUCTIONS, row => PREFIX_CODES[row.prefix]!);
-/** 0 any, 1 memory, 2 register. */
-const ROW_FORM = Uint8Array.from(INSTRUCTIONS, row => (row.form === 'any' ? 0 : row.form === 'mem' ? 1 : 2));
-const IS_POP_MEMORY = Uint8Array.from(INSTRUCTIONS, row => (row.encoding === '8F /0' ? 1 : 0));
-const HAS_SEGMENT = Uint8Array.from(INSTRUCTIONS, row => (row.operands.some(({ kind }) => kind === 'S') ? 1 : 0));
-const USES_VVVV = Uint8Array.from(INSTRUCTIONS, row => (row.operands.some(({ kind }) => kind === 'B') ? 1 : 0));
-const HAS_CONTROL = Uint8Array.from(INSTRUCTIONS, row => (row.operands.some(({ kind }) => kind === 'C') ? 1 : 0));
 const CONTROL_REGISTERS = [0, 2, 3, 4, 8];
-/** MOV to and from control and debug registers: ModRM.mod counts as 3. */
-const isModIgnored = (opcodeIndex: number): boolean => opcodeIndex >= 0x120 && opcodeIndex <= 0x123;
 
 /**
- * Decodes one instruction of `bytes` from `at`; `end` is the first byte that may not be read.
+ * Decodes one instruction of `bytes` from `at`; `end` is the first byte that does not belong to the code.
  *
  * Fills `into` completely on ok; on invalid and tooLong only `length` (what was looked at) is meaningful.
  */
 export class Decoder {
   #bytes: Uint8Array = new Uint8Array(0);
+  #view = new DataView(this.#bytes.buffer);
+  /** Copy of bytes that are followed by too few to look at, and zeros. */
+  readonly #copy = new Uint8Array(LOOKAHEAD_BYTES * 2);
+  readonly #copyView = new DataView(this.#copy.buffer);
+  /** Where decoding is. */
   #at = 0;
-  #limit = 0;
-  #isTruncated = false;
-
-  #u8(): number {
-    if (this.#at >= this.#limit) {
-      this.#isTruncated = true;
-      return 0;
-    }
-    return this.#bytes[this.#at++]!;
-  }
-
-  #u16(): number {
-    const low = this.#u8();
-    return low | (this.#u8() << 8);
-  }
-
-  #i32(): number {
-    const low = this.#u16();
-    return low | (this.#u16() << 16);
-  }
+  /** What `#prefixes` found. */
+  #rex = 0;
+  #segment = -1;
+  #hasOperandPrefix = 0;
+  #hasAddressPrefix = false;
+  /** What a VEX prefix says. */
+  #prefix = 0;
+  #opcode = 0;
+  #map = 0;
 
   decode(bytes: Uint8Array, at: number, end: number, mode: number, into: Instruction): number {
-    this.#bytes = bytes;
-    this.#at = at;
-    this.#limit = Math.min(end, at + MAX_INSTRUCTION_BYTES);
-    this.#isTruncated = false;
-    const status = this.#decodeBytes(mode, into);
-    into.length = this.#at - at;
-    if (this.#isTruncated)
-      return this.#limit - at >= MAX_INSTRUCTION_BYTES ? DecodeStatus.tooLong : DecodeStatus.truncated;
-    return status;
+    const count = end - at < MAX_INSTRUCTION_BYTES ? end - at : MAX_INSTRUCTION_BYTES;
+    let status: number;
+    let length: number;
+    if (at + LOOKAHEAD_BYTES <= bytes.length) {
+      if (this.#bytes !== bytes) {
+        this.#bytes = bytes;
+        this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      }
+      this.#at = at;
+      status = this.#decode(bytes, this.#view, at + count, mode, into);
+      length = this.#at - at;
+    } else {
+      for (let index = 0; index < LOOKAHEAD_BYTES; index++) this.#copy[index] = index < count ? bytes[at + index]! : 0;
+      this.#at = 0;
+      status = this.#decode(this.#copy, this.#copyView, count, mode, into);
+      length = this.#at;
+    }
+    if (length <= count) {
+      into.length = length;
+      return status;
+    }
+    into.length = count;
+    return count >= MAX_INSTRUCTION_BYTES ? DecodeStatus.tooLong : DecodeStatus.truncated;
   }
 
-  #decodeBytes(mode: number, into: Instruction): number {
-    const is64Bit = mode === CodeMode.bits64;
-    let rex = 0;
-    let hasOperandPrefix = false;
-    let hasAddressPrefix = false;
-    let repeat = 0;
-    let isLocked = false;
+  #decode(bytes: Uint8Array, view: DataView, limit: number, mode: number, into: Instruction): number {
+    const is64Bit = mode === CodeMode.bits64 ? 1 : 0;
+    const modeKey = is64Bit << 8;
+    let at = this.#at;
+    const start = at;
+    // The usual prefixes: 66, then REX.
+    let opcode = bytes[at]!;
+    let hasOperandPrefix = IS_OPERAND_PREFIX[opcode]!;
+    at += hasOperandPrefix;
+    opcode = bytes[at]!;
+    const isRex = IS_REX[modeKey | opcode]!;
+    let rex = opcode & -isRex;
+    at += isRex;
+    opcode = bytes[at]!;
+    into.repeat = 0;
+    into.isLocked = false;
+    let prefix = hasOperandPrefix;
     let segmentOverride = -1;
-    let opcode = 0;
-    let prefixes = true;
-    while (prefixes) {
-      opcode = this.#u8();
-      switch (opcode) {
-        case 0x26:
-        case 0x2e:
-        case 0x36:
-        case 0x3e:
-          // ES, CS, SS, DS have no meaning in 64-bit mode.
-          if (!is64Bit) segmentOverride = (opcode >> 3) & 3;
-          rex = 0;
-          break;
-        case 0x64:
-        case 0x65:
-          segmentOverride = opcode - 0x60;
-          rex = 0;
-          break;
-        case 0x66:
-          hasOperandPrefix = true;
-          rex = 0;
-          break;
-        case 0x67:
-          hasAddressPrefix = true;
-          rex = 0;
-          break;
-        case 0xf0:
-          isLocked = true;
-          rex = 0;
-          break;
-        case 0xf2:
-        case 0xf3:
-          repeat = opcode;
-          rex = 0;
-          break;
-        default:
-          if (is64Bit && opcode >= 0x40 && opcode <= 0x4f) rex = opcode;
-          else prefixes = false;
+    let hasAddressPrefix = false;
+    if (IS_PREFIX[modeKey | opcode] !== 0) {
+      at = this.#prefixes(bytes, start, limit, modeKey, into);
+      if (at >= limit) {
+        this.#at = limit + 1;
+        return DecodeStatus.truncated;
       }
-      if (this.#isTruncated) return DecodeStatus.truncated;
+      opcode = bytes[at]!;
+      rex = this.#rex;
+      hasOperandPrefix = this.#hasOperandPrefix;
+      hasAddressPrefix = this.#hasAddressPrefix;
+      segmentOverride = this.#segment;
+      prefix = into.repeat === 0 ? hasOperandPrefix : into.repeat === 0xf3 ? PREFIX_F3 : PREFIX_F2;
     }
-    into.rex = rex;
-    into.repeat = repeat;
-    into.isLocked = isLocked;
-    into.hasOperandPrefix = hasOperandPrefix;
+    into.hasOperandPrefix = hasOperandPrefix !== 0;
     into.isVex = false;
     into.vvvv = 0;
-    into.base = -1;
-    into.index = -1;
-    into.scale = 0;
-    into.displacementLow = 0;
-    into.displacementHigh = 0;
-    into.isRipRelative = false;
-    into.immediateLow = 0;
-    into.immediateHigh = 0;
-    into.immediate2 = 0;
-    into.isMemory = false;
-    into.modrm = 0;
-    into.reg = 0;
-    into.segment = segmentOverride < 0 ? Seg.ds : segmentOverride;
-    into.addressSize =
-      mode === CodeMode.bits64
+    const addressSize =
+      is64Bit !== 0
         ? hasAddressPrefix
           ? Size.dword
           : Size.qword
         : (mode === CodeMode.bits16) !== hasAddressPrefix
           ? Size.word
           : Size.dword;
-    let map = 0;
-    let prefix = repeat === 0xf3 ? PREFIX_F3 : repeat === 0xf2 ? PREFIX_F2 : hasOperandPrefix ? PREFIX_66 : PREFIX_NONE;
-    let isWide = (rex & 8) !== 0;
-    if (opcode === 0x0f) {
-      opcode = this.#u8();
-      map = 1;
-      if (opcode === 0x38 || opcode === 0x3a) {
-        map = opcode === 0x38 ? 2 : 3;
-        opcode = this.#u8();
+    into.addressSize = addressSize;
+    // Map and opcode.
+    let map = IS_TWO_BYTE[opcode]!;
+    at += map;
+    opcode = bytes[at]!;
+    const added = ESCAPE[(map << 8) | opcode]!;
+    at += (added + 1) >> 1;
+    map += added;
+    opcode = bytes[at]!;
+    at += 1;
+    if (MAY_BE_VECTOR[(map === 0 ? 0 : 256) | opcode] !== 0) {
+      this.#at = at;
+      const status = this.#vector(bytes, limit, is64Bit, opcode, rex, into);
+      if (status >= 0) return status;
+      if (into.isVex) {
+        at = this.#at;
+        rex = into.rex;
+        opcode = this.#opcode;
+        map = this.#map;
+        prefix = this.#prefix;
       }
-    } else if ((opcode === 0xc4 || opcode === 0xc5) && (is64Bit || this.#peekIsRegisterForm())) {
-      if (rex !== 0 || isLocked || hasOperandPrefix || repeat !== 0) return DecodeStatus.invalid;
-      const first = this.#u8();
-      let last = first;
-      let extension = ~first & 0x80;
-      let vexMap = 1;
-      if (opcode === 0xc4) {
-        last = this.#u8();
-        extension = ~first & 0xe0;
-        vexMap = first & 0x1f;
-        isWide = (last & 0x80) !== 0 && is64Bit;
+    }
+    into.rex = rex;
+    // ModRM, or what stands for it.
+    const opcodeKey = is64Bit * OPCODES + ((map << 8) | opcode);
+    const modrmRule = MODRM[opcodeKey]!;
+    const mask = modrmRule & 0xff;
+    const hasModrm = mask & 1;
+    const modrm = bytes[at]! & mask;
+    at += hasModrm;
+    const form = modrm | (modrmRule >> 8);
+    const isRegister = form >= 0xc0 ? 1 : 0;
+    const registers = modrm | (opcode & ~mask & 7);
+    const rexBase = (rex & 1) << 3;
+    into.modrm = modrm;
+    into.reg = ((modrm >> 3) & 7) | ((rex & 4 & mask) << 1);
+    into.rm = (registers & 7) | rexBase;
+    into.isMemory = isRegister === 0;
+    // Address.
+    const address = ADDRESSES[((addressSize - 1) << 8) | form]!;
+    let base = (address >> Address.baseShift) & 0xff;
+    let index = address >> Address.indexShift;
+    let displacementBytes = address & Address.bytes;
+    let scale = 0;
+    if ((address & Address.hasSib) !== 0) {
+      const sib = bytes[at]!;
+      at += 1;
+      base = (sib & 7) + 1;
+      if (base === 6 && form < 0x40) {
+        base = 0;
+        displacementBytes = 4;
       }
-      if (this.#isTruncated) return DecodeStatus.truncated;
-      // R, X, B, W of VEX in the places of REX.
-      rex = is64Bit ? 0x40 | (isWide ? 8 : 0) | (extension >> 5) : 0x40;
-      into.rex = rex;
-      into.isVex = true;
-      into.vvvv = (~last >> 3) & 0xf;
-      prefix = last & 3;
-      opcode = this.#u8();
-      if (vexMap < 1 || vexMap > 3) return this.#only(AVX, into);
-      map = vexMap + VEX_MAP_OFFSET;
-      // The general-purpose instructions have L = 0.
-      if ((last & 4) !== 0) return this.#only(AVX, into);
-    } else if (opcode === 0x62 && (is64Bit || this.#peekIsRegisterForm())) {
-      return this.#only(EVEX, into);
-    } else if (opcode === 0x8f && (this.#peek() & 0x1f) >= 8) {
-      return this.#only(XOP, into);
+      index = (((sib >> 3) & 7) | ((rex & 2) << 2)) + 1;
+      if (index === 5) index = 0;
+      else scale = sib >> 6;
     }
-    if (this.#isTruncated) return DecodeStatus.truncated;
-    const opcodeIndex = (map << 8) | opcode;
-    const found = (is64Bit ? DECODE_INDEX.long : DECODE_INDEX.legacy)[opcodeIndex]!;
-    if (found.length === 0) {
-      if (into.isVex) return this.#only(AVX, into);
-      return DecodeStatus.invalid;
+    if (base !== 0) base += rexBase;
+    const displacement =
+      ((view.getInt32(at, true) << DISPLACEMENT_SHIFT[displacementBytes]!) >> DISPLACEMENT_SHIFT[displacementBytes]!) &
+      DISPLACEMENT_MASK[displacementBytes]!;
+    at += displacementBytes;
+    into.base = base - 1;
+    into.index = index - 1;
+    into.scale = scale;
+    into.displacementLow = displacement;
+    into.displacementHigh = displacement >> 31;
+    into.isRipRelative = (address & Address.isRipRelative & -is64Bit) !== 0;
+    into.segment = segmentOverride < 0 ? SEGMENT_OF_BASE[base]! : segmentOverride;
+    into.immediate2 = 0;
+    // Row.
+    const id = chooseRow(opcodeKey, prefix, modrm, isRegister);
+    if (id < 0) {
+      this.#at = at;
+      return into.isVex ? this.#only(AVX, into) : DecodeStatus.invalid;
     }
-    let row: InstructionRow = found[0]!;
-    into.rm = (opcode & 7) | ((rex & 1) << 3);
-    if (row.hasModrm) {
-      const modrm = this.#u8();
-      if (this.#isTruncated) return DecodeStatus.truncated;
-      const isRegister = modrm >= 0xc0 || isModIgnored(opcodeIndex);
-      into.modrm = modrm;
-      into.reg = ((modrm >> 3) & 7) | ((rex & 4) << 1);
-      into.rm = (modrm & 7) | ((rex & 1) << 3);
-      into.isMemory = !isRegister;
-      const chosen = chooseCached(found, opcodeIndex, is64Bit, modrm, isRegister, prefix);
-      if (!isRegister) this.#decodeAddress(mode, modrm, rex, segmentOverride, into);
-      if (chosen === undefined) {
-        if (into.isVex) return this.#only(AVX, into);
-        return DecodeStatus.invalid;
-      }
-      row = chosen;
-      if (into.isVex && row.operands[0]!.kind === 'B') {
-        // VEX group 17 keeps the destination in vvvv; the digit is in ModRM.reg.
-        into.reg = (modrm >> 3) & 7;
-      } else if (into.isVex && USES_VVVV[row.id] === 0 && into.vvvv !== 0) return DecodeStatus.invalid;
-      if (!is64Bit) into.vvvv &= 7;
-      if (HAS_CONTROL[row.id] === 1 && !CONTROL_REGISTERS.includes(into.reg)) return DecodeStatus.invalid;
-      if (HAS_SEGMENT[row.id] === 1 && !isSegmentOperand(row, modrm)) return DecodeStatus.invalid;
-    } else if (found.length > 1) {
-      const chosen = chooseCached(found, opcodeIndex, is64Bit, 0, true, prefix);
-      if (chosen === undefined) return DecodeStatus.invalid;
-      row = chosen;
-    }
-    if (row.isNopWithoutRex && into.rm === 0) row = PLAIN_NOP;
-    into.row = row;
-    into.operandSize = operandSize(row, mode, isWide, hasOperandPrefix);
-    this.#decodeImmediate(IMMEDIATE_OF[row.id]!, into);
-    if (isLocked && !(row.isLockable && into.isMemory)) return DecodeStatus.invalid;
-    if (into.isMemory && IS_POP_MEMORY[row.id] === 1 && into.base === 4) {
-      // POP computes the address with the RSP after the pop (SDM Vol. 2B, POP).
-      into.displacementLow = (into.displacementLow + (1 << into.operandSize)) | 0;
-      into.displacementHigh = into.displacementLow >> 31;
-    }
+    const row = ROWS[id]!;
+    this.#at = at;
+    if (into.isVex && !this.#acceptsVex(row, modrm, is64Bit, into)) return DecodeStatus.invalid;
+    into.row = INSTRUCTIONS[id]!;
+    const operandSize =
+      OPERAND_SIZES[(((row >> RowBits.sizeShift) & 3) << 4) | (mode << 2) | ((rex & 8) >> 2) | hasOperandPrefix]!;
+    into.operandSize = operandSize;
+    const kind = row & RowBits.immediate;
+    if (kind <= LAST_SHORT_IMMEDIATE) {
+      const key = (kind << 2) | operandSize;
+      const count = IMMEDIATE_BYTES[key]!;
+      const shift = DISPLACEMENT_SHIFT[count]!;
+      const immediate = ((view.getInt32(at, true) << shift) >> shift) & IMMEDIATE_MASK[key]!;
+      at += count;
+      into.immediateLow = immediate;
+      into.immediateHigh = immediate >> 31;
+    } else at += this.#longImmediate(view, at, kind, into);
+    this.#at = at;
+    if ((row & RowBits.isSpecial) !== 0 && !this.#acceptsSpecial(row, modrm, into)) return DecodeStatus.invalid;
+    if (into.isLocked && !((row & RowBits.isLockable) !== 0 && into.isMemory)) return DecodeStatus.invalid;
     return DecodeStatus.ok;
   }
 
+  /** Reads any sequence of prefixes; returns the place behind them, `limit` if it is reached. */
+  #prefixes(bytes: Uint8Array, start: number, limit: number, modeKey: number, into: Instruction): number {
+    let at = start;
+    let opcode = bytes[at]!;
+    this.#rex = 0;
+    this.#hasOperandPrefix = 0;
+    this.#hasAddressPrefix = false;
+    this.#segment = -1;
+    while (IS_PREFIX[modeKey | opcode] !== 0) {
+      if (IS_REX[modeKey | opcode] !== 0) this.#rex = opcode;
+      else {
+        // REX counts only in front of the opcode.
+        this.#rex = 0;
+        switch (opcode) {
+          case 0x64:
+          case 0x65:
+            this.#segment = opcode - 0x60;
+            break;
+          case 0x66:
+            this.#hasOperandPrefix = 1;
+            break;
+          case 0x67:
+            this.#hasAddressPrefix = true;
+            break;
+          case 0xf0:
+            into.isLocked = true;
+            break;
+          case 0xf2:
+          case 0xf3:
+            into.repeat = opcode;
+            break;
+          default:
+            // ES, CS, SS, DS have no meaning in 64-bit mode.
+            if (modeKey === 0) this.#segment = (opcode >> 3) & 3;
+        }
+      }
+      at += 1;
+      if (at >= limit) return limit;
+      opcode = bytes[at]!;
+    }
+    return at;
+  }
+
+  /** VEX prefix, or an encoding that others announce: a status, or -1 to go on with the opcode. */
+  #vector(bytes: Uint8Array, limit: number, is64Bit: number, lead: number, rex: number, into: Instruction): number {
+    let at = this.#at;
+    const next = at < limit ? bytes[at]! : 0;
+    if (lead === 0x8f) return (next & 0x1f) >= 8 ? this.#only(XOP, into) : -1;
+    if (is64Bit === 0 && next < 0xc0) return -1;
+    if (lead === 0x62) return this.#only(EVEX, into);
+    if (rex !== 0 || into.isLocked || into.hasOperandPrefix || into.repeat !== 0) return DecodeStatus.invalid;
+    let last = next;
+    let extension = ~next & 0x80;
+    let vexMap = 1;
+    let isWide = 0;
+    at += 1;
+    if (lead === 0xc4) {
+      last = bytes[at]!;
+      at += 1;
+      extension = ~next & 0xe0;
+      vexMap = next & 0x1f;
+      isWide = (last >> 4) & 8 & -is64Bit;
+    }
+    // R, X, B, W of VEX in the places of REX.
+    into.rex = is64Bit !== 0 ? 0x40 | isWide | (extension >> 5) : 0x40;
+    into.isVex = true;
+    into.vvvv = (~last >> 3) & 0xf;
+    this.#prefix = last & 3;
+    this.#opcode = bytes[at]!;
+    this.#at = at + 1;
+    // The general-purpose instructions have L = 0.
+    if (vexMap < 1 || vexMap > 3 || (last & 4) !== 0) return this.#only(AVX, into);
+    this.#map = vexMap + VEX_MAP_OFFSET;
+    return -1;
+  }
+
+  /** A row without operands, whatever ModRM said. */
   #only(row: InstructionRow, into: Instruction): number {
-    if (row.isNopWithoutRex && into.rm === 0) row = PLAIN_NOP;
     into.row = row;
     into.operandSize = Size.dword;
-    // Such a row has no operands, whatever ModRM said.
     into.isMemory = false;
     return DecodeStatus.ok;
   }
 
-  #peek(): number {
-    if (this.#at >= this.#limit) {
-      this.#isTruncated = true;
-      return 0;
+  #acceptsVex(row: number, modrm: number, is64Bit: number, into: Instruction): boolean {
+    // VEX group 17 keeps the destination in vvvv; the digit is in ModRM.reg.
+    if ((row & RowBits.isVvvvDestination) !== 0) into.reg = (modrm >> 3) & 7;
+    else if ((row & RowBits.usesVvvv) === 0 && into.vvvv !== 0) return false;
+    if (is64Bit === 0) into.vvvv &= 7;
+    return true;
+  }
+
+  #acceptsSpecial(row: number, modrm: number, into: Instruction): boolean {
+    if ((row & RowBits.isNopWithoutRex) !== 0 && into.rm === 0) into.row = PLAIN_NOP;
+    if ((row & RowBits.hasControl) !== 0 && !CONTROL_REGISTERS.includes(into.reg)) return false;
+    if ((row & RowBits.hasSegment) !== 0) {
+      // ES .. GS, and not CS as a destination.
+      const segment = (modrm >> 3) & 7;
+      if (segment > Seg.gs || (segment === Seg.cs && (row & RowBits.hasSegmentDestination) !== 0)) return false;
     }
-    return this.#bytes[this.#at]!;
-  }
-
-  #peekIsRegisterForm(): boolean {
-    return this.#peek() >= 0xc0;
-  }
-
-  #decodeAddress(mode: number, modrm: number, rex: number, segmentOverride: number, into: Instruction): void {
-    const mod = modrm >> 6;
-    const rm = modrm & 7;
-    let segment: number = Seg.ds;
-    let displacement = 0;
-    if (into.addressSize === Size.word) {
-      if (mod === 0 && rm === 6) displacement = (this.#u16() << 16) >> 16;
-      else {
-        into.base = BASE16[rm]!;
-        into.index = INDEX16[rm]!;
-        if (into.base === 5) segment = Seg.ss;
-        if (mod === 1) displacement = (this.#u8() << 24) >> 24;
-        else if (mod === 2) displacement = (this.#u16() << 16) >> 16;
-      }
-    } else {
-      let base = rm;
-      let hasBase = true;
-      if (rm === 4) {
-        const sib = this.#u8();
-        const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
-        if (index !== 4) {
-          into.index = index;
-          into.scale = sib >> 6;
-        }
-        base = sib & 7;
-        if (base === 5 && mod === 0) {
-          hasBase = false;
-          displacement = this.#i32();
-        }
-      } else if (rm === 5 && mod === 0) {
-        hasBase = false;
-        displacement = this.#i32();
-        into.isRipRelative = mode === CodeMode.bits64;
-      }
-      if (hasBase) {
-        into.base = base | ((rex & 1) << 3);
-        if (into.base === 4 || into.base === 5) segment = Seg.ss;
-      }
-      if (mod === 1) displacement = (this.#u8() << 24) >> 24;
-      else if (mod === 2) displacement = this.#i32();
+    if ((row & RowBits.isPopMemory) !== 0 && into.isMemory && into.base === 4) {
+      // POP computes the address with the RSP after the pop (SDM Vol. 2B, POP).
+      into.displacementLow = (into.displacementLow + (1 << into.operandSize)) | 0;
+      into.displacementHigh = into.displacementLow >> 31;
     }
-    into.displacementLow = displacement;
-    into.displacementHigh = displacement >> 31;
-    if (segmentOverride < 0) into.segment = segment;
+    return true;
   }
 
-  #decodeImmediate(kind: number, into: Instruction): void {
+  /** Immediates that are longer than four bytes or of two parts; returns their bytes. */
+  #longImmediate(view: DataView, at: number, kind: number, into: Instruction): number {
+    const isWord = into.operandSize === Size.word;
+    into.immediateLow = 0;
+    into.immediateHigh = 0;
     switch (kind) {
-      case Immediate.none:
-        return;
-      case Immediate.byte:
-        into.immediateLow = this.#u8();
-        return;
-      case Immediate.byteSigned:
-        into.immediateLow = (this.#u8() << 24) >> 24;
-        break;
-      case Immediate.word:
-        into.immediateLow = this.#u16();
-        return;
-      case Immediate.wide:
-        into.immediateLow = into.operandSize === Size.word ? (this.#u16() << 16) >> 16 : this.#i32();
-        break;
       case Immediate.full:
-        if (into.operandSize === Size.word) {
-          into.immediateLow = this.#u16();
-          return;
+        if (isWord) {
+          into.immediateLow = view.getUint16(at, true);
+          return 2;
         }
-        into.immediateLow = this.#i32();
-        if (into.operandSize === Size.qword) into.immediateHigh = this.#i32();
-        return;
+        into.immediateLow = view.getInt32(at, true);
+        if (into.operandSize !== Size.qword) return 4;
+        into.immediateHigh = view.getInt32(at + 4, true);
+        return 8;
       case Immediate.wordByte:
-        into.immediateLow = this.#u16();
-        into.immediate2 = this.#u8();
-        return;
+        into.immediateLow = view.getUint16(at, true);
+        into.immediate2 = view.getUint8(at + 2);
+        return 3;
       case Immediate.offset:
         into.isMemory = true;
-        if (into.addressSize === Size.word) into.displacementLow = this.#u16();
-        else {
-          into.displacementLow = this.#i32();
-          if (into.addressSize === Size.qword) into.displacementHigh = this.#i32();
+        if (into.addressSize === Size.word) {
+          into.displacementLow = view.getUint16(at, true);
+          return 2;
         }
-        return;
+        into.displacementLow = view.getInt32(at, true);
+        if (into.addressSize !== Size.qword) return 4;
+        into.displacementHigh = view.getInt32(at + 4, true);
+        return 8;
       default:
-        into.immediateLow = into.operandSize === Size.word ? this.#u16() : this.#i32();
-        into.immediate2 = this.#u16();
-        return;
+        into.immediateLow = isWord ? view.getUint16(at, true) : view.getInt32(at, true);
+        into.immediate2 = view.getUint16(at + (isWord ? 2 : 4), true);
+        return isWord ? 4 : 6;
     }
-    into.immediateHigh = into.immediateLow >> 31;
   }
-}
-
-/** ModRM.reg names ES .. GS, and not CS as a destination. */
-const isSegmentOperand = (row: InstructionRow, modrm: number): boolean => {
-  const segment = (modrm >> 3) & 7;
-  return segment <= Seg.gs && !(segment === Seg.cs && row.operands[0]!.kind === 'S');
-};
-
-/** Row ids plus one of choices made before: by mode, opcode, prefix, digit and form; 0 for none yet, -1 where whole ModRM bytes matter. */
-const choices = new Int16Array(2 * 0x700 * 64);
-
-function chooseCached(
-  found: readonly InstructionRow[],
-  opcodeIndex: number,
-  is64Bit: boolean,
-  modrm: number,
-  isRegister: boolean,
-  prefix: number,
-): InstructionRow | undefined {
-  const key =
-    (((is64Bit ? 0x700 : 0) + opcodeIndex) << 6) | (prefix << 4) | (((modrm >> 3) & 7) << 1) | (isRegister ? 1 : 0);
-  const known = choices[key]!;
-  if (known > 0) return INSTRUCTIONS[known - 1]!;
-  const chosen = choose(found, modrm, isRegister, prefix);
-  if (known === 0) {
-    const isExact = found.some(row => row.modrm >= 0);
-    choices[key] = isExact || chosen === undefined ? -1 : chosen.id + 1;
-  }
-  return chosen;
-}
-
-function choose(
-  found: readonly InstructionRow[],
-  modrm: number,
-  isRegister: boolean,
-  prefix: number,
-): InstructionRow | undefined {
-  for (const row of found) {
-    const wanted = ROW_PREFIX[row.id]!;
-    if (wanted >= 0 && wanted !== prefix) continue;
-    if (row.digit >= 0 && row.digit !== ((modrm >> 3) & 7)) continue;
-    if (row.modrm >= 0 && row.modrm !== modrm) continue;
-    const form = ROW_FORM[row.id]!;
-    if (form !== 0 && (form === 2) !== isRegister) continue;
-    return row;
-  }
-  return undefined;
-}
-
-function operandSize(row: InstructionRow, mode: number, isWide: boolean, hasOperandPrefix: boolean): number {
-  if (row.isWide) return isWide ? Size.qword : Size.dword;
-  if (mode === CodeMode.bits64) {
-    if (row.size64 === 'force64') return Size.qword;
-    if (isWide) return Size.qword;
-    if (hasOperandPrefix) return Size.word;
-    return row.size64 === 'default64' ? Size.qword : Size.dword;
-  }
-  return (mode === CodeMode.bits16) !== hasOperandPrefix ? Size.word : Size.dword;
 }

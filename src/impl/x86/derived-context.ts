@@ -1,5 +1,5 @@
+import { CodeMode } from './code-mode.ts';
 import type { CpuState } from './cpu-state.ts';
-import { CodeMode } from './decoder.ts';
 import { Field, Rights, SEGMENT_BYTES, Seg, SegmentField } from './state-layout.ts';
 
 const ONES = 0xffff_ffff;

@@ -1,5 +1,5 @@
+import { CodeMode } from './code-mode.ts';
 import { IMMEDIATE_OF, Immediate } from './decode-index.ts';
-import { CodeMode } from './decoder.ts';
 import { Size } from './instruction.ts';
 import type { InstructionRow } from './row.ts';
 

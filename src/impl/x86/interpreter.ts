@@ -3,7 +3,7 @@ import { defined, InvariantError } from '../../units/invariant.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import { AccessKind } from './address-space.ts';
 import { CodeCache } from './code-cache.ts';
-import { CodeMode } from './decoder.ts';
+import { CodeMode } from './code-mode.ts';
 import { HELPER_NAMES, interpreterModule } from './interpreter-module.ts';
 import { AccessFlag, ExitStatus, RecordField } from './record-layout.ts';
 import { Field, Seg } from './state-layout.ts';
