@@ -22,6 +22,8 @@ export interface RpcFunction {
   readonly results: readonly RpcField[];
   /** Error codes that may come instead of the results, in the order of their values. */
   readonly errors: readonly string[];
+  /** Contents of the session's dataspace that go with the call; a proxy has to carry them. */
+  readonly copy?: DataspaceCopy;
 }
 
 /**
@@ -35,6 +37,23 @@ export interface StreamDirection {
   readonly name: 'tx' | 'rx';
   readonly source: 'client' | 'server';
   readonly slots: number;
+  /** 32-bit words of a packet descriptor beyond offset and size. */
+  readonly words: number;
+  /** When the bytes of a packet mean something: towards the sink, and back at the source as well. */
+  readonly payload: 'submit' | 'both';
+}
+
+/** Bytes of a session's dataspace that a call moves: how many, by the table alone. */
+export type CopyExtent =
+  /** The whole dataspace. */
+  | { readonly kind: 'whole' }
+  /** So many units from its start, as an argument or a result of the call says. */
+  | { readonly kind: 'count'; readonly field: string; readonly unitBytes: number };
+
+/** What a call reads from the dataspace that client and server share ('in'), or writes into it ('out'). */
+export interface DataspaceCopy {
+  readonly direction: 'in' | 'out';
+  readonly extent: CopyExtent;
 }
 
 /** A session interface of Genode with what a session costs its client. */
@@ -76,6 +95,16 @@ export function rpc(
 ): RpcFunction {
   return { name, arguments: fields(given), results: fields(results), errors };
 }
+
+/** The same function with contents of the session's dataspace that go with it. */
+export const copying = (
+  called: RpcFunction,
+  direction: DataspaceCopy['direction'],
+  extent: CopyExtent = { kind: 'whole' },
+): RpcFunction => ({ ...called, copy: { direction, extent } });
+
+/** Units from the start of the dataspace, as a field of the call says. */
+export const counted = (field: string, unitBytes = 1): CopyExtent => ({ kind: 'count', field, unitBytes });
 
 /** Bytes that a value takes in a message; a capability crosses as a number that the proxies agree on. */
 export function wireBytes(type: RpcType): number {

@@ -1,7 +1,10 @@
+import { defined } from '../../../units/invariant.ts';
 import {
   BOOL,
   bytes,
   CAPABILITY,
+  copying,
+  counted,
   DATASPACE,
   I32,
   rpc,
@@ -15,6 +18,8 @@ import {
 } from './interface.ts';
 
 const KIB = 1024;
+/** Bytes of an event in the dataspace of an Input session. */
+export const INPUT_EVENT_BYTES = 24;
 const A = ['OUT_OF_RAM', 'OUT_OF_CAPS', 'DENIED'] as const;
 const RECT = { x: I32, y: I32, width: U32, height: U32 };
 const POINT = { x: I32, y: I32 };
@@ -60,8 +65,8 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     proxy: 'message',
     streams: [],
     functions: [
-      rpc('dataspace', {}, { ds: DATASPACE }),
-      rpc('update', {}, { isRefreshed: BOOL }),
+      copying(rpc('dataspace', {}, { ds: DATASPACE }), 'out'),
+      copying(rpc('update', {}, { isRefreshed: BOOL }), 'out'),
       rpc('sigh', { sigh: SIGNAL }),
     ],
   },
@@ -75,9 +80,9 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     streams: [],
     functions: [
       rpc('dataspace', {}, { ds: DATASPACE }),
-      rpc('submit', { length: U64 }),
+      copying(rpc('submit', { length: U64 }), 'in', counted('length')),
       rpc('response_sigh', { sigh: SIGNAL }),
-      rpc('obtain_response', {}, { length: U64 }),
+      copying(rpc('obtain_response', {}, { length: U64 }), 'out', counted('length')),
     ],
   },
   {
@@ -124,8 +129,8 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     functions: [
       rpc('size', {}, { columns: U32, lines: U32 }),
       rpc('avail', {}, { isAvailable: BOOL }),
-      rpc('read', { max: U64 }, { count: U64 }),
-      rpc('write', { count: U64 }, { accepted: U64 }),
+      copying(rpc('read', { max: U64 }, { count: U64 }), 'out', counted('count')),
+      copying(rpc('write', { count: U64 }, { accepted: U64 }), 'in', counted('count')),
       rpc('connected_sigh', { sigh: SIGNAL }),
       rpc('read_avail_sigh', { sigh: SIGNAL }),
       rpc('size_changed_sigh', { sigh: SIGNAL }),
@@ -143,7 +148,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     functions: [
       rpc('dataspace', {}, { ds: DATASPACE }),
       rpc('pending', {}, { isPending: BOOL }),
-      rpc('flush', {}, { events: I32 }),
+      copying(rpc('flush', {}, { events: I32 }), 'out', counted('events', INPUT_EVENT_BYTES)),
       rpc('sigh', { sigh: SIGNAL }),
       rpc('exclusive', { enabled: BOOL }),
     ],
@@ -160,7 +165,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
       rpc('dataspace', {}, { ds: DATASPACE }),
       rpc('mode', {}, { width: U32, height: U32, alpha: BOOL }),
       rpc('mode_sigh', { sigh: SIGNAL }),
-      rpc('refresh', RECT),
+      copying(rpc('refresh', RECT), 'in'),
       rpc('blit', { batch: bytes(4 * 24) }, {}, ['OVERLOADED']),
       rpc('panning', POINT),
       rpc('sync_sigh', { sigh: SIGNAL }),
@@ -202,7 +207,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     ramBytes: 14 * KIB,
     sessionArguments: ['tx_buf_size'],
     proxy: 'bulk',
-    streams: [{ name: 'tx', source: 'client', slots: 256 }],
+    streams: [{ name: 'tx', source: 'client', slots: 256, words: 6, payload: 'both' }],
     functions: [
       rpc('info', {}, { blockSize: U64, blockCount: U64, alignLog2: U8, writeable: BOOL }),
       rpc('tx_cap', {}, { channel: CAPABILITY }),
@@ -216,8 +221,8 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     sessionArguments: ['tx_buf_size', 'rx_buf_size'],
     proxy: 'bulk',
     streams: [
-      { name: 'tx', source: 'client', slots: 1024 },
-      { name: 'rx', source: 'server', slots: 1024 },
+      { name: 'tx', source: 'client', slots: 1024, words: 0, payload: 'submit' },
+      { name: 'rx', source: 'server', slots: 1024, words: 0, payload: 'submit' },
     ],
     functions: [
       rpc('mac_address', {}, { address: bytes(6) }),
@@ -235,8 +240,8 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     sessionArguments: ['mac_address', 'tx_buf_size', 'rx_buf_size'],
     proxy: 'bulk',
     streams: [
-      { name: 'tx', source: 'client', slots: 1024 },
-      { name: 'rx', source: 'server', slots: 1024 },
+      { name: 'tx', source: 'client', slots: 1024, words: 0, payload: 'submit' },
+      { name: 'rx', source: 'server', slots: 1024, words: 0, payload: 'submit' },
     ],
     functions: [rpc('tx_cap', {}, { channel: CAPABILITY }), rpc('rx_cap', {}, { channel: CAPABILITY })],
   },
@@ -247,7 +252,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     ramBytes: 64 * KIB,
     sessionArguments: ['writeable', 'tx_buf_size'],
     proxy: 'bulk',
-    streams: [{ name: 'tx', source: 'client', slots: 32 }],
+    streams: [{ name: 'tx', source: 'client', slots: 32, words: 6, payload: 'both' }],
     functions: [
       rpc('tx_cap', {}, { channel: CAPABILITY }),
       rpc('file', { dir: U32, name: NODE_NAME, mode: U32, create: BOOL }, { handle: U32 }, fs('HNLESRCPU')),
@@ -394,6 +399,9 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     ],
   },
 ];
+
+/** Interface of a service that the table has. */
+export const interfaceNamed = (service: string): SessionInterface => defined(interfaceOf(service), service);
 
 /** Interface of a service, undefined for one that is not in the table. */
 export const interfaceOf = (service: string): SessionInterface | undefined =>

@@ -1,0 +1,313 @@
+import { ok, type Result } from '../../../units/result.ts';
+import type { PacketDescriptor, StreamLayout, StreamMemory, StreamOps } from '../core/packet-stream.ts';
+import { bytesOfNumber, numberAt } from '../instance/guest.ts';
+import type { RpcValue } from '../proxy/values.ts';
+import type { SessionInterface, StreamDirection } from './interface.ts';
+import type {
+  Called,
+  DataspaceId,
+  Service,
+  ServiceEnv,
+  SessionError,
+  SessionNumber,
+  SessionRequest,
+} from './service.ts';
+import {
+  acknowledgePacket,
+  createStreamEnd,
+  releasePacket,
+  reservePacket,
+  type StreamEnd,
+  type StreamStep,
+  submitPacket,
+  takeAcknowledged,
+  takePacket,
+} from './stream-end.ts';
+
+/** What the host of a service lends it: everything but packet streams, which the host itself keeps. */
+export type HostEnv = Pick<
+  ServiceEnv,
+  'allocate' | 'release' | 'sizeOf' | 'read' | 'write' | 'notify' | 'nowUs' | 'wakeAtUs'
+> & {
+  /** Tells the client's side of a stream that there is something to do. */
+  wakeStream(session: SessionNumber): void;
+};
+
+/** A packet stream of a session as the server keeps it. */
+export interface ServerStream {
+  readonly dataspace: DataspaceId;
+  readonly layout: StreamLayout;
+  readonly end: StreamEnd;
+}
+
+export interface HostedSession {
+  readonly face: SessionInterface;
+  readonly label: string;
+  /** By the name of the stream. */
+  readonly streams: Readonly<Partial<Record<'tx' | 'rx', ServerStream>>>;
+}
+
+/** A service with its open sessions. */
+export interface HostedService<State> {
+  readonly state: State;
+  readonly sessions: ReadonlyMap<SessionNumber, HostedSession>;
+}
+
+/** Buffer of a packet stream when the session arguments name none. */
+export const DEFAULT_STREAM_BYTES = 0x1_0000;
+/** Largest buffer of a packet stream. */
+const MAX_STREAM_BYTES = 0x100_0000;
+
+export const hostService = <State>(service: Service<State>): HostedService<State> => ({
+  state: service.initial,
+  sessions: new Map(),
+});
+
+/** Layout of a stream in a dataspace of this size. */
+export const streamLayout = (stream: StreamDirection, totalBytes: number): StreamLayout => ({
+  totalBytes,
+  slots: stream.slots,
+  descriptorWords: 2 + stream.words,
+});
+
+/** Size of a stream's buffer as the session arguments say; undefined if they say nonsense. */
+export function streamBytes(stream: StreamDirection, args: Readonly<Record<string, string>>): number | undefined {
+  const text = args[`${stream.name}_buf_size`];
+  if (text === undefined) return DEFAULT_STREAM_BYTES;
+  const value = Number(text);
+  return Number.isInteger(value) && value > 0 && value <= MAX_STREAM_BYTES ? value : undefined;
+}
+
+/** Words of shared memory, as packet streams use it. */
+export const streamMemory = (env: Pick<ServiceEnv, 'read' | 'write'>, dataspace: DataspaceId): StreamMemory => ({
+  readWord: offset => numberAt(env.read(dataspace, offset, 4), 0, 4),
+  writeWord: (offset, value) => env.write(dataspace, offset, bytesOfNumber(value, 4)),
+});
+
+/** One use of a service: its sessions change while it runs. */
+class Use implements ServiceEnv {
+  readonly #ops: StreamOps;
+  readonly #env: HostEnv;
+  sessions: ReadonlyMap<SessionNumber, HostedSession>;
+
+  constructor(ops: StreamOps, sessions: ReadonlyMap<SessionNumber, HostedSession>, env: HostEnv) {
+    this.#ops = ops;
+    this.#env = env;
+    this.sessions = sessions;
+  }
+
+  allocate(sizeBytes: number): DataspaceId | undefined {
+    return this.#env.allocate(sizeBytes);
+  }
+
+  release(dataspace: DataspaceId): void {
+    this.#env.release(dataspace);
+  }
+
+  sizeOf(dataspace: DataspaceId): number {
+    return this.#env.sizeOf(dataspace);
+  }
+
+  read(dataspace: DataspaceId, offset: number, sizeBytes: number): Uint8Array {
+    return this.#env.read(dataspace, offset, sizeBytes);
+  }
+
+  write(dataspace: DataspaceId, offset: number, bytes: Uint8Array): void {
+    this.#env.write(dataspace, offset, bytes);
+  }
+
+  notify(session: SessionNumber, opcode: number): void {
+    this.#env.notify(session, opcode);
+  }
+
+  nowUs(): number {
+    return this.#env.nowUs();
+  }
+
+  wakeAtUs(us: number): void {
+    this.#env.wakeAtUs(us);
+  }
+
+  /** Adds the streams of a new session; false if there is no memory for them. */
+  addSession(session: SessionNumber, face: SessionInterface, { label, args }: SessionRequest): boolean {
+    const streams: Partial<Record<'tx' | 'rx', ServerStream>> = {};
+    for (const direction of face.streams) {
+      const totalBytes = streamBytes(direction, args);
+      const dataspace = totalBytes === undefined ? undefined : this.allocate(totalBytes);
+      if (totalBytes === undefined || dataspace === undefined) {
+        for (const stream of Object.values(streams)) this.release(stream.dataspace);
+        return false;
+      }
+      const layout = streamLayout(direction, totalBytes);
+      const end = createStreamEnd(direction.source === 'server' ? 'source' : 'sink', layout);
+      streams[direction.name] = { dataspace, layout, end };
+    }
+    this.sessions = new Map(this.sessions).set(session, { face, label, streams });
+    return true;
+  }
+
+  removeSession(session: SessionNumber): void {
+    const found = this.sessions.get(session);
+    for (const stream of Object.values(found?.streams ?? {})) this.release(stream.dataspace);
+    const sessions = new Map(this.sessions);
+    sessions.delete(session);
+    this.sessions = sessions;
+  }
+
+  #stream(session: SessionNumber, name: 'tx' | 'rx'): ServerStream | undefined {
+    return this.sessions.get(session)?.streams[name];
+  }
+
+  #keep(session: SessionNumber, name: 'tx' | 'rx', stream: ServerStream, step: StreamStep): void {
+    const found = this.sessions.get(session)!;
+    const streams = { ...found.streams, [name]: { ...stream, end: step.end } };
+    this.sessions = new Map(this.sessions).set(session, { ...found, streams });
+    if (step.isWaking) this.#env.wakeStream(session);
+  }
+
+  takePacket(session: SessionNumber, name: 'tx' | 'rx'): PacketDescriptor | undefined {
+    const stream = this.#stream(session, name);
+    if (stream?.end.role !== 'sink') return undefined;
+    const step = takePacket(this.#ops, stream.layout, streamMemory(this.#env, stream.dataspace), stream.end);
+    this.#keep(session, name, stream, step);
+    return step.packet;
+  }
+
+  acknowledge(session: SessionNumber, name: 'tx' | 'rx', packet: PacketDescriptor, more: readonly number[]): void {
+    const stream = this.#stream(session, name);
+    if (stream?.end.role !== 'sink') return;
+    const memory = streamMemory(this.#env, stream.dataspace);
+    this.#keep(
+      session,
+      name,
+      stream,
+      acknowledgePacket(this.#ops, stream.layout, memory, stream.end, { ...packet, more }),
+    );
+  }
+
+  submit(session: SessionNumber, name: 'tx' | 'rx', bytes: Uint8Array, more: readonly number[]): boolean {
+    const stream = this.#stream(session, name);
+    if (stream?.end.role !== 'source') return false;
+    const reserved = reservePacket(stream.end, bytes.length);
+    if (reserved === undefined) return false;
+    const memory = streamMemory(this.#env, stream.dataspace);
+    this.#env.write(stream.dataspace, reserved.offset, bytes);
+    const packet: PacketDescriptor = { offset: reserved.offset, sizeBytes: bytes.length, more };
+    const step = submitPacket(this.#ops, stream.layout, memory, reserved.end, packet);
+    if (step === undefined) return false;
+    this.#keep(session, name, stream, step);
+    return true;
+  }
+
+  takeAcknowledged(session: SessionNumber, name: 'tx' | 'rx'): PacketDescriptor | undefined {
+    const stream = this.#stream(session, name);
+    if (stream?.end.role !== 'source') return undefined;
+    const step = takeAcknowledged(this.#ops, stream.layout, streamMemory(this.#env, stream.dataspace), stream.end);
+    const end = step.packet === undefined ? step.end : releasePacket(step.end, step.packet.offset);
+    this.#keep(session, name, stream, { ...step, end });
+    return step.packet;
+  }
+
+  readPacket(session: SessionNumber, name: 'tx' | 'rx', packet: PacketDescriptor): Uint8Array {
+    const stream = this.#stream(session, name);
+    if (stream === undefined || packet.sizeBytes === 0) return new Uint8Array(0);
+    return this.#env.read(stream.dataspace, packet.offset, packet.sizeBytes);
+  }
+
+  writePacket(session: SessionNumber, name: 'tx' | 'rx', packet: PacketDescriptor, bytes: Uint8Array): void {
+    const stream = this.#stream(session, name);
+    if (stream === undefined) return;
+    this.#env.write(stream.dataspace, packet.offset, bytes.subarray(0, packet.sizeBytes));
+  }
+}
+
+/** Opens a session with its packet streams. */
+export function hostOpen<State>(
+  ops: StreamOps,
+  service: Service<State>,
+  host: HostedService<State>,
+  session: SessionNumber,
+  request: SessionRequest,
+  env: HostEnv,
+): Result<HostedService<State>, SessionError> {
+  const face = service.faces.find(candidate => candidate.service === request.service);
+  if (face === undefined || host.sessions.has(session)) return { ok: false, error: 'DENIED' };
+  const use = new Use(ops, host.sessions, env);
+  if (!use.addSession(session, face, request)) return { ok: false, error: 'INSUFFICIENT_RAM' };
+  const opened = service.open(host.state, session, request, use);
+  if (opened.ok) return ok({ state: opened.value, sessions: use.sessions });
+  use.removeSession(session);
+  return opened;
+}
+
+export function hostClose<State>(
+  ops: StreamOps,
+  service: Service<State>,
+  host: HostedService<State>,
+  session: SessionNumber,
+  env: HostEnv,
+): HostedService<State> {
+  if (!host.sessions.has(session)) return host;
+  const use = new Use(ops, host.sessions, env);
+  const state = service.close(host.state, session, use);
+  use.removeSession(session);
+  return { state, sessions: use.sessions };
+}
+
+/** Performs a call of an open session; the values have the types of the interface table. */
+export function hostCall<State>(
+  ops: StreamOps,
+  service: Service<State>,
+  host: HostedService<State>,
+  session: SessionNumber,
+  opcode: number,
+  values: readonly RpcValue[],
+  env: HostEnv,
+): Called<HostedService<State>> {
+  const found = host.sessions.get(session);
+  const called = found?.face.functions[opcode];
+  if (found === undefined || called === undefined) return { state: host, error: 'INVALID' };
+  const { name } = called;
+  const stream = name === 'tx_cap' ? 'tx' : name === 'rx_cap' ? 'rx' : undefined;
+  if (stream !== undefined) {
+    return { state: host, values: [found.streams[stream]?.dataspace ?? 0] };
+  }
+  const use = new Use(ops, host.sessions, env);
+  const outcome = service.call(host.state, session, name, values, use);
+  return { ...outcome, state: { state: outcome.state, sessions: use.sessions } };
+}
+
+/** Lets a service look at the packet streams of a session. */
+export function hostPackets<State>(
+  ops: StreamOps,
+  service: Service<State>,
+  host: HostedService<State>,
+  session: SessionNumber,
+  env: HostEnv,
+): HostedService<State> {
+  if (service.packets === undefined || !host.sessions.has(session)) return host;
+  const use = new Use(ops, host.sessions, env);
+  return { state: service.packets(host.state, session, use), sessions: use.sessions };
+}
+
+export function hostWake<State>(
+  ops: StreamOps,
+  service: Service<State>,
+  host: HostedService<State>,
+  env: HostEnv,
+): HostedService<State> {
+  if (service.wake === undefined) return host;
+  const use = new Use(ops, host.sessions, env);
+  return { state: service.wake(host.state, use), sessions: use.sessions };
+}
+
+export function hostStart<State>(
+  ops: StreamOps,
+  service: Service<State>,
+  host: HostedService<State>,
+  env: HostEnv,
+): HostedService<State> {
+  if (service.start === undefined) return host;
+  const use = new Use(ops, host.sessions, env);
+  return { state: service.start(host.state, use), sessions: use.sessions };
+}
