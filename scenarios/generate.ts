@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { description as deviceDomains } from './device-domains/description.ts';
+import { description as genodeDistributed } from './genode-distributed/description.ts';
 import { description as genodeLog } from './genode-log/description.ts';
 import { description as logChannel } from './log-channel/description.ts';
 import { description as logProxy } from './log-proxy/description.ts';
@@ -14,6 +15,7 @@ export const DESCRIPTIONS: Readonly<Record<string, PolicyDescription>> = {
   'log-channel': logChannel,
   'log-proxy': logProxy,
   'genode-log': genodeLog,
+  'genode-distributed': genodeDistributed,
   'device-domains': deviceDomains,
   'machine-code': machineCode,
 };

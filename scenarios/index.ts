@@ -66,6 +66,11 @@ class Reader {
   }
 }
 
+/** Text of a file of the scenario's folder by its name, undefined if there is none. */
+export type FileReader = (name: string) => string | undefined;
+
+const NO_FILES: FileReader = () => undefined;
+
 /** Guests of this repository, built from src/guests. */
 const BINARIES = new URL('../src/guests/built/', import.meta.url);
 
@@ -84,15 +89,21 @@ function readBinary(reader: Reader, fields: Fields, place: string): ScenarioSoft
   return { subject, software: 'machine-code', parameters: { hex, address: Number(address) } };
 }
 
-function readSoftware(reader: Reader, value: unknown, place: string): ScenarioSoftware {
+function readSoftware(reader: Reader, value: unknown, place: string, files: FileReader): ScenarioSoftware {
   const fields = reader.fields(value, place);
   if (Object.hasOwn(fields, 'binary')) return readBinary(reader, fields, place);
-  reader.known(fields, ['subject', 'software', 'parameters'], place);
+  reader.known(fields, ['subject', 'software', 'parameters', 'files'], place);
   const given = reader.fields(fields.parameters, `${place}.parameters`);
   const parameters: Record<string, string | number> = {};
   for (const [name, parameter] of Object.entries(given)) {
     if (typeof parameter === 'number' || typeof parameter === 'string') parameters[name] = parameter;
     else reader.fail(`${place}.parameters.${name}`, 'must be a number or a text');
+  }
+  const named = fields.files === undefined ? {} : reader.fields(fields.files, `${place}.files`);
+  for (const [name, file] of Object.entries(named)) {
+    const text = files(reader.text(file, `${place}.files.${name}`));
+    if (text === undefined) reader.fail(`${place}.files.${name}`, 'must be the name of a file of the scenario');
+    else parameters[name] = text;
   }
   return {
     subject: reader.text(fields.subject, `${place}.subject`),
@@ -125,7 +136,12 @@ const FIELDS = ['id', 'title', 'description', 'diagram', 'software', 'expected',
  * Reads the text of a scenario.json.
  * Errors: no JSON, or a field that is missing, unknown or of the wrong type, with its place.
  */
-export function parseScenario(text: string, file: string, policyPath: string): Result<Scenario, ScenarioError> {
+export function parseScenario(
+  text: string,
+  file: string,
+  policyPath: string,
+  files: FileReader = NO_FILES,
+): Result<Scenario, ScenarioError> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -146,7 +162,7 @@ export function parseScenario(text: string, file: string, policyPath: string): R
     policyPath,
     software: reader
       .list(fields.software, 'software')
-      .map((entry, index) => readSoftware(reader, entry, `software[${index}]`)),
+      .map((entry, index) => readSoftware(reader, entry, `software[${index}]`, files)),
     expected: readExpected(reader, fields.expected),
     seeds: readSeeds(reader, fields.seeds),
   };
@@ -178,7 +194,13 @@ export function discoverScenarios(
     const file = fileURLToPath(new URL(`${name}/scenario.json`, folder));
     const text = readText(file);
     if (!text.ok) return text;
-    const scenario = parseScenario(text.value, file, fileURLToPath(new URL(`${name}/policy.xml`, folder)));
+    const files: FileReader = wanted => {
+      const found = /^[a-z0-9_-]+\.xml$/.test(wanted)
+        ? readText(fileURLToPath(new URL(`${name}/${wanted}`, folder)))
+        : undefined;
+      return found?.ok === true ? found.value : undefined;
+    };
+    const scenario = parseScenario(text.value, file, fileURLToPath(new URL(`${name}/policy.xml`, folder)), files);
     if (!scenario.ok) return scenario;
     if (scenario.value.id !== name) return err({ file, place: 'id', message: `must be the folder's name, ${name}` });
     scenarios.push(scenario.value);

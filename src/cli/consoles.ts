@@ -37,13 +37,24 @@ function logConsole(subject: string, log: LogMemory): Console {
   };
 }
 
+/** Physical place of a memory region by its logical name in a subject. */
+function regionPlace(document: PolicyDocument, subjectName: string, logical: string): LogMemory | undefined {
+  const subject = document.subjects.find(({ name }) => name === subjectName);
+  const mapping = subject?.memory.find(row => row.logical === logical);
+  const region = document.memory.find(({ name }) => name === mapping?.physical);
+  return region === undefined ? undefined : { physicalAddress: region.physicalAddress, sizeBytes: region.sizeBytes };
+}
+
 /** Consoles of a scenario: the log memory of each LOG service. */
 export function consolesOf(document: PolicyDocument, software: readonly ScenarioSoftware[]): readonly Console[] {
   return software.flatMap(({ subject, software: name, parameters }) => {
     const log = softwareLog(name, parameters);
-    const place = log === undefined ? undefined : physicalAddress(document, subject, log.address);
-    return log === undefined || place === undefined
-      ? []
-      : [logConsole(subject, { physicalAddress: place, sizeBytes: log.sizeBytes })];
+    if (log === undefined) return [];
+    if ('region' in log) {
+      const place = regionPlace(document, subject, log.region);
+      return place === undefined ? [] : [logConsole(subject, place)];
+    }
+    const place = physicalAddress(document, subject, log.address);
+    return place === undefined ? [] : [logConsole(subject, { physicalAddress: place, sizeBytes: log.sizeBytes })];
   });
 }

@@ -2,7 +2,7 @@ import { err, ok, type Result } from '../units/result.ts';
 
 /** One parameter of a hosted software. */
 export interface ParameterSpec {
-  readonly kind: 'number' | 'event' | 'optional-event' | 'text' | 'list' | 'hex';
+  readonly kind: 'number' | 'event' | 'optional-event' | 'text' | 'list' | 'hex' | 'document';
   readonly meaning: string;
   /** Value when it is not given; without one the parameter is required, unless it is an optional event. */
   readonly fallback?: number | string;
@@ -11,6 +11,8 @@ export interface ParameterSpec {
   readonly max?: number;
   /** The number must be a multiple of this. */
   readonly multipleOf?: number;
+  /** What is wrong with a document, empty if nothing is. */
+  readonly check?: (text: string) => string;
 }
 
 export type ParameterSpecs = Readonly<Record<string, ParameterSpec>>;
@@ -27,6 +29,8 @@ export interface Parameters {
 
 /** Highest vmcall event number. */
 const LAST_EVENT = 63;
+/** Longest document, in characters. */
+const DOCUMENT_LIMIT = 0x1_0000;
 /** Longest text parameter. */
 const TEXT_LIMIT = 255;
 /** Most digits of a parameter of bytes. */
@@ -68,7 +72,15 @@ function readHex(name: string, value: number | string): Result<string, string> {
   return err(`parameter ${name}: not bytes as pairs of the digits 0 .. 9, a .. f, at most ${HEX_LIMIT}`);
 }
 
+function readDocument(name: string, spec: ParameterSpec, value: number | string): Result<string, string> {
+  if (typeof value !== 'string' || value.length > DOCUMENT_LIMIT)
+    return err(`parameter ${name} is not a document of at most ${DOCUMENT_LIMIT} characters`);
+  const wrong = spec.check?.(value) ?? '';
+  return wrong === '' ? ok(value) : err(`parameter ${name}: ${wrong}`);
+}
+
 function readOne(name: string, spec: ParameterSpec, value: number | string): Result<number | string, string> {
+  if (spec.kind === 'document') return readDocument(name, spec, value);
   if (spec.kind === 'hex') return readHex(name, value);
   if (spec.kind !== 'text' && spec.kind !== 'list') return readNumber(name, spec, value);
   const text = readText(name, value);

@@ -1,4 +1,6 @@
 import { err, ok, type Result } from '../units/result.ts';
+import type { GenodeOps } from './genode/core/genode-ops.ts';
+import { checkInitConfig, genodeSoftware } from './genode/instance/genode-software.ts';
 import { logProxyClient } from './genode/log-client.ts';
 import { LOG_PROXY_PROTOCOL, MAX_SESSIONS, MESSAGE_BYTES } from './genode/log-message.ts';
 import type { ProxyOps } from './genode/log-ops.ts';
@@ -16,14 +18,18 @@ import { type ParameterSpec, type ParameterSpecs, type Parameters, readParameter
 export interface SoftwareOps {
   readonly channel: ChannelOps;
   readonly proxy: ProxyOps;
+  readonly genode: GenodeOps;
 }
+
+/** Place of a log: virtual address and size, or the logical name of a memory region. */
+export type SoftwareLog = { readonly address: number; readonly sizeBytes: number } | { readonly region: string };
 
 /** A named hosted software that a scenario or a trace can put into a subject. */
 export interface SoftwareEntry {
   readonly title: string;
   readonly parameters: ParameterSpecs;
-  /** Where it keeps a log that a console can show: virtual address and size. */
-  readonly log?: (parameters: Parameters) => { readonly address: number; readonly sizeBytes: number };
+  /** Where it keeps a log that a console can show. */
+  readonly log?: (parameters: Parameters) => SoftwareLog;
   create(parameters: Parameters, ops: SoftwareOps): HostedSoftware;
 }
 
@@ -183,6 +189,15 @@ const logServer: SoftwareEntry = {
     ),
 };
 
+const genode: SoftwareEntry = {
+  title: 'Genode instance: core, and an init that starts what its configuration says',
+  parameters: {
+    config: { kind: 'document', meaning: 'configuration of init', check: checkInitConfig },
+  },
+  log: () => ({ region: 'log' }),
+  create: (given, ops) => genodeSoftware(given.text('config'), ops),
+};
+
 const idle: SoftwareEntry = {
   title: 'Raises an event if it has one, passes time, halts',
   parameters: {
@@ -257,6 +272,7 @@ export const SOFTWARE: Readonly<Record<string, SoftwareEntry>> = {
   'channel-reader': channelReader,
   'log-proxy-client': logClient,
   'log-proxy-server': logServer,
+  genode,
   'subject-monitor': subjectMonitor,
   'guest-probe': guestProbe,
   'major-frame-chooser': majorFrameChooser,
@@ -268,7 +284,7 @@ export const SOFTWARE: Readonly<Record<string, SoftwareEntry>> = {
 export function softwareLog(
   name: string,
   parameters: Readonly<Record<string, number | string>>,
-): { readonly address: number; readonly sizeBytes: number } | undefined {
+): SoftwareLog | undefined {
   const entry = Object.hasOwn(SOFTWARE, name) ? SOFTWARE[name] : undefined;
   if (entry?.log === undefined) return undefined;
   const given = readParameters(entry.parameters, parameters);

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { genodeOps } from '../../src/impl/genode/core/genode-ops.ts';
 import { proxyOps } from '../../src/impl/genode/log-ops.ts';
 import { channelOps } from '../../src/impl/native/muchannel.ts';
 import { createSoftware, SOFTWARE } from '../../src/impl/software.ts';
 import { BenchSubject } from './software-bench.ts';
 
-const ops = { channel: channelOps, proxy: proxyOps };
+const ops = { channel: channelOps, proxy: proxyOps, genode: genodeOps };
 
 function errorOf(name: string, parameters: Record<string, number | string>): string {
   const created = createSoftware(name, parameters, ops);

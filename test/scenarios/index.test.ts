@@ -9,6 +9,7 @@ import {
   parseScenario,
   type Scenario,
 } from '../../scenarios/index.ts';
+import { genodeOps } from '../../src/impl/genode/core/genode-ops.ts';
 import { proxyOps } from '../../src/impl/genode/log-ops.ts';
 import { channelOps } from '../../src/impl/native/muchannel.ts';
 import { createSoftware } from '../../src/impl/software.ts';
@@ -56,7 +57,9 @@ describe.each(all().map(scenario => [scenario.id, scenario] as const))('%s', (_i
       document.subjects.map(({ name }) => name).sort(),
     );
     for (const { software, parameters } of scenario.software) {
-      expect(createSoftware(software, parameters, { channel: channelOps, proxy: proxyOps })).toMatchObject({
+      expect(
+        createSoftware(software, parameters, { channel: channelOps, proxy: proxyOps, genode: genodeOps }),
+      ).toMatchObject({
         ok: true,
       });
     }

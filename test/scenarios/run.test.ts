@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findScenario } from '../../scenarios/index.ts';
 import { createSystem, installSoftware } from '../../src/impl/create-system.ts';
+import type { LoopState } from '../../src/impl/genode/instance/event-loop.ts';
+import type { InstanceState } from '../../src/impl/genode/instance/state.ts';
 import type { LogClientState } from '../../src/impl/genode/log-client-state.ts';
 import { type LogServerState, logServerCounters, logServerSessions } from '../../src/impl/genode/log-server.ts';
 import { currentMajorFrame } from '../../src/impl/muen/scheduling-state.ts';
@@ -53,6 +55,17 @@ function runScenario(id: string): {
 }
 
 describe('scenarios run on the machine without a panic', () => {
+  test('genode-distributed: every instance boots from its subject information and starts what its init says', () => {
+    const { stateOf } = runScenario('genode-distributed');
+    for (const subject of ['drivers', 'network', 'storage', 'applications']) {
+      const { phase, failure, info, components, startTsc } = (stateOf(subject) as LoopState<InstanceState>).inner;
+      expect([phase, failure]).toEqual(['run', '']);
+      expect(info?.name).toBe(subject);
+      expect(startTsc).toBeGreaterThan(0);
+      expect(components.map(({ name }) => name).slice(0, 3)).toEqual(['core', 'init', 'timer']);
+    }
+  });
+
   test('two-subjects', () => {
     const { system } = runScenario('two-subjects');
     for (const hosted of system.hosted) expect(hosted.retiredCount).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 import { type ProxyClientOps, proxyClientOps } from '../proxy/proxy-client.ts';
 import { type ProxyServerOps, proxyServerOps } from '../proxy/proxy-server.ts';
 import { type AccountOps, accountOps } from './accounts.ts';
+import { type CapabilityOps, capabilityOps } from './capabilities.ts';
 import { type IpcOps, ipcOps } from './ipc.ts';
 import { type StreamOps, streamOps } from './packet-stream.ts';
 import { type SessionOps, sessionOps } from './sessions.ts';
@@ -12,6 +13,7 @@ export interface GenodeOps {
   readonly ipc: IpcOps;
   readonly stream: StreamOps;
   readonly account: AccountOps;
+  readonly capability: CapabilityOps;
   readonly session: Omit<SessionOps, 'account'>;
   readonly proxyClient: ProxyClientOps;
   readonly proxyServer: ProxyServerOps;
@@ -24,6 +26,7 @@ export const genodeOps: GenodeOps = {
   ipc: ipcOps,
   stream: streamOps,
   account: accountOps,
+  capability: capabilityOps,
   session,
   proxyClient: proxyClientOps,
   proxyServer: proxyServerOps,

@@ -56,6 +56,8 @@ export interface Session {
 
 /** A parent with its children, their accounts and their sessions (one init instance). */
 export interface ParentState {
+  /** Accounts of the parent itself; account 0 for the root of all. */
+  readonly own: Pick<ChildPd, 'ram' | 'caps'>;
   readonly ram: Accounts;
   readonly caps: Accounts;
   readonly children: readonly ChildPd[];
@@ -63,7 +65,7 @@ export interface ParentState {
   readonly sessions: readonly (Session | undefined)[];
 }
 
-/** Account of the parent itself, in both resources. */
+/** Account of the root parent, in both resources. */
 export const PARENT_ACCOUNT: AccountId = 0;
 
 export type CreateResult = 'PENDING' | 'DENIED' | 'OUT_OF_RAM' | 'OUT_OF_CAPS' | 'INSUFFICIENT_RAM';
@@ -110,7 +112,8 @@ export const sessionOps = (account: AccountOps): SessionOps => ({
 
 /** A parent that owns `quota` and has no children. */
 export function createParent(quota: Quota): ParentState {
-  return { ram: rootAccounts(quota.ramBytes), caps: rootAccounts(quota.caps), children: [], sessions: [] };
+  const own = { ram: PARENT_ACCOUNT, caps: PARENT_ACCOUNT };
+  return { own, ram: rootAccounts(quota.ramBytes), caps: rootAccounts(quota.caps), children: [], sessions: [] };
 }
 
 /** The account that everything comes from: nobody donated it, so all of it may be handed on. */
@@ -120,8 +123,8 @@ const rootAccounts = (limit: number): Accounts =>
 /** Starts a child with `quota`, undefined if the parent has not so much. */
 export function startChild(ops: SessionOps, parent: ParentState, quota: Quota): ParentState | undefined {
   if (quota.ramBytes < PD_COST.ramBytes || quota.caps < PD_COST.caps) return undefined;
-  const ram = fundAccount(ops.account, parent.ram, PD_COST.ramBytes, quota.ramBytes);
-  const caps = fundAccount(ops.account, parent.caps, PD_COST.caps, quota.caps);
+  const ram = fundAccount(ops.account, parent.ram, parent.own.ram, PD_COST.ramBytes, quota.ramBytes);
+  const caps = fundAccount(ops.account, parent.caps, parent.own.caps, PD_COST.caps, quota.caps);
   if (ram === undefined || caps === undefined) return undefined;
   const child: ChildPd = { isAlive: true, ram: ram.id, caps: caps.id };
   return { ...parent, ram: ram.accounts, caps: caps.accounts, children: [...parent.children, child] };
@@ -131,14 +134,15 @@ export function startChild(ops: SessionOps, parent: ParentState, quota: Quota): 
 function fundAccount(
   ops: AccountOps,
   accounts: Accounts,
+  own: AccountId,
   cost: number,
   amount: number,
 ): { accounts: Accounts; id: AccountId } | undefined {
-  const paid = withdraw(ops, accounts, PARENT_ACCOUNT, cost);
+  const paid = withdraw(ops, accounts, own, cost);
   if (!paid.isDone) return undefined;
   const { accounts: created, id } = createAccount(paid.accounts, cost);
-  const referred = setReference(created, id, PARENT_ACCOUNT).accounts;
-  const moved = transferQuota(ops, referred, PARENT_ACCOUNT, id, amount - cost);
+  const referred = setReference(created, id, own).accounts;
+  const moved = transferQuota(ops, referred, own, id, amount - cost);
   return moved.result === 'OK' ? { accounts: moved.accounts, id } : undefined;
 }
 
@@ -150,14 +154,14 @@ function move(
   to: Pick<ChildPd, 'ram' | 'caps'>,
   quota: Quota,
 ): { readonly parent: ParentState; readonly failed: 'OUT_OF_RAM' | 'OUT_OF_CAPS' | undefined } {
+  // What stays at the parent does not move: it serves the session itself, or passes it on.
+  if (from.ram === to.ram) return { parent, failed: undefined };
   const ram = transferQuota(ops.account, parent.ram, from.ram, to.ram, quota.ramBytes);
   if (ram.result !== 'OK') return { parent, failed: 'OUT_OF_RAM' };
   const caps = transferQuota(ops.account, parent.caps, from.caps, to.caps, quota.caps);
   if (caps.result !== 'OK') return { parent, failed: 'OUT_OF_CAPS' };
   return { parent: { ...parent, ram: ram.accounts, caps: caps.accounts }, failed: undefined };
 }
-
-const PARENT_PD = { ram: PARENT_ACCOUNT, caps: PARENT_ACCOUNT };
 
 /** Donates from a client over the parent to a server; all or nothing. */
 function donate(
@@ -168,9 +172,9 @@ function donate(
   donated: Quota,
   forServer: Quota,
 ): { readonly parent: ParentState; readonly failed: 'OUT_OF_RAM' | 'OUT_OF_CAPS' | undefined } {
-  const first = move(ops, parent, client, PARENT_PD, donated);
+  const first = move(ops, parent, client, parent.own, donated);
   if (first.failed !== undefined) return first;
-  const second = move(ops, first.parent, PARENT_PD, server, forServer);
+  const second = move(ops, first.parent, parent.own, server, forServer);
   if (second.failed === undefined) return second;
   return { parent: ops.undoesFailedDonation() ? parent : first.parent, failed: second.failed };
 }
@@ -304,12 +308,12 @@ function endSession(ops: SessionOps, parent: ParentState, id: number): ParentSta
   const session = parent.sessions[id]!;
   const ended = changeSession(parent, id, undefined);
   const back = isUsable(ended, session.server)
-    ? move(ops, ended, ended.children[session.server]!, PARENT_PD, ops.forServer(session.donated))
+    ? move(ops, ended, ended.children[session.server]!, parent.own, ops.forServer(session.donated))
     : { parent: ended, failed: undefined };
   // A server that cannot return what it used leaves the client without it; the parent does not pay for it.
   if (back.failed !== undefined) return ended;
   if (session.isClientGone || !isUsable(ended, session.client)) return back.parent;
-  return move(ops, back.parent, PARENT_PD, back.parent.children[session.client]!, ops.refund(session.donated)).parent;
+  return move(ops, back.parent, parent.own, back.parent.children[session.client]!, ops.refund(session.donated)).parent;
 }
 
 /**
@@ -323,8 +327,8 @@ export function exitChild(ops: SessionOps, parent: ParentState, child: number): 
   let state: ParentState = {
     ...parent,
     children,
-    ram: replenish(destroyAccount(ops.account, parent.ram, ram), PARENT_ACCOUNT, PD_COST.ramBytes),
-    caps: replenish(destroyAccount(ops.account, parent.caps, caps), PARENT_ACCOUNT, PD_COST.caps),
+    ram: replenish(destroyAccount(ops.account, parent.ram, ram), parent.own.ram, PD_COST.ramBytes),
+    caps: replenish(destroyAccount(ops.account, parent.caps, caps), parent.own.caps, PD_COST.caps),
   };
   state.sessions.forEach((session, id) => {
     if (session === undefined) return;

@@ -1,4 +1,5 @@
 import { defined } from '../../../units/invariant.ts';
+import { fileSystemErrors } from './file-system-errors.ts';
 import {
   BOOL,
   bytes,
@@ -26,21 +27,6 @@ const POINT = { x: I32, y: I32 };
 const ATTACH_ERRORS = ['OUT_OF_RAM', 'OUT_OF_CAPS', 'REGION_CONFLICT', 'INVALID_DATASPACE'] as const;
 const ATTRIBUTES = { sizeBytes: U64, offset: U64, useAt: BOOL, at: U64, executable: BOOL, writeable: BOOL };
 
-/** Exceptions of the File_system interface, by letter. */
-const FS_ERRORS: Readonly<Record<string, string>> = {
-  H: 'Invalid_handle',
-  N: 'Invalid_name',
-  L: 'Lookup_failed',
-  T: 'Name_too_long',
-  E: 'Node_already_exists',
-  S: 'No_space',
-  M: 'Not_empty',
-  P: 'Permission_denied',
-  U: 'Unavailable',
-  R: 'Out_of_ram',
-  C: 'Out_of_caps',
-};
-const fs = (letters: string): string[] => [...letters].map(letter => FS_ERRORS[letter]!);
 const NODE_NAME = string(128);
 const NODE_PATH = string(1024);
 
@@ -255,18 +241,28 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     streams: [{ name: 'tx', source: 'client', slots: 32, words: 6, payload: 'both' }],
     functions: [
       rpc('tx_cap', {}, { channel: CAPABILITY }),
-      rpc('file', { dir: U32, name: NODE_NAME, mode: U32, create: BOOL }, { handle: U32 }, fs('HNLESRCPU')),
-      rpc('symlink', { dir: U32, name: NODE_NAME, create: BOOL }, { handle: U32 }, fs('HNLESRCPU')),
-      rpc('dir', { path: NODE_PATH, create: BOOL }, { handle: U32 }, fs('LTESRCP')),
-      rpc('node', { path: NODE_PATH }, { handle: U32 }, fs('LRC')),
-      rpc('watch', { path: NODE_PATH }, { handle: U32 }, fs('LRCU')),
-      rpc('close', { handle: U32 }, {}, fs('H')),
-      rpc('status', { handle: U32 }, { sizeBytes: U64, type: U32, rights: U8, inode: U64, mtimeMs: U64 }, fs('HU')),
-      rpc('control', { handle: U32 }, {}, fs('HU')),
-      rpc('unlink', { dir: U32, name: NODE_NAME }, {}, fs('HNLMPU')),
-      rpc('truncate', { handle: U32, sizeBytes: U64 }, {}, fs('HSPU')),
-      rpc('move', { from: U32, fromName: NODE_NAME, to: U32, toName: NODE_NAME }, {}, fs('HNLPU')),
-      rpc('num_entries', { dir: U32 }, { entries: U32 }, fs('H')),
+      rpc(
+        'file',
+        { dir: U32, name: NODE_NAME, mode: U32, create: BOOL },
+        { handle: U32 },
+        fileSystemErrors('HNLESRCPU'),
+      ),
+      rpc('symlink', { dir: U32, name: NODE_NAME, create: BOOL }, { handle: U32 }, fileSystemErrors('HNLESRCPU')),
+      rpc('dir', { path: NODE_PATH, create: BOOL }, { handle: U32 }, fileSystemErrors('LTESRCP')),
+      rpc('node', { path: NODE_PATH }, { handle: U32 }, fileSystemErrors('LRC')),
+      rpc('watch', { path: NODE_PATH }, { handle: U32 }, fileSystemErrors('LRCU')),
+      rpc('close', { handle: U32 }, {}, fileSystemErrors('H')),
+      rpc(
+        'status',
+        { handle: U32 },
+        { sizeBytes: U64, type: U32, rights: U8, inode: U64, mtimeMs: U64 },
+        fileSystemErrors('HU'),
+      ),
+      rpc('control', { handle: U32 }, {}, fileSystemErrors('HU')),
+      rpc('unlink', { dir: U32, name: NODE_NAME }, {}, fileSystemErrors('HNLMPU')),
+      rpc('truncate', { handle: U32, sizeBytes: U64 }, {}, fileSystemErrors('HSPU')),
+      rpc('move', { from: U32, fromName: NODE_NAME, to: U32, toName: NODE_NAME }, {}, fileSystemErrors('HNLPU')),
+      rpc('num_entries', { dir: U32 }, { entries: U32 }, fileSystemErrors('H')),
     ],
   },
   {

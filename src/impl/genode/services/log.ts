@@ -20,15 +20,16 @@ const COUNTER_BYTES = 8;
 /** What is not printable ASCII could forge lines of others. */
 export const printableText = (text: string): string => text.replace(/[^ -~]/g, '.');
 
-/** LOG: appends each text to the log memory as a line `[label] text`. */
-export function logService(place: LogPlace): Service<LogState> {
-  const ringBytes = place.sizeBytes - COUNTER_BYTES;
+/** LOG: appends each text to the log memory as a line `[label] text`; without log memory nothing is kept. */
+export function logService(place: LogPlace | undefined): Service<LogState> {
+  const ringBytes = (place?.sizeBytes ?? 0) - COUNTER_BYTES;
   return {
     faces: [interfaceNamed('LOG')],
     initial: { labels: new Map(), logged: 0 },
     open: (state, session, { label }) => ok({ ...state, labels: withEntry(state.labels, session, label) }),
     close: (state, session) => ({ ...state, labels: withEntry(state.labels, session, undefined) }),
     call(state, session, _name, [text], env) {
+      if (place === undefined) return returns(state);
       let logged = state.logged;
       // A text that ends with a newline is a line; one inside of it begins another line of the same label.
       const lines = String(text).replace(/\n$/, '').split('\n');

@@ -84,8 +84,8 @@ export const streamMemory = (env: Pick<ServiceEnv, 'read' | 'write'>, dataspace:
   writeWord: (offset, value) => env.write(dataspace, offset, bytesOfNumber(value, 4)),
 });
 
-/** One use of a service: its sessions change while it runs. */
-class Use implements ServiceEnv {
+/** Sessions with their packet streams while one handler runs, at a server or at a client. */
+export class StreamUse implements ServiceEnv {
   readonly #ops: StreamOps;
   readonly #env: HostEnv;
   sessions: ReadonlyMap<SessionNumber, HostedSession>;
@@ -232,7 +232,7 @@ export function hostOpen<State>(
 ): Result<HostedService<State>, SessionError> {
   const face = service.faces.find(candidate => candidate.service === request.service);
   if (face === undefined || host.sessions.has(session)) return { ok: false, error: 'DENIED' };
-  const use = new Use(ops, host.sessions, env);
+  const use = new StreamUse(ops, host.sessions, env);
   if (!use.addSession(session, face, request)) return { ok: false, error: 'INSUFFICIENT_RAM' };
   const opened = service.open(host.state, session, request, use);
   if (opened.ok) return ok({ state: opened.value, sessions: use.sessions });
@@ -248,7 +248,7 @@ export function hostClose<State>(
   env: HostEnv,
 ): HostedService<State> {
   if (!host.sessions.has(session)) return host;
-  const use = new Use(ops, host.sessions, env);
+  const use = new StreamUse(ops, host.sessions, env);
   const state = service.close(host.state, session, use);
   use.removeSession(session);
   return { state, sessions: use.sessions };
@@ -272,7 +272,7 @@ export function hostCall<State>(
   if (stream !== undefined) {
     return { state: host, values: [found.streams[stream]?.dataspace ?? 0] };
   }
-  const use = new Use(ops, host.sessions, env);
+  const use = new StreamUse(ops, host.sessions, env);
   const outcome = service.call(host.state, session, name, values, use);
   return { ...outcome, state: { state: outcome.state, sessions: use.sessions } };
 }
@@ -286,7 +286,7 @@ export function hostPackets<State>(
   env: HostEnv,
 ): HostedService<State> {
   if (service.packets === undefined || !host.sessions.has(session)) return host;
-  const use = new Use(ops, host.sessions, env);
+  const use = new StreamUse(ops, host.sessions, env);
   return { state: service.packets(host.state, session, use), sessions: use.sessions };
 }
 
@@ -297,7 +297,7 @@ export function hostWake<State>(
   env: HostEnv,
 ): HostedService<State> {
   if (service.wake === undefined) return host;
-  const use = new Use(ops, host.sessions, env);
+  const use = new StreamUse(ops, host.sessions, env);
   return { state: service.wake(host.state, use), sessions: use.sessions };
 }
 
@@ -308,6 +308,6 @@ export function hostStart<State>(
   env: HostEnv,
 ): HostedService<State> {
   if (service.start === undefined) return host;
-  const use = new Use(ops, host.sessions, env);
+  const use = new StreamUse(ops, host.sessions, env);
   return { state: service.start(host.state, use), sessions: use.sessions };
 }

@@ -1,0 +1,169 @@
+import type { RpcValue } from '../proxy/values.ts';
+import type { SessionInterface } from '../services/interface.ts';
+import type { SessionError, SessionNumber } from '../services/service.ts';
+import { type HostEnv, type HostedSession, StreamUse } from '../services/service-host.ts';
+import type { Environment, Handle } from './component.ts';
+import type { Guest } from './guest.ts';
+import { reply } from './rpc-flow.ts';
+import { acceptSession, closeHandle, denySession, endSession, openSession } from './session-flow.ts';
+import type { SubjectInfo } from './subject-info.ts';
+import type { Workspace } from './workspace.ts';
+
+/** LOG session of every component, opened before it starts. */
+export const LOG_HANDLE: Handle = 0;
+/** Longest piece of a line that one LOG write takes. */
+const LOG_PIECE = 230;
+
+/** What core lends a component: memory on its own account, signals, time. */
+export function hostEnvOf(ws: Workspace, pd: number, wakeStream: (session: SessionNumber) => void): HostEnv {
+  return {
+    allocate: sizeBytes => ws.allocateRam(pd, sizeBytes),
+    release: dataspace => ws.freeRam(pd, dataspace),
+    sizeOf: dataspace => ws.sizeOf(pd, dataspace),
+    read: (dataspace, offset, sizeBytes) => ws.read(pd, dataspace, offset, sizeBytes),
+    write: (dataspace, offset, bytes) => ws.write(pd, dataspace, offset, bytes),
+    notify: (session, opcode) => notify(ws, pd, session, opcode),
+    nowUs: () => ws.nowUs(),
+    wakeAtUs: us => {
+      const { wakesUs } = ws.component(pd);
+      if (!wakesUs.includes(us)) ws.changeComponent(pd, { wakesUs: [...wakesUs, us].sort((a, b) => a - b) });
+    },
+    wakeStream,
+  };
+}
+
+function notify(ws: Workspace, server: number, session: SessionNumber, opcode: number): void {
+  const found = ws.state.sessions[session];
+  const cap = found?.server === server ? found.signals.get(opcode) : undefined;
+  if (cap !== undefined) ws.submit(server, cap);
+}
+
+/** Tells the client of a session that the server used its packet streams. */
+export function wakeClient(ws: Workspace, session: SessionNumber): void {
+  const found = ws.state.sessions[session];
+  if (found !== undefined) ws.post(found.client, { kind: 'packets', handle: found.handle });
+}
+
+/** Environment of a program while it handles one event. */
+export class ComponentEnv implements Environment {
+  readonly #ws: Workspace;
+  readonly #pd: number;
+  readonly #host: HostEnv;
+  readonly streams: StreamUse;
+  readonly served: StreamUse;
+
+  /** @param served packet streams of the sessions that the program itself serves */
+  constructor(ws: Workspace, pd: number, served: ReadonlyMap<SessionNumber, HostedSession>) {
+    this.#ws = ws;
+    this.#pd = pd;
+    this.#host = hostEnvOf(ws, pd, session => wakeClient(ws, session));
+    const { streams, handles } = ws.component(pd);
+    const wakeServer = (handle: Handle): void => {
+      const id = handles[handle];
+      const session = id === undefined ? undefined : ws.state.sessions[id];
+      if (session !== undefined) ws.post(session.server, { kind: 'clientPackets', session: id! });
+    };
+    this.streams = new StreamUse(ws.ops.stream, streams, { ...this.#host, wakeStream: wakeServer });
+    this.served = new StreamUse(ws.ops.stream, served, this.#host);
+  }
+
+  get name(): string {
+    return this.#ws.component(this.#pd).name;
+  }
+
+  get info(): SubjectInfo {
+    return this.#ws.state.info!;
+  }
+
+  get guest(): Guest {
+    return this.#ws.guest;
+  }
+
+  allocate(sizeBytes: number): number | undefined {
+    return this.#host.allocate(sizeBytes);
+  }
+
+  release(dataspace: number): void {
+    this.#host.release(dataspace);
+  }
+
+  sizeOf(dataspace: number): number {
+    return this.#host.sizeOf(dataspace);
+  }
+
+  read(dataspace: number, offset: number, sizeBytes: number): Uint8Array {
+    return this.#host.read(dataspace, offset, sizeBytes);
+  }
+
+  write(dataspace: number, offset: number, bytes: Uint8Array): void {
+    this.#host.write(dataspace, offset, bytes);
+  }
+
+  nowUs(): number {
+    return this.#host.nowUs();
+  }
+
+  wakeAtUs(us: number): void {
+    this.#host.wakeAtUs(us);
+  }
+
+  log(text: string): void {
+    for (let at = 0; at === 0 || at < text.length; at += LOG_PIECE)
+      this.call(LOG_HANDLE, 'write', `${text.slice(at, at + LOG_PIECE)}\n`);
+  }
+
+  open(service: string, label: string, args: Readonly<Record<string, string>> = {}): Handle {
+    return openSession(this.#ws, this.#pd, service, label, args);
+  }
+
+  call(handle: Handle, name: string, ...values: RpcValue[]): void {
+    const { calls, handles } = this.#ws.component(this.#pd);
+    const id = handles[handle];
+    const functions = id === undefined ? [] : (this.#ws.state.sessions[id]?.face.functions ?? []);
+    const opcode = functions.findIndex(row => row.name === name);
+    this.#ws.changeComponent(this.#pd, { calls: [...calls, { handle, opcode, values }] });
+  }
+
+  close(handle: Handle): void {
+    closeHandle(this.#ws, this.#pd, handle);
+  }
+
+  announce(face: SessionInterface): void {
+    const [first, ...rest] = this.#ws.component(this.#pd).faces;
+    this.#ws.changeComponent(this.#pd, { faces: [[...(first ?? []), face], ...rest] });
+  }
+
+  #serves(session: SessionNumber): boolean {
+    return this.#ws.state.sessions[session]?.server === this.#pd;
+  }
+
+  accept(session: SessionNumber): void {
+    if (!this.#serves(session)) return;
+    const { face, label, args } = this.#ws.state.sessions[session]!;
+    const isPossible = this.served.addSession(session, face, { service: face.service, label, args, ramBytes: 0 });
+    if (isPossible) acceptSession(this.#ws, session);
+    else denySession(this.#ws, session, 'INSUFFICIENT_RAM');
+  }
+
+  deny(session: SessionNumber, error: SessionError): void {
+    if (this.#serves(session)) denySession(this.#ws, session, error);
+  }
+
+  reply(session: SessionNumber, values: readonly RpcValue[]): void {
+    if (this.#serves(session)) reply(this.#ws, session, values, '');
+  }
+
+  replyError(session: SessionNumber, error: string): void {
+    if (this.#serves(session)) reply(this.#ws, session, undefined, error);
+  }
+
+  end(session: SessionNumber): void {
+    if (!this.#serves(session)) return;
+    this.served.removeSession(session);
+    endSession(this.#ws, session);
+  }
+
+  notify(session: SessionNumber, opcode: number): void {
+    this.#host.notify(session, opcode);
+  }
+}

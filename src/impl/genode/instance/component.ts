@@ -1,0 +1,100 @@
+import type { XmlElement } from '../../../policy/xml.ts';
+import type { Result } from '../../../units/result.ts';
+import type { RpcValue } from '../proxy/values.ts';
+import type { SessionInterface } from '../services/interface.ts';
+import type { ServiceEnv, SessionError, SessionNumber, SessionRequest } from '../services/service.ts';
+import type { Guest } from './guest.ts';
+import type { SubjectInfo } from './subject-info.ts';
+
+/** Number of a session at its client. */
+export type Handle = number;
+
+/** What happens to a component, one thing at a time. */
+export type ComponentEvent =
+  | { readonly kind: 'start' }
+  /** A session that it asked for is open, or not. */
+  | { readonly kind: 'opened'; readonly handle: Handle }
+  | { readonly kind: 'denied'; readonly handle: Handle; readonly reason: string }
+  /** Its call returned; without values it failed with an error of the function, or with 'session-dead'. */
+  | {
+      readonly kind: 'reply';
+      readonly handle: Handle;
+      readonly name: string;
+      readonly values: readonly RpcValue[] | undefined;
+      readonly error: string;
+    }
+  /** A signal that it registered by function `opcode`; coalesced. */
+  | { readonly kind: 'signal'; readonly handle: Handle; readonly opcode: number }
+  /** The other side of a packet stream did something. */
+  | { readonly kind: 'packets'; readonly handle: Handle }
+  /** A time that it asked for has come. */
+  | { readonly kind: 'wake' }
+  /** A vector was injected into the subject. */
+  | { readonly kind: 'vector'; readonly name: string }
+  /** Server: somebody asks for a session; it must be accepted or denied. */
+  | { readonly kind: 'session'; readonly session: SessionNumber; readonly request: SessionRequest }
+  /** Server: a call; it must be replied to once, now or later. */
+  | {
+      readonly kind: 'rpc';
+      readonly session: SessionNumber;
+      readonly opcode: number;
+      readonly values: readonly RpcValue[];
+    }
+  /** Server: the client of a session did something with its packet streams. */
+  | { readonly kind: 'clientPackets'; readonly session: SessionNumber }
+  /** Server: a session ended. */
+  | { readonly kind: 'closed'; readonly session: SessionNumber };
+
+type Streams = Pick<
+  ServiceEnv,
+  'takePacket' | 'acknowledge' | 'submit' | 'takeAcknowledged' | 'readPacket' | 'writePacket'
+>;
+
+/** What a component can do while it handles an event. */
+export interface Environment
+  extends Pick<ServiceEnv, 'allocate' | 'release' | 'sizeOf' | 'read' | 'write' | 'nowUs' | 'wakeAtUs'> {
+  readonly name: string;
+  /** Writes a line to the component's LOG session. */
+  log(text: string): void;
+  /** Asks its parent for a session; `opened` or `denied` follows. */
+  open(service: string, label: string, args?: Readonly<Record<string, string>>): Handle;
+  /** Calls a session; the component handles nothing else before `reply`. Calls of one handler follow each other. */
+  call(handle: Handle, name: string, ...values: RpcValue[]): void;
+  close(handle: Handle): void;
+  /** Client's side of the packet streams of its sessions, after `tx_cap` and `rx_cap` were called. */
+  readonly streams: Streams;
+  /** Server: the streams of sessions that it serves. */
+  readonly served: Streams;
+  /** Server: offers a service, as its start node says it provides. */
+  announce(face: SessionInterface): void;
+  accept(session: SessionNumber): void;
+  deny(session: SessionNumber, error: SessionError): void;
+  reply(session: SessionNumber, values: readonly RpcValue[]): void;
+  replyError(session: SessionNumber, error: string): void;
+  /** Server: ends a session whose client does not know yet; its calls fail from now on. */
+  end(session: SessionNumber): void;
+  /** Server: submits the signal that the client registered by function `opcode`. */
+  notify(session: SessionNumber, opcode: number): void;
+  /** What the subject was told about its memory, events and vectors. */
+  readonly info: SubjectInfo;
+  /** The subject's own guest-physical memory, for virtual hardware that the subject's information names. */
+  readonly guest: Guest;
+}
+
+/** A component without services of its own kind: an event-driven program. */
+export interface Program<State> {
+  readonly initial: State;
+  /** Vectors, by the name in the subject information, that it wants to hear of. */
+  readonly vectors: readonly string[];
+  /** Serves each session by a thread of its own, so that a reply may come later without delaying others. */
+  readonly hasSessionThreads: boolean;
+  handle(state: State, event: ComponentEvent, env: Environment): State;
+}
+
+/** A program that init starts by the name of its binary. */
+export interface ProgramRow {
+  readonly binary: string;
+  readonly title: string;
+  /** Makes the program from the component's `<config>`; the text says what is wrong with it. */
+  create(config: XmlElement | undefined): Result<Program<never>, string>;
+}

@@ -1,0 +1,16 @@
+import { logService } from '../services/log.ts';
+import { type RomModules, romService } from '../services/rom.ts';
+import type { Service } from '../services/service.ts';
+import type { SubjectInfo } from './subject-info.ts';
+
+/** Name of the memory region that the LOG service of core writes to. */
+export const LOG_REGION = 'log';
+/** Capability of that region in core's own space: the first that core makes. */
+export const LOG_DATASPACE = 1;
+
+/** Services that core provides to its first init. */
+export function coreServices(info: SubjectInfo, modules: RomModules): readonly Service<never>[] {
+  const region = info.memory.find(({ name, isWritable }) => name === LOG_REGION && isWritable);
+  const place = region === undefined ? undefined : { dataspace: LOG_DATASPACE, sizeBytes: region.sizeBytes };
+  return [logService(place), romService(modules)] as unknown as readonly Service<never>[];
+}

@@ -1,0 +1,268 @@
+import { createObject, destroyObject, insertReference } from '../core/capabilities.ts';
+import { sessionOpsOf } from '../core/genode-ops.ts';
+import { idleNode } from '../core/ipc.ts';
+import {
+  closeSession,
+  fetchSessionCap,
+  type Quota,
+  requestSession,
+  respond,
+  SESSION_COST_BYTES,
+  type ServerResponse,
+} from '../core/sessions.ts';
+import { killContext } from '../core/signals.ts';
+import { prefixedLabel } from '../init/label.ts';
+import { routeSession } from '../init/route.ts';
+import { selectPolicy } from '../init/session-policy.ts';
+import type { SessionInterface } from '../services/interface.ts';
+import { interfaceOf } from '../services/interfaces.ts';
+import { streamBytes } from '../services/service-host.ts';
+import type { Handle } from './component.ts';
+import { awaitCalls, failCalls } from './rpc-flow.ts';
+import type { Component, OpenSession } from './state.ts';
+import { CORE, type Workspace } from './workspace.ts';
+
+/** Number of an init itself among its children: what it does not route to a child stays with it. */
+export const OWN_CHILD = 0;
+
+interface Route {
+  readonly server: number;
+  /** Label that the server sees. */
+  readonly label: string;
+  /** Inits on the way: at each, who asks and who is asked. */
+  readonly hops: readonly { readonly init: number; readonly child: number; readonly server: number }[];
+}
+
+type Routed = Route | { readonly denied: string };
+
+const findChild = (ws: Workspace, init: number, name: string): number =>
+  ws.state.components.findIndex(component => component.isAlive && component.init === init && component.name === name);
+
+/** Follows a session of a component outwards to core or a child on the way, then inwards through inits that offer it. */
+function route(ws: Workspace, client: number, service: string, label: string): Routed {
+  const component = ws.component(client);
+  const { init, child } = component;
+  if (init === CORE) {
+    const hop = { init: CORE, child, server: OWN_CHILD };
+    return { server: CORE, label: prefixedLabel(component.name, label), hops: [hop] };
+  }
+  const outer = ws.component(init);
+  if (outer.body.kind !== 'init' || component.node === undefined) return { denied: 'no parent' };
+  const decision = routeSession(outer.body.config, component.node, { service, label });
+  if (decision.kind === 'denied') return { denied: decision.reason };
+  if (decision.kind === 'own-config' || decision.kind === 'session-requests')
+    return { denied: `ROM "${decision.label}" is part of the component itself here` };
+  if (decision.kind === 'child') {
+    const server = findChild(ws, init, decision.child);
+    if (server < 0) return { denied: `child "${decision.child}" does not run` };
+    const hop = { init, child, server: ws.component(server).child };
+    return inwards(ws, server, service, decision.label, [hop]);
+  }
+  const further = route(ws, init, service, decision.label);
+  if ('denied' in further) return further;
+  return { ...further, hops: [{ init, child, server: OWN_CHILD }, ...further.hops] };
+}
+
+/** A server that is an init passes the session on to the child that its own `service` node names. */
+function inwards(ws: Workspace, server: number, service: string, label: string, hops: Route['hops']): Routed {
+  const { body } = ws.component(server);
+  if (body.kind !== 'init') return { server, label, hops };
+  const offer = body.config.offers.find(candidate => candidate.service === service);
+  if (offer === undefined) return { denied: `init "${ws.component(server).name}" offers no "${service}"` };
+  const index = selectPolicy(
+    offer.policies.map(({ pattern }) => pattern),
+    label,
+  );
+  const name = index < 0 ? offer.defaultChild : offer.policies[index]!.child;
+  const child = name === undefined ? -1 : findChild(ws, server, name);
+  if (child < 0) return { denied: `no policy for "${label}"` };
+  const hop = { init: server, child: OWN_CHILD, server: ws.component(child).child };
+  return inwards(ws, child, service, label, [...hops, hop]);
+}
+
+/** What the stock connection donates: the costs of the session and of its buffers. */
+function donation(face: SessionInterface, args: Readonly<Record<string, string>>): Quota {
+  const buffers = face.streams.reduce((sum, stream) => sum + (streamBytes(stream, args) ?? 0), 0);
+  return { ramBytes: SESSION_COST_BYTES + face.ramBytes + buffers, caps: face.caps };
+}
+
+/** What is left for the next parent on the way: each keeps the cost of its own state. */
+const lessCost = ({ ramBytes, caps }: Quota): Quota => ({ ramBytes: ramBytes - SESSION_COST_BYTES, caps });
+
+/** A component asks for a session; its answer comes as an event. */
+export function openSession(
+  ws: Workspace,
+  client: number,
+  service: string,
+  label: string,
+  args: Readonly<Record<string, string>>,
+): Handle {
+  const component = ws.component(client);
+  const handle = component.handles.length;
+  ws.changeComponent(client, { handles: [...component.handles, undefined] });
+  const denied = (reason: string): Handle => {
+    ws.post(client, { kind: 'denied', handle, reason });
+    return handle;
+  };
+  const face = interfaceOf(service);
+  if (face === undefined) return denied(`no service "${service}"`);
+  const routed = route(ws, client, service, label);
+  if ('denied' in routed) return denied(routed.denied);
+  const index = serviceIndex(ws, routed.server, service);
+  if (index < 0) return denied(`"${ws.component(routed.server).name}" does not serve "${service}"`);
+  const id = ws.state.sessions.length;
+  const cost = SESSION_COST_BYTES * (routed.hops.length - 1);
+  const first = donation(face, args);
+  const donated = { ramBytes: first.ramBytes + cost, caps: first.caps };
+  const failed = requestHops(ws, routed.hops, id, donated);
+  if (failed !== '') return denied(failed);
+  addSession(ws, { face, routed, args, client, handle, index, donated });
+  return handle;
+}
+
+/** Which of a component's services has this name; -1 for none. */
+function serviceIndex(ws: Workspace, server: number, service: string): number {
+  return ws.component(server).faces.findIndex(faces => faces.some(face => face.service === service));
+}
+
+/** Asks every init on the way; if one refuses, those before it give everything back. */
+function requestHops(ws: Workspace, hops: Route['hops'], clientId: number, donated: Quota): string {
+  const ops = sessionOpsOf(ws.ops);
+  let quota = donated;
+  for (const [index, { init, child, server }] of hops.entries()) {
+    const request = { client: child, clientId, server, donated: quota };
+    const { parent, result } = requestSession(ops, ws.parent(init), request);
+    if (result !== 'PENDING') {
+      answerHops(ws, hops.slice(0, index), clientId, 'DENIED');
+      return result;
+    }
+    ws.setParent(init, parent);
+    quota = lessCost(quota);
+  }
+  return '';
+}
+
+/** Passes the answer of a server through the inits, from the innermost outwards; failures give the quota back. */
+function answerHops(ws: Workspace, hops: Route['hops'], clientId: number, response: ServerResponse): void {
+  const ops = sessionOpsOf(ws.ops);
+  for (const { init, child, server } of [...hops].reverse()) {
+    const before = ws.parent(init);
+    const id = before.sessions.findIndex(row => row?.client === child && row.clientId === clientId);
+    const answered = respond(ops, before, server, id, response);
+    ws.setParent(init, fetchSessionCap(ops, answered, child, clientId).parent);
+  }
+}
+
+function addSession(
+  ws: Workspace,
+  given: {
+    readonly face: SessionInterface;
+    readonly routed: Route;
+    readonly args: Readonly<Record<string, string>>;
+    readonly client: number;
+    readonly handle: Handle;
+    readonly index: number;
+    readonly donated: Quota;
+  },
+): void {
+  const { face, routed, args, client, handle, index, donated } = given;
+  const { server, label } = routed;
+  const id = ws.state.sessions.length;
+  const made = createObject(ws.state.capabilities, 'session', server, id);
+  ws.change({ capabilities: made.caps });
+  const session: OpenSession = {
+    face,
+    label,
+    args,
+    client,
+    handle,
+    server,
+    service: index,
+    status: 'requested',
+    donated,
+    hops: routed.hops,
+    identity: made.identity,
+    thread: threadFor(ws, ws.component(server)),
+    serving: -1,
+    signals: new Map(),
+  };
+  ws.change({ sessions: [...ws.state.sessions, session] });
+  const component = ws.component(client);
+  ws.changeComponent(client, { handles: component.handles.map((old, place) => (place === handle ? id : old)) });
+  const ramBytes = donated.ramBytes - SESSION_COST_BYTES * routed.hops.length;
+  ws.post(server, { kind: 'session', session: id, request: { service: face.service, label, args, ramBytes } });
+}
+
+/** Thread that serves a new session: the server's entrypoint, or one for this session alone. */
+function threadFor(ws: Workspace, { hasSessionThreads, entrypoint }: Component): number {
+  if (!hasSessionThreads) return entrypoint;
+  const thread = ws.state.nodes.length;
+  ws.change({ nodes: [...ws.state.nodes, idleNode] });
+  awaitCalls(ws, thread);
+  return thread;
+}
+
+/** A server takes a session: its client gets the capability. */
+export function acceptSession(ws: Workspace, id: number): void {
+  const session = ws.state.sessions[id];
+  if (session?.status !== 'requested') return;
+  answerHops(ws, session.hops, id, 'DELIVER');
+  const referred = insertReference(ws.ops.capability, ws.state.capabilities, session.client, session.identity);
+  ws.change({ capabilities: referred.caps });
+  ws.changeSession(id, { status: 'open' });
+  ws.post(session.client, { kind: 'opened', handle: session.handle });
+}
+
+/** A server refuses a session: the quota returns. */
+export function denySession(ws: Workspace, id: number, reason: string): void {
+  const session = ws.state.sessions[id];
+  if (session?.status !== 'requested') return;
+  answerHops(ws, session.hops, id, reason === 'DENIED' ? 'DENIED' : (reason as ServerResponse));
+  ws.change({ capabilities: destroyObject(ws.state.capabilities, session.identity) });
+  ws.changeSession(id, { status: 'closed' });
+  ws.post(session.client, { kind: 'denied', handle: session.handle, reason });
+}
+
+/** Ends an open session from either side: its object and signals are gone, calls fail, the quota returns. */
+export function endSession(ws: Workspace, id: number): void {
+  const session = ws.state.sessions[id];
+  if (session?.status === 'requested') denySession(ws, id, 'DENIED');
+  if (session?.status !== 'open') return;
+  ws.changeSession(id, { status: 'closed' });
+  ws.change({ capabilities: destroyObject(ws.state.capabilities, session.identity) });
+  for (const cap of session.signals.values()) killSignal(ws, session.server, cap);
+  failCalls(ws, id);
+  const ops = sessionOpsOf(ws.ops);
+  for (const { init, child, server } of [...session.hops].reverse()) {
+    const before = closeSession(ops, ws.parent(init), child, id).parent;
+    const index = before.sessions.findIndex(row => row?.client === child && row.clientId === id);
+    ws.setParent(init, respond(ops, before, server, index, 'CLOSED'));
+  }
+}
+
+function killSignal(ws: Workspace, pd: number, cap: number): void {
+  const identity = ws.identityOf(pd, cap);
+  const object = identity === undefined ? undefined : ws.state.capabilities.objects[identity];
+  if (identity === undefined || object?.kind !== 'signal-context') return;
+  ws.change({
+    signals: killContext(ws.state.signals, object.value),
+    capabilities: destroyObject(ws.state.capabilities, identity),
+  });
+}
+
+/** A client closes its session. */
+export function closeHandle(ws: Workspace, client: number, handle: Handle): void {
+  const id = ws.component(client).handles[handle];
+  const session = id === undefined ? undefined : ws.state.sessions[id];
+  if (id === undefined || session === undefined || session.client !== client) return;
+  const wasOpen = session.status === 'open';
+  endSession(ws, id);
+  const component = ws.component(client);
+  const streams = new Map(component.streams);
+  streams.delete(handle);
+  ws.changeComponent(client, {
+    handles: component.handles.map((old, place) => (place === handle ? undefined : old)),
+    streams,
+  });
+  if (wasOpen) ws.post(session.server, { kind: 'closed', session: id });
+}

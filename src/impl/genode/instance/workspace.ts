@@ -1,0 +1,236 @@
+import { defined } from '../../../units/invariant.ts';
+import { replenish, withdraw } from '../core/accounts.ts';
+import { createObject, delegate, destroyObject, insertReference, lookup } from '../core/capabilities.ts';
+import { type GenodeOps, sessionOpsOf } from '../core/genode-ops.ts';
+import { allocatePages, releasePages, wholePages } from '../core/ram.ts';
+import { attach, createRegionMap, resolve, revoke } from '../core/region-map.ts';
+import { type ParentState, type Quota, startChild } from '../core/sessions.ts';
+import { submitSignal } from '../core/signals.ts';
+import { streamLayout } from '../services/service-host.ts';
+import { createStreamEnd } from '../services/stream-end.ts';
+import type { ComponentEvent } from './component.ts';
+import { type Guest, numberAt } from './guest.ts';
+import type { Component, InitBooks, InstanceState, OpenSession } from './state.ts';
+import { SCHEDULING_INFO_ADDRESS } from './subject-info.ts';
+
+/** Size of a component's address space. */
+const ADDRESS_SPACE_BYTES = 2 ** 47;
+
+/** Core's own number. */
+export const CORE = 0;
+
+/**
+ * The instance while one handler runs: what core does for components, by replacing the state. It is thrown away and made
+ * again whenever the handler is run again, so that only complete handlers have an effect.
+ */
+export class Workspace {
+  readonly ops: GenodeOps;
+  readonly guest: Guest;
+  state: InstanceState;
+
+  constructor(ops: GenodeOps, state: InstanceState, guest: Guest) {
+    this.ops = ops;
+    this.state = state;
+    this.guest = guest;
+  }
+
+  change(changes: Partial<InstanceState>): void {
+    this.state = { ...this.state, ...changes };
+  }
+
+  component(id: number): Component {
+    return defined(this.state.components[id], `component ${id}`);
+  }
+
+  changeComponent(id: number, changes: Partial<Component>): void {
+    this.change({
+      components: this.state.components.map((old, index) => (index === id ? { ...old, ...changes } : old)),
+    });
+  }
+
+  changeSession(id: number, changes: Partial<OpenSession>): void {
+    this.change({ sessions: this.state.sessions.map((old, index) => (index === id ? { ...old, ...changes } : old)) });
+  }
+
+  /** Appends an event to a component's queue. Events that say nothing new while one of them waits are coalesced. */
+  post(id: number, event: ComponentEvent): void {
+    const component = this.component(id);
+    if (!component.isAlive) return;
+    const isHint = event.kind === 'wake' || event.kind === 'packets' || event.kind === 'clientPackets';
+    const text = isHint || event.kind === 'vector' ? JSON.stringify(event) : '';
+    if (text !== '' && component.events.some(known => JSON.stringify(known) === text)) return;
+    this.changeComponent(id, { events: [...component.events, event] });
+  }
+
+  /** Time since the instance started, by the start of the present minor frame: never ahead of the true time. */
+  nowUs(): number {
+    const { info, startTsc } = this.state;
+    const tsc = numberAt(this.guest.read(SCHEDULING_INFO_ADDRESS, 8), 0, 8);
+    const khz = info?.tscKhz ?? 0;
+    return khz === 0 ? 0 : Math.max(0, Math.floor(((tsc - startTsc) * 1000) / khz));
+  }
+
+  /** State of an init as its session protocol sees it, with the accounts of the whole instance. */
+  parent(init: number): ParentState {
+    const books = defined(this.state.books.get(init), `books of init ${init}`);
+    return { ...books, ram: this.state.ram, caps: this.state.caps };
+  }
+
+  setParent(init: number, { ram, caps, own, children, sessions }: ParentState): void {
+    const books: InitBooks = { own, children, sessions };
+    this.change({ ram, caps, books: new Map(this.state.books).set(init, books) });
+  }
+
+  /** Gives a new child of an init its quota; its number there, -1 if the init has not so much. */
+  fund(init: number, quota: Quota): number {
+    const funded = startChild(sessionOpsOf(this.ops), this.parent(init), quota);
+    if (funded === undefined) return -1;
+    this.setParent(init, funded);
+    return funded.children.length - 1;
+  }
+
+  #accounts(pd: number): { readonly ram: number; readonly caps: number } {
+    const { init, child } = this.component(pd);
+    if (init < 0) return defined(this.state.books.get(CORE), 'books of core').own;
+    return defined(this.state.books.get(init)?.children[child], `accounts of component ${pd}`);
+  }
+
+  /** Allocates cleared RAM on the account of a PD; its capability, undefined if RAM, caps or pages are short. */
+  allocateRam(pd: number, sizeBytes: number): number | undefined {
+    const costBytes = wholePages(sizeBytes);
+    const accounts = this.#accounts(pd);
+    const { account } = this.ops;
+    const ram = withdraw(account, this.state.ram, accounts.ram, costBytes);
+    const caps = withdraw(account, this.state.caps, accounts.caps, 1);
+    const pages = allocatePages(this.state.free, sizeBytes);
+    if (!ram.isDone || !caps.isDone || pages === undefined) return undefined;
+    this.change({ ram: ram.accounts, caps: caps.accounts, free: pages.free });
+    this.guest.write(pages.range.address, new Uint8Array(costBytes));
+    return this.#addDataspace(pd, pages.range.address, costBytes, costBytes, true);
+  }
+
+  /** A dataspace for a region of the subject information, core's own. */
+  regionDataspace(address: number, sizeBytes: number, isWritable: boolean): number {
+    return this.#addDataspace(CORE, address, sizeBytes, 0, isWritable);
+  }
+
+  #addDataspace(pd: number, address: number, sizeBytes: number, costBytes: number, isWritable: boolean): number {
+    const { dataspaces } = this.state;
+    const made = createObject(this.state.capabilities, 'dataspace', pd, dataspaces.length);
+    const referred = insertReference(this.ops.capability, made.caps, pd, made.identity);
+    this.change({
+      capabilities: referred.caps,
+      dataspaces: [
+        ...dataspaces,
+        {
+          owner: pd,
+          address,
+          sizeBytes,
+          costBytes,
+          isWritable,
+          isExecutable: false,
+          regionMap: undefined,
+          isAlive: true,
+        },
+      ],
+    });
+    return referred.id;
+  }
+
+  /** Number of the dataspace that a PD's capability stands for, undefined if it stands for none that lives. */
+  dataspaceOf(pd: number, cap: number): number | undefined {
+    const identity = lookup(this.ops.capability, this.state.capabilities, pd, cap);
+    const object = identity === undefined ? undefined : this.state.capabilities.objects[identity];
+    return object?.kind === 'dataspace' ? object.value : undefined;
+  }
+
+  /** Frees RAM: only its owner may. Nobody reaches it any longer. */
+  freeRam(pd: number, cap: number): void {
+    const identity = lookup(this.ops.capability, this.state.capabilities, pd, cap);
+    const index = this.dataspaceOf(pd, cap);
+    const dataspace = index === undefined ? undefined : this.state.dataspaces[index];
+    if (identity === undefined || dataspace === undefined || dataspace.owner !== pd) return;
+    this.dropDataspace(index!, identity);
+  }
+
+  dropDataspace(index: number, identity: number): void {
+    const { address, costBytes, sizeBytes, owner } = this.state.dataspaces[index]!;
+    const accounts = this.#accounts(owner);
+    this.change({
+      capabilities: destroyObject(this.state.capabilities, identity),
+      dataspaces: this.state.dataspaces.map((old, place) => (place === index ? { ...old, isAlive: false } : old)),
+      maps: this.state.maps.map(map => revoke(map, index)),
+      ram: replenish(this.state.ram, accounts.ram, costBytes),
+      caps: costBytes === 0 ? this.state.caps : replenish(this.state.caps, accounts.caps, 1),
+      free: costBytes === 0 ? this.state.free : releasePages(this.state.free, { address: address!, sizeBytes }),
+    });
+  }
+
+  sizeOf(pd: number, cap: number): number {
+    const index = this.dataspaceOf(pd, cap);
+    return index === undefined ? 0 : this.state.dataspaces[index]!.sizeBytes;
+  }
+
+  /** Guest-physical address of a place in a dataspace as the PD may access it; it is attached at the first access. */
+  #place(pd: number, cap: number, offset: number, sizeBytes: number, access: 'READ' | 'WRITE'): number | undefined {
+    const index = this.dataspaceOf(pd, cap);
+    const facts = index === undefined ? undefined : this.state.dataspaces[index];
+    if (index === undefined || facts === undefined || offset < 0 || offset + sizeBytes > facts.sizeBytes)
+      return undefined;
+    const maps = [...this.state.maps];
+    while (maps.length <= pd) maps.push(createRegionMap(ADDRESS_SPACE_BYTES));
+    if (!maps[pd]!.regions.some(({ dataspace }) => dataspace === index)) {
+      const attributes = { sizeBytes: 0, offset: 0, useAt: false, at: 0, executable: false, writeable: true };
+      maps[pd] = attach(maps[pd]!, index, facts, attributes).map;
+    }
+    this.change({ maps });
+    const region = maps[pd]!.regions.find(({ dataspace }) => dataspace === index);
+    if (region === undefined) return undefined;
+    return resolve(maps, this.state.dataspaces, pd, region.at + offset, access);
+  }
+
+  /** Reads shared memory; what a PD cannot reach reads as zero, as the page that core would map for a fault handler. */
+  read(pd: number, cap: number, offset: number, sizeBytes: number): Uint8Array {
+    const address = this.#place(pd, cap, offset, sizeBytes, 'READ');
+    return address === undefined ? new Uint8Array(sizeBytes) : this.guest.read(address, sizeBytes);
+  }
+
+  /** Writes shared memory; without effect where the PD may not. */
+  write(pd: number, cap: number, offset: number, bytes: Uint8Array): void {
+    const address = this.#place(pd, cap, offset, bytes.length, 'WRITE');
+    if (address !== undefined) this.guest.write(address, bytes);
+  }
+
+  /** Hands a capability from one PD to another: its id there, 0 if it was invalid. */
+  delegate(from: number, cap: number, to: number): number {
+    const done = delegate(this.ops.capability, this.state.capabilities, from, cap, to);
+    this.change({ capabilities: done.caps });
+    return done.id;
+  }
+
+  /** Identity that a PD's capability stands for. */
+  identityOf(pd: number, cap: number): number | undefined {
+    return lookup(this.ops.capability, this.state.capabilities, pd, cap);
+  }
+
+  /** Gives a client its side of a packet stream, whose dataspace it got by `tx_cap` or `rx_cap`. */
+  addClientStream(client: number, handle: number, name: 'tx' | 'rx', { face, label }: OpenSession, cap: number): void {
+    const direction = face.streams.find(stream => stream.name === name);
+    const totalBytes = this.sizeOf(client, cap);
+    if (direction === undefined || totalBytes === 0) return;
+    const layout = streamLayout(direction, totalBytes);
+    const end = createStreamEnd(direction.source === 'client' ? 'source' : 'sink', layout);
+    const { streams } = this.component(client);
+    const known = streams.get(handle) ?? { face, label, streams: {} };
+    const next = { ...known, streams: { ...known.streams, [name]: { dataspace: cap, layout, end } } };
+    this.changeComponent(client, { streams: new Map(streams).set(handle, next) });
+  }
+
+  /** Submits to the signal context behind a capability of the PD; without effect on any other. */
+  submit(pd: number, cap: number): void {
+    const identity = lookup(this.ops.capability, this.state.capabilities, pd, cap);
+    const object = identity === undefined ? undefined : this.state.capabilities.objects[identity];
+    if (object?.kind !== 'signal-context') return;
+    this.change({ signals: submitSignal(this.ops.signal, this.state.signals, object.value, 1).signals });
+  }
+}
