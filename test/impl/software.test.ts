@@ -28,7 +28,7 @@ describe('createSoftware', () => {
   });
 
   test('the table names what can be created', () => {
-    expect(Object.keys(SOFTWARE)).toHaveLength(9);
+    expect(Object.keys(SOFTWARE)).toHaveLength(10);
   });
 
   test.each([

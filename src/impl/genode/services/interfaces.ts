@@ -17,15 +17,13 @@ import {
   U32,
   U64,
 } from './interface.ts';
+import { LOCAL_INTERFACES } from './local-interfaces.ts';
 
 const KIB = 1024;
 /** Bytes of an event in the dataspace of an Input session. */
 export const INPUT_EVENT_BYTES = 24;
-const A = ['OUT_OF_RAM', 'OUT_OF_CAPS', 'DENIED'] as const;
 const RECT = { x: I32, y: I32, width: U32, height: U32 };
 const POINT = { x: I32, y: I32 };
-const ATTACH_ERRORS = ['OUT_OF_RAM', 'OUT_OF_CAPS', 'REGION_CONFLICT', 'INVALID_DATASPACE'] as const;
-const ATTRIBUTES = { sizeBytes: U64, offset: U64, useAt: BOOL, at: U64, executable: BOOL, writeable: BOOL };
 
 const NODE_NAME = string(128);
 const NODE_PATH = string(1024);
@@ -265,135 +263,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
       rpc('num_entries', { dir: U32 }, { entries: U32 }, fileSystemErrors('H')),
     ],
   },
-  {
-    service: 'IRQ',
-    title: 'Interrupt of a device',
-    caps: 3,
-    ramBytes: 6 * KIB,
-    sessionArguments: ['irq_number', 'irq_trigger', 'irq_polarity', 'irq_type', 'device_config_phys', 'bdf'],
-    proxy: 'local',
-    streams: [],
-    functions: [
-      rpc('ack_irq'),
-      rpc('sigh', { sigh: SIGNAL }),
-      rpc('info', {}, { type: U32, address: U64, value: U64 }),
-    ],
-  },
-  {
-    service: 'IO_MEM',
-    title: 'Registers of a device in memory',
-    caps: 3,
-    ramBytes: 6 * KIB,
-    sessionArguments: ['base', 'size', 'wc'],
-    proxy: 'local',
-    streams: [],
-    functions: [rpc('dataspace', {}, { ds: DATASPACE })],
-  },
-  {
-    service: 'IO_PORT',
-    title: 'I/O ports of a device',
-    caps: 2,
-    ramBytes: 6 * KIB,
-    sessionArguments: ['io_port_base', 'io_port_size'],
-    proxy: 'local',
-    streams: [],
-    functions: [
-      rpc('inb', { port: U16 }, { value: U8 }),
-      rpc('inw', { port: U16 }, { value: U16 }),
-      rpc('inl', { port: U16 }, { value: U32 }),
-      rpc('outb', { port: U16, value: U8 }),
-      rpc('outw', { port: U16, value: U16 }),
-      rpc('outl', { port: U16, value: U32 }),
-    ],
-  },
-  {
-    service: 'PD',
-    title: 'Protection domain: address space, signals, quota, RAM',
-    caps: 13,
-    ramBytes: 192 * KIB,
-    sessionArguments: ['virt_space', 'managing_system'],
-    proxy: 'local',
-    streams: [],
-    functions: [
-      rpc('transfer_ram_quota', { account: CAPABILITY, ramBytes: U64 }, {}, ['EXCEEDED', 'INVALID']),
-      rpc('transfer_cap_quota', { account: CAPABILITY, caps: U64 }, {}, ['EXCEEDED', 'INVALID']),
-      rpc('assign_parent', { parent: CAPABILITY }),
-      rpc('assign_pci', { address: U64, bdf: U16 }, { isAssigned: BOOL }),
-      rpc('map', { start: U64, sizeBytes: U64 }, {}, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
-      rpc('signal_source', {}, { source: CAPABILITY }, A),
-      rpc('free_signal_source', { source: CAPABILITY }),
-      rpc('alloc_context', { source: CAPABILITY, imprint: U64 }, { context: CAPABILITY }, A),
-      rpc('free_context', { context: CAPABILITY }),
-      rpc('submit', { context: CAPABILITY, count: U32 }),
-      rpc('alloc_rpc_cap', { entrypoint: CAPABILITY }, { cap: CAPABILITY }, A),
-      rpc('free_rpc_cap', { cap: CAPABILITY }),
-      rpc('address_space', {}, { regionMap: CAPABILITY }),
-      rpc('stack_area', {}, { regionMap: CAPABILITY }),
-      rpc('linker_area', {}, { regionMap: CAPABILITY }),
-      rpc('ref_account', { account: CAPABILITY }, {}, ['INVALID_SESSION']),
-      rpc('alloc_ram', { sizeBytes: U64, cache: U32 }, { ds: DATASPACE }, A),
-      rpc('free_ram', { ds: DATASPACE }),
-      rpc('ram_size', { ds: DATASPACE }, { sizeBytes: U64 }),
-      rpc('cap_quota', {}, { caps: U64 }),
-      rpc('used_caps', {}, { caps: U64 }),
-      rpc('ram_quota', {}, { ramBytes: U64 }),
-      rpc('used_ram', {}, { ramBytes: U64 }),
-      rpc('native_pd', {}, { cap: CAPABILITY }),
-      rpc('system_control_cap', { xpos: I32, ypos: I32 }, { cap: CAPABILITY }),
-      rpc('dma_addr', { ds: DATASPACE }, { address: U64 }),
-      rpc('attach_dma', { ds: DATASPACE, at: U64 }, {}, A),
-    ],
-  },
-  {
-    service: 'CPU',
-    title: 'Threads',
-    caps: 6,
-    ramBytes: 36 * KIB,
-    sessionArguments: ['priority'],
-    proxy: 'local',
-    streams: [],
-    functions: [
-      rpc(
-        'create_thread',
-        { pd: CAPABILITY, name: string(32), location: bytes(16), utcb: U64 },
-        { thread: CAPABILITY },
-        A,
-      ),
-      rpc('kill_thread', { thread: CAPABILITY }),
-      rpc('exception_sigh', { sigh: SIGNAL }),
-      rpc('affinity_space', {}, { width: U32, height: U32 }),
-      rpc('trace_control', {}, { ds: DATASPACE }),
-      rpc('native_cpu', {}, { cap: CAPABILITY }),
-    ],
-  },
-  {
-    service: 'RM',
-    title: 'Region maps as objects of their own',
-    caps: 2,
-    ramBytes: 64 * KIB,
-    sessionArguments: [],
-    proxy: 'local',
-    streams: [],
-    functions: [
-      rpc('create', { sizeBytes: U64 }, { regionMap: CAPABILITY }, A),
-      rpc('destroy', { regionMap: CAPABILITY }),
-    ],
-  },
-  {
-    service: 'VM',
-    title: 'Virtual machines',
-    caps: 10,
-    ramBytes: 5 * KIB * KIB,
-    sessionArguments: ['priority', 'affinity'],
-    proxy: 'local',
-    streams: [],
-    functions: [
-      rpc('attach', { ds: DATASPACE, guestAddress: U64, ...ATTRIBUTES }, {}, ATTACH_ERRORS),
-      rpc('detach', { guestAddress: U64, sizeBytes: U64 }),
-      rpc('attach_pic', { guestAddress: U64 }, {}, ATTACH_ERRORS),
-      rpc('create_vcpu', { handler: CAPABILITY }, { vcpu: CAPABILITY }, A),
-    ],
-  },
+  ...LOCAL_INTERFACES,
 ];
 
 /** Interface of a service that the table has. */
