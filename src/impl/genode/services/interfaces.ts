@@ -13,7 +13,6 @@ import {
   SIGNAL,
   string,
   U8,
-  U16,
   U32,
   U64,
 } from './interface.ts';

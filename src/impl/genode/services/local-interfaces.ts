@@ -1,4 +1,18 @@
-import { BOOL, bytes, CAPABILITY, DATASPACE, I32, rpc, SIGNAL, string, U16, U32, U64, U8, type SessionInterface } from './interface.ts';
+import {
+  BOOL,
+  bytes,
+  CAPABILITY,
+  DATASPACE,
+  I32,
+  rpc,
+  type SessionInterface,
+  SIGNAL,
+  string,
+  U8,
+  U16,
+  U32,
+  U64,
+} from './interface.ts';
 
 const KIB = 1024;
 const A = ['OUT_OF_RAM', 'OUT_OF_CAPS', 'DENIED'] as const;
