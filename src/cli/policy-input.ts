@@ -7,7 +7,7 @@ import type { Finding } from '../policy/finding.ts';
 import { type ParsedPolicy, parsePolicy, readPolicy } from '../policy/parse.ts';
 import { toXmlDocument } from '../policy/tree.ts';
 import { writeTree } from '../policy/tree-write.ts';
-import { XML_LIMITS } from '../policy/xml.ts';
+import { XML_LIMITS, type XmlElement } from '../policy/xml.ts';
 import { suggestion } from '../units/nearest.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Catalogue, ScenarioInfo } from './catalogue.ts';
@@ -23,6 +23,8 @@ export interface PolicyInput {
   readonly bytes: Uint8Array;
   /** Format of the file when the toolchain brought it to format B. */
   readonly builtFrom?: 'src' | 'a';
+  /** The tree, with the places of the files that it was put together from. */
+  readonly root?: XmlElement;
   readonly digest: string;
   readonly software: readonly ScenarioSoftware[];
   /** Absent when the file is not a readable policy. */
@@ -52,7 +54,7 @@ export function examinePolicy(path: string, bytes: Uint8Array, software: readonl
 
 /** Validates a policy that was parsed; `before` are findings of the tools before that. */
 function examine(
-  base: Pick<PolicyInput, 'path' | 'bytes' | 'digest' | 'software' | 'builtFrom'>,
+  base: Pick<PolicyInput, 'path' | 'bytes' | 'digest' | 'software' | 'builtFrom' | 'root'>,
   parsed: Result<ParsedPolicy, readonly Finding[]>,
   before: readonly Finding[],
 ): PolicyInput {
@@ -72,7 +74,8 @@ function examine(
 /** A policy that was put together, expanded or allocated here; its findings name the files that it came from. */
 export function examineBuilt(path: string, { tree, from, findings }: PolicyBuild): PolicyInput {
   const bytes = new TextEncoder().encode(writeTree(tree));
-  const base = { path, bytes, digest: sha256Hex(bytes), software: [], ...(from === 'b' ? {} : { builtFrom: from }) };
+  const origin = from === 'b' ? {} : { builtFrom: from };
+  const base = { path, bytes, root: tree.root, digest: sha256Hex(bytes), software: [], ...origin };
   return examine(base, readPolicy(toXmlDocument(tree)), findings);
 }
 

@@ -117,6 +117,11 @@ export function removeFile(path: string): void {
   rmSync(path, { force: true });
 }
 
+/** Bytes of a file; undefined when there is none. */
+export function fileSize(path: string): number | undefined {
+  return fileExists(path) ? statSync(path).size : undefined;
+}
+
 /** True when `path` names an existing file, pipe or device that is no directory. */
 export function fileExists(path: string): boolean {
   return existsSync(path) && !statSync(path).isDirectory();

@@ -1,4 +1,5 @@
 import { PHYSICAL_LIMIT } from '../units/address.ts';
+import { nearest } from '../units/nearest.ts';
 import { err, ok, type Result } from '../units/result.ts';
 
 /** Why a text is no value of a type. */
@@ -33,13 +34,35 @@ const refuse = (code: string, expects: string, hint: string): Result<never, Valu
   err({ code, expects, hint });
 const trimmed = (text: string): string => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 
-/** Best literal for a hex number that someone wrote another way. */
-function suggestWord(text: string, minimumDigits: number): string {
-  const digits = /^(?:16#|0x)?([0-9a-fA-F_]+)#?$/.exec(text)?.[1]?.replaceAll('_', '');
-  if (digits === undefined || digits === '' || digits.length > 16)
-    return 'Write hexadecimal digits in groups of four, as in 16#0010_0000#.';
-  if (minimumDigits === 2) return `Write it as 16#${digits.slice(-2).padStart(2, '0')}#.`;
-  return `Write it as ${formatWord64(BigInt(`0x${digits}`))}.`;
+const UNITS: Readonly<Record<string, bigint>> = { k: 1n << 10n, m: 1n << 20n, g: 1n << 30n };
+
+/** Hex literal with that many digits at least; undefined when the number has more than can be written. */
+function literalOf(value: bigint, minimumDigits: number): string | undefined {
+  if (minimumDigits === 2) return value > 0xffn ? undefined : `16#${value.toString(16).padStart(2, '0')}#`;
+  return value >= 1n << 64n ? undefined : formatWord64(value);
+}
+
+/** How to write a number that someone wrote another way: digits alone may be decimal or hexadecimal. */
+function suggestWord(text: string, minimumDigits: 2 | 4): string {
+  const example =
+    minimumDigits === 2 ? 'two hex digits, as in 16#1f#' : 'hex digits in groups of four, as in 16#0010_0000#';
+  const write = (value: bigint): string => {
+    const literal = literalOf(value, minimumDigits);
+    return literal === undefined ? `Write ${example}.` : `Write it as ${literal}.`;
+  };
+  const compact = text.trim().replaceAll('_', '').slice(0, 100);
+  const sized = /^([0-9]+) ?([kmg])(?:i?b)?$/i.exec(compact);
+  if (sized !== null) return write(BigInt(sized[1]!) * UNITS[sized[2]!.toLowerCase()]!);
+  const hex = /^(?:16#|0x)([0-9a-f]+)#?$/i.exec(compact)?.[1] ?? /^[0-9]*[a-f][0-9a-f]*#?$/i.exec(compact)?.[0];
+  if (hex !== undefined) return write(BigInt(`0x${hex.replace('#', '')}`));
+  if (!/^[0-9]+$/.test(compact)) return `Write ${example}.`;
+  const [decimal, hexadecimal] = [BigInt(compact), BigInt(`0x${compact}`)].map(value =>
+    literalOf(value, minimumDigits),
+  );
+  if (decimal === undefined) return `Write ${example}.`;
+  return decimal === hexadecimal || hexadecimal === undefined
+    ? `Write it as ${decimal}.`
+    : `Write it as ${decimal} if it is decimal, as ${hexadecimal} if it is hexadecimal.`;
 }
 
 /** Hex literal below `limit`, kept as a number. */
@@ -145,11 +168,10 @@ export function oneOf<const Word extends string>(name: string, words: readonly W
     parse(text) {
       const word = words.find(candidate => candidate === text);
       if (word !== undefined) return ok(word);
-      return refuse(
-        'POL-ENUM',
-        `${name}: one of ${words.join(', ')}`,
-        'Use one of the listed words (they are case-sensitive).',
-      );
+      const meant = nearest(text, words);
+      const hint =
+        meant === undefined ? 'Use one of the listed words' : `Did you mean ${meant}? Use one of the listed words`;
+      return refuse('POL-ENUM', `${name}: one of ${words.join(', ')}`, `${hint} (they are case-sensitive).`);
     },
   };
 }

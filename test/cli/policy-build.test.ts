@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,9 +71,33 @@ describe('policies of other formats on the command line', () => {
     );
   });
 
-  test('--files without an output is a usage error', async () => {
-    writeFileSync(inFolder('small.xml'), SMALL_SOURCE);
-    expect((await runHere(['policy', inFolder('small.xml'), '--files', FOLDER])).code).toBe(2);
+  test('files that memory regions name are looked for, and must fit', async () => {
+    const named = SMALL_SOURCE.replace(
+      '<memory caching="WB" name="own" size="16#1000#"/>',
+      '<memory caching="WB" name="own" size="16#1000#"><file filename="image" offset="none"/></memory>',
+    );
+    expect(named).not.toBe(SMALL_SOURCE);
+    writeFileSync(inFolder('files.xml'), named);
+    const files = inFolder('files');
+    mkdirSync(files);
+    const findings = async (name: string, bytes: number) => {
+      rmSync(files, { recursive: true });
+      mkdirSync(files);
+      writeFileSync(join(files, name), new Uint8Array(bytes));
+      const { code, stdout } = await runHere(['policy', inFolder('files.xml'), '--files', files]);
+      return [code, stdout.split('\n').filter(line => /LIB-FILE.*'image'/.test(line))];
+    };
+    expect(await findings('image', 0x1000)).toEqual([0, []]);
+    const [missing, missingLines] = await findings('other', 1);
+    expect([missing, missingLines]).toEqual([0, [expect.stringContaining('warning LIB-FILE-EXISTS')]]);
+    const [large, largeLines] = await findings('image', 0x1001);
+    expect([large, largeLines]).toEqual([
+      3,
+      [expect.stringMatching(/files\.xml:\d+:\d+ error LIB-FILE-SIZE .*4097 bytes/)],
+    ]);
+    const check = ['check', inFolder('files.xml'), '--files', files, '--property', 'isolation/subject-page-tables'];
+    const checked = await runCli([...check, '--out', inFolder('report'), '--jobs', '1'], { real: true });
+    expect([checked.code, checked.stdout]).toEqual([3, expect.stringContaining('LIB-FILE-SIZE')]);
   });
 });
 

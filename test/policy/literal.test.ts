@@ -9,6 +9,7 @@ import {
   HASH,
   MSR_ADDRESS,
   NAME,
+  oneOf,
   orNone,
   PCI_DEVICE,
   parseWord64,
@@ -89,6 +90,15 @@ describe('literals', () => {
     expect(hint(ADDRESS, '0x100000')).toBe('Write it as 16#0010_0000#.');
     expect(hint(BYTE, '0x5')).toBe('Write it as 16#05#.');
     expect(hint(ADDRESS, 'zzz')).toContain('16#0010_0000#');
+    expect(hint(ADDRESS, '4096')).toBe('Write it as 16#1000# if it is decimal, as 16#4096# if it is hexadecimal.');
+    expect(hint(ADDRESS, '8')).toBe('Write it as 16#0008#.');
+    expect(hint(ADDRESS, 'f000')).toBe('Write it as 16#f000#.');
+    expect(hint(ADDRESS, '4K')).toBe('Write it as 16#1000#.');
+    expect(hint(ADDRESS, '2 MiB')).toBe('Write it as 16#0020_0000#.');
+    expect(hint(BYTE, '0x1ff')).toContain('two hex digits');
+    expect(hint(BYTE, '31')).toBe('Write it as 16#1f# if it is decimal, as 16#31# if it is hexadecimal.');
+    expect(hint(ADDRESS, '9'.repeat(200))).toContain('16#0010_0000#');
+    expect(hint(oneOf('a caching type', ['UC', 'WB']), 'wb')).toContain('Did you mean WB?');
   });
 
   it('formats as the toolchain does', () => {

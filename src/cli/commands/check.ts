@@ -13,6 +13,7 @@ import { type ClaimsInput, claimFindings, readClaimsFile } from '../claims-input
 import type { Command, Environment } from '../command.ts';
 import type { ContextSpec } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { filesOption, withFileFindings } from '../files-input.ts';
 import { internalErrors, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION, RUN_OPTIONS } from '../options.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
@@ -118,16 +119,8 @@ function conclude(policy: PolicyInput, result: CheckResult, args: Arguments, env
   return policy.valid ? exitCodeOf(result.verdict) : EXIT.invalid;
 }
 
-/** Inputs that later versions compare a policy with. */
-const LATER_INPUTS: Readonly<Record<string, string>> = {
-  files: 'running component binaries; subjects run hosted software',
-};
-
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const startMs = nowMs();
-  for (const [name, what] of Object.entries(LATER_INPUTS)) {
-    if (args.texts.has(name)) return usageError(environment, 'check', `--${name}: not in this version: ${what}`);
-  }
   const targets = reporterTargets(args);
   if (!targets.ok) return usageError(environment, 'check', targets.error);
   const baseline = loadBaseline(args.texts.get('baseline'));
@@ -138,7 +131,9 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const input = readPolicyInput(args.positionals[0] ?? catalogue.defaultScenario, catalogue, args);
   if (!input.ok) return usageError(environment, 'check', input.error);
   const folder = args.texts.get('out') ?? DEFAULT_FOLDER;
-  const policy = input.value;
+  const withFiles = withFileFindings(input.value, args.texts.get('files'));
+  if (!withFiles.ok) return usageError(environment, 'check', withFiles.error);
+  const policy = withFiles.value;
   const saved = saveBuilt(policy, folder, environment);
   if (!saved.ok) return usageError(environment, 'check', saved.error);
   const inputs = loadMore(args);
@@ -203,12 +198,7 @@ export const checkCommand: Command = {
       help: 'check the flows against this JSON file: noFlow, onlyVia, labels, levels, allow',
     },
     { name: 'baseline', kind: 'text', placeholder: 'old.json', help: 'say what changed since an earlier report' },
-    ...Object.keys(LATER_INPUTS).map(name => ({
-      name,
-      kind: 'text' as const,
-      placeholder: 'dir',
-      help: 'not in this version',
-    })),
+    filesOption(' (subjects do not run them)'),
     { ...JSON_OPTION, help: 'print the report as JSON (same as --reporter json)' },
     ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,

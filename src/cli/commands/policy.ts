@@ -13,6 +13,7 @@ import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { filesOption, withFileFindings } from '../files-input.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { buildPolicy } from '../policy-build.ts';
@@ -135,9 +136,6 @@ async function writeOutputs(
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const format = args.texts.get('format') ?? 'b';
   if (format === 'src' || format === 'a') return writeIntermediate(args, environment, format);
-  if (args.texts.has('files') && !args.texts.has('out') && !args.texts.has('derived')) {
-    return usageError(environment, 'policy', '--files adds hashes to what --out and --derived write; give one of them');
-  }
   const target = args.positionals[0] ?? '';
   const input = namesFile(target)
     ? readPolicyFile(target, args)
@@ -148,14 +146,17 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   return finish(args, environment, policy.value);
 }
 
-/** Adds what the schema says, and which rules had nothing to look at. */
+/** Adds what the schema and the checks of files say, and which rules had nothing to look at. */
 async function withExtraFindings(args: Arguments, policy: PolicyInput): Promise<Result<PolicyInput, string>> {
   const schema = args.texts.get('schema');
   const invalid = schema === undefined ? ok([]) : await checkSchema(policy.bytes, policy.path, schema);
   if (!invalid.ok) return invalid;
-  const notice = unexaminedNotice(policy.examined);
-  const findings = [...policy.findings, ...invalid.value, ...(notice === undefined ? [] : [notice])];
-  return ok({ ...policy, findings, valid: policy.valid && invalid.value.length === 0 });
+  const withFiles = withFileFindings(policy, args.texts.get('files'));
+  if (!withFiles.ok) return withFiles;
+  const { examined, valid } = withFiles.value;
+  const notice = unexaminedNotice(examined);
+  const findings = [...withFiles.value.findings, ...invalid.value, ...(notice === undefined ? [] : [notice])];
+  return ok({ ...withFiles.value, findings, valid: valid && invalid.value.length === 0 });
 }
 
 async function finish(args: Arguments, environment: Environment, policy: PolicyInput): Promise<ExitCode> {
@@ -194,12 +195,7 @@ export const policyCommand: Command = {
       placeholder: 'dir',
       help: 'write what follows from format B: bitmaps, sinfo, ACPI ...',
     },
-    {
-      name: 'files',
-      kind: 'text',
-      placeholder: 'dir',
-      help: 'component binaries; their hashes go into --out and --derived',
-    },
+    filesOption('; their hashes go into --out and --derived'),
     {
       name: 'schema',
       kind: 'text',

@@ -20,7 +20,7 @@ export interface LibraryRule {
   readonly area: RuleArea | 'files';
   /** One sentence, "Validate that ...". */
   readonly title: string;
-  readonly severity: 'error';
+  readonly severity: 'error' | 'warning';
   /** `<package>.<procedure>` of the check library. */
   readonly validator: string;
   /** Any document: a merged source policy, format A or B. What the document does not have is not examined. */
@@ -29,12 +29,12 @@ export interface LibraryRule {
 
 /** Defines a library rule. */
 export function libraryRule(
-  head: Omit<LibraryRule, 'check' | 'severity'>,
+  { severity = 'error', ...head }: Omit<LibraryRule, 'check' | 'severity'> & Partial<Pick<LibraryRule, 'severity'>>,
   body: (root: XmlElement, visit: LibraryVisit, context: LibraryContext) => void,
 ): LibraryRule {
   return {
     ...head,
-    severity: 'error',
+    severity,
     check(root, context) {
       const findings = new FindingList(head.code);
       let examined = 0;
@@ -42,7 +42,7 @@ export function libraryRule(
         examined: () => {
           examined += 1;
         },
-        report: (element, message, hint) => findings.add(head.code, 'error', element.at, message, hint),
+        report: (element, message, hint) => findings.add(head.code, severity, element.at, message, hint),
       };
       body(root, visit, context);
       return { examined, findings: findings.all() };

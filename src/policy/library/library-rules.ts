@@ -1,5 +1,5 @@
 import type { Finding } from '../finding.ts';
-import { parseWord64 } from '../literal.ts';
+import { formatWord64, parseWord64 } from '../literal.ts';
 import type { RuleArea, RuleOutcome } from '../rule.ts';
 import type { XmlElement } from '../xml.ts';
 import { CONDITION_RULES, CONFIGURATION_RULES } from './library-config.ts';
@@ -92,7 +92,7 @@ function checkDomainAddresses(root: XmlElement, visit: LibraryVisit): void {
   }
 }
 
-function checkFiles(root: XmlElement, visit: LibraryVisit, { fileBytes }: LibraryContext, sizes: boolean): void {
+function visitFiles(root: XmlElement, visit: LibraryVisit, { fileBytes }: LibraryContext, sizes: boolean): void {
   if (fileBytes === undefined) return;
   for (const region of at(root, 'memory/memory')) {
     for (const { attributes, ...file } of region.children.filter(child => child.name === 'file')) {
@@ -113,8 +113,11 @@ function checkFiles(root: XmlElement, visit: LibraryVisit, { fileBytes }: Librar
       if (isPartial ? needed <= 0n : needed > space) {
         const message = isPartial
           ? `offset ${offset} of memory region '${nameOf(region)}' lies behind the ${bytes} bytes of file '${filename}'`
-          : `file '${filename}' has ${bytes} bytes, memory region '${nameOf(region)}' has ${space}`;
-        visit.report(region, message, 'Enlarge the region or correct the offset.');
+          : `file '${filename}' has ${bytes} bytes, memory region '${nameOf(region)}' has room for ${space}`;
+        const hint = isPartial
+          ? 'Correct the offset, or give the file that the policy was made for.'
+          : `Enlarge the region: the file needs ${formatWord64((needed + 0xfffn) & ~0xfffn)}.`;
+        visit.report(region, message, hint);
       }
     }
   }
@@ -157,9 +160,11 @@ export const LIBRARY_RULES: readonly LibraryRule[] = [
       code: 'LIB-FILE-EXISTS',
       area: 'files',
       title: 'Validate that files of memory regions exist.',
+      // The real tools stop here; a policy can be judged without its binaries.
+      severity: 'warning',
       validator: 'files.files_exist',
     },
-    (root, visit, context) => checkFiles(root, visit, context, false),
+    (root, visit, context) => visitFiles(root, visit, context, false),
   ),
   libraryRule(
     {
@@ -168,7 +173,7 @@ export const LIBRARY_RULES: readonly LibraryRule[] = [
       title: 'Validate that files fit into their memory regions.',
       validator: 'files.files_size',
     },
-    (root, visit, context) => checkFiles(root, visit, context, true),
+    (root, visit, context) => visitFiles(root, visit, context, true),
   ),
   libraryRule(
     {
@@ -257,6 +262,13 @@ export const LIBRARY_RULES: readonly LibraryRule[] = [
 export function checkLibrary(root: XmlElement, context: LibraryContext = {}): ReadonlyMap<string, RuleOutcome> {
   return new Map(LIBRARY_RULES.map(rule => [rule.code, rule.check(root, context)]));
 }
+
+/** What the library rules about files say, when there are files to look at. */
+export const checkFiles = (
+  root: XmlElement,
+  context: LibraryContext,
+): readonly (RuleOutcome & { readonly code: string })[] =>
+  LIBRARY_RULES.filter(({ area }) => area === 'files').map(rule => ({ code: rule.code, ...rule.check(root, context) }));
 
 /** Checks of other tools: of the merge, and of who has the files. */
 const ELSEWHERE: ReadonlySet<RuleArea | 'files'> = new Set(['config', 'files']);
