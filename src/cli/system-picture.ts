@@ -1,4 +1,5 @@
 import type { FlowEdge } from '../model/flow-edge.ts';
+import type { PolicyLine } from '../model/flow-line.ts';
 import { flowGraph } from '../model/flow-policy.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import type { PicturedFlow, SystemPicture } from '../report/picture/system-picture.ts';
@@ -50,7 +51,7 @@ function mergePairs(edges: readonly FlowEdge[]): PicturedFlow[] {
 /** Lines that a tool tip names. */
 const MAX_LINES = 6;
 
-function linesOf(lines: readonly number[]): string {
+function linesOf(lines: readonly PolicyLine[]): string {
   const more = lines.length > MAX_LINES ? ` and ${lines.length - MAX_LINES} more` : '';
   return `policy line${lines.length === 1 ? '' : 's'} ${lines.slice(0, MAX_LINES).join(', ')}${more}`;
 }

@@ -1,4 +1,5 @@
 import type { MemoryMapping, MemoryRegion, MemoryType, Subject } from '../policy/document.ts';
+import { type PolicyLine, policyLine } from './flow-line.ts';
 import type { FlowParties } from './flow-nodes.ts';
 
 /** What one party may do with one stretch of physical memory. */
@@ -17,7 +18,7 @@ export interface MemoryAccess {
   /** True if the kernel makes the access on the party's behalf (a saved state page, for example). */
   readonly implied: boolean;
   readonly logical: readonly string[];
-  readonly lines: readonly number[];
+  readonly lines: readonly PolicyLine[];
 }
 
 const KEPT_FOR_OWNER: ReadonlySet<MemoryType> = new Set([
@@ -95,7 +96,7 @@ function deviceAccesses(parties: FlowParties, party: string, holder: Subject): M
           writable: mapping.writable,
           implied: false,
           logical: [`${device.logical}/${mapping.logical}`],
-          lines: [mapping.at.line],
+          lines: [policyLine(mapping)],
         },
       ];
     });
@@ -115,13 +116,13 @@ function regionAccess(
     writable: mapping.writable,
     implied: false,
     logical: [mapping.logical],
-    lines: [mapping.at.line],
+    lines: [policyLine(mapping)],
   };
 }
 
 /** The owner of a state page runs from it and the kernel works on its own memory, without any mapping of theirs. */
 function impliedAccesses(parties: FlowParties, region: MemoryRegion): MemoryAccess[] {
-  const common = { ...extent(region), writable: true, implied: true, logical: [], lines: [region.at.line] };
+  const common = { ...extent(region), writable: true, implied: true, logical: [], lines: [policyLine(region)] };
   const result: MemoryAccess[] = [];
   const owner = regionOwner(region.name);
   if (owner !== undefined && KEPT_FOR_OWNER.has(region.type) && parties.subjects.has(owner)) {

@@ -1,5 +1,6 @@
 import type { LogicalDevice, PhysicalDevice, Subject } from '../policy/document.ts';
 import type { FlowMechanism, FlowStatement } from './flow-edge.ts';
+import { policyLine } from './flow-line.ts';
 import type { FlowParties } from './flow-nodes.ts';
 
 interface Assignment {
@@ -33,7 +34,7 @@ function assignmentsOf(parties: FlowParties): Assignment[] {
 
 function assignmentFlows(parties: FlowParties, { subject, device }: Assignment): FlowStatement[] {
   const id = parties.deviceIds.get(device.physical)!;
-  const common = { via: device.physical, lines: [device.at.line] };
+  const common = { via: device.physical, lines: [policyLine(device)] };
   const result: FlowStatement[] = [
     {
       from: subject.name,
@@ -54,7 +55,7 @@ function assignmentFlows(parties: FlowParties, { subject, device }: Assignment):
   ];
   for (const irq of device.irqs) {
     const via = `${device.physical}/${irq.physical}`;
-    const lines = [irq.at.line];
+    const lines = [policyLine(irq)];
     result.push({
       from: id,
       to: subject.name,
@@ -123,7 +124,7 @@ function bothWays(a: Assignment, b: Assignment, mechanism: FlowMechanism, detail
     via,
     fromLogical: [from.device.logical],
     toLogical: [to.device.logical],
-    lines: [from.device.at.line, to.device.at.line],
+    lines: [policyLine(from.device), policyLine(to.device)],
     detail,
   }));
 }
@@ -134,7 +135,7 @@ function domainMembership(parties: FlowParties): FlowStatement[] {
     return domain.devices.flatMap((device): FlowStatement[] => {
       const id = parties.deviceIds.get(device.physical);
       if (id === undefined) return [];
-      const common = { mechanism: 'device-domain' as const, via: domain.name, lines: [device.at.line] };
+      const common = { mechanism: 'device-domain' as const, via: domain.name, lines: [policyLine(device)] };
       return [
         { from: id, to: domainId, ...common, detail: 'DMA write' },
         { from: domainId, to: id, ...common, detail: 'DMA read' },
@@ -155,7 +156,7 @@ function levelInterruptFlows(assignments: readonly Assignment[]): FlowStatement[
           to: b.subject.name,
           mechanism: 'io-apic-lock',
           via: 'I/O APIC',
-          lines: [...a.device.irqs, ...b.device.irqs].map(irq => irq.at.line),
+          lines: [...a.device.irqs, ...b.device.irqs].map(irq => policyLine(irq)),
           detail: 'both have level-triggered interrupts',
         }),
       ),

@@ -1,3 +1,4 @@
+import { type PolicyLine, sortedLines } from './flow-line.ts';
 /** What can pass along an edge: content, a notification, or only time. */
 export type FlowKind = 'data' | 'event' | 'timing';
 
@@ -59,8 +60,8 @@ export interface FlowEdge {
   /** Logical names on either side, sorted; empty where the side has none. */
   readonly fromLogical: readonly string[];
   readonly toLogical: readonly string[];
-  /** 1-based policy lines that grant the flow, ascending. */
-  readonly lines: readonly number[];
+  /** Policy lines that grant the flow, ascending. */
+  readonly lines: readonly PolicyLine[];
   readonly permittedByDesign: boolean;
   readonly detail: string;
 }
@@ -73,7 +74,7 @@ export interface FlowStatement {
   readonly via: string;
   readonly fromLogical?: readonly string[];
   readonly toLogical?: readonly string[];
-  readonly lines: readonly number[];
+  readonly lines: readonly PolicyLine[];
   readonly detail: string;
 }
 
@@ -106,7 +107,7 @@ function mergeGroup(group: readonly FlowStatement[]): FlowEdge {
     via: first.via,
     fromLogical: distinct(group.flatMap(statement => statement.fromLogical ?? [])).sort(),
     toLogical: distinct(group.flatMap(statement => statement.toLogical ?? [])).sort(),
-    lines: distinct(group.flatMap(statement => statement.lines)).sort((a, b) => a - b),
+    lines: sortedLines(group.flatMap(statement => statement.lines)),
     permittedByDesign: mechanism.permittedByDesign,
     detail: distinct(group.map(statement => statement.detail)).join('; '),
   };

@@ -1,5 +1,6 @@
 import type { EventMode, SourceEvent, Subject, TargetEvent } from '../policy/document.ts';
 import type { FlowStatement } from './flow-edge.ts';
+import { type PolicyLine, policyLine } from './flow-line.ts';
 import type { FlowParties } from './flow-nodes.ts';
 
 interface Endpoint<Event> {
@@ -17,7 +18,7 @@ export function eventFlows(parties: FlowParties): FlowStatement[] {
     if (mode === 'self' || mode === 'kernel') return [];
     return (sources.get(event.name) ?? []).flatMap(source =>
       (targets.get(event.name) ?? []).flatMap(target => [
-        notification(mode, event.name, event.at.line, source, target),
+        notification(mode, event.name, policyLine(event), source, target),
         ...(mode === 'ipi' ? stolenCycles(subjects, event.name, source, target) : []),
       ]),
     );
@@ -42,7 +43,7 @@ function byEvent<Event extends { readonly physical: string }>(
 function notification(
   mode: Exclude<EventMode, 'self' | 'kernel'>,
   via: string,
-  line: number,
+  line: PolicyLine,
   source: Endpoint<SourceEvent>,
   target: Endpoint<TargetEvent>,
 ): FlowStatement {
@@ -53,7 +54,7 @@ function notification(
     via,
     fromLogical: [source.event.logical],
     toLogical: [target.event.logical],
-    lines: [line, source.event.at.line, target.event.at.line],
+    lines: [line, policyLine(source.event), policyLine(target.event)],
     detail: actionOf(target.event),
   };
 }
@@ -78,7 +79,7 @@ function stolenCycles(
       mechanism: 'ipi-cycle-theft',
       via,
       fromLogical: [source.event.logical],
-      lines: [source.event.at.line, target.event.at.line],
+      lines: [policyLine(source.event), policyLine(target.event)],
       detail: `interrupts CPU ${target.subject.cpu}`,
     }));
 }

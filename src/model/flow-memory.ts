@@ -1,6 +1,7 @@
 import type { MemoryAccess } from './flow-access.ts';
 import { forEachSharing, isKernelType, memoryAccesses } from './flow-access.ts';
 import type { FlowMechanism, FlowStatement } from './flow-edge.ts';
+import { type PolicyLine, policyLine } from './flow-line.ts';
 import type { FlowParties } from './flow-nodes.ts';
 
 /** Flows through memory: every pair of parties of which one may write and the other may read the same physical byte. */
@@ -97,7 +98,7 @@ function sameFamily(parties: FlowParties, a: string, b: string): boolean {
 function siblingFlows(parties: FlowParties): FlowStatement[] {
   const members = new Map<string, string[]>();
   for (const [name, origin] of parties.family) members.set(origin, [...(members.get(origin) ?? []), name]);
-  const line = (name: string): number => parties.subjects.get(name)!.at.line;
+  const line = (name: string): PolicyLine => policyLine(parties.subjects.get(name)!);
   return [...members].flatMap(([origin, names]) =>
     names.flatMap(from =>
       names.map(
@@ -142,7 +143,10 @@ function insideDomains(parties: FlowParties, actors: ReadonlyMap<string, readonl
     const writable = domain.memory.filter(mapping => mapping.writable);
     if (writable.length === 0) return [];
     const owners = actors.get(parties.domainIds.get(domain.name)!) ?? [];
-    const lines = [...domain.devices.map(device => device.at.line), ...writable.map(mapping => mapping.at.line)];
+    const lines = [
+      ...domain.devices.map(device => policyLine(device)),
+      ...writable.map(mapping => policyLine(mapping)),
+    ];
     return owners.flatMap(from =>
       owners
         .filter(to => !sameFamily(parties, from, to))

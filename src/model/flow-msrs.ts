@@ -1,5 +1,6 @@
 import type { MsrRange, Subject } from '../policy/document.ts';
 import type { FlowStatement } from './flow-edge.ts';
+import { policyLine } from './flow-line.ts';
 import type { FlowParties } from './flow-nodes.ts';
 
 /** MSRs of the package or the platform, which the kernel does not switch: platform information, thermal, RAPL, HWP, TDP. */
@@ -27,7 +28,7 @@ export function msrFlows(parties: FlowParties): FlowStatement[] {
             to: to.name,
             mechanism: 'platform-msr',
             via: `MSR 0x${msr.toString(16)}`,
-            lines: [written.at.line, read.at.line],
+            lines: [policyLine(written), policyLine(read)],
             detail: 'the kernel does not switch it',
           },
         ];

@@ -1,4 +1,5 @@
 import type { PolicyDocument, Subject } from '../policy/document.ts';
+import { type PolicyLine, policyLine } from './flow-line.ts';
 
 export type FlowNodeKind = 'subject' | 'kernel' | 'device' | 'device-domain';
 
@@ -9,7 +10,7 @@ export interface FlowNode {
   readonly kind: FlowNodeKind;
   readonly name: string;
   /** 1-based policy line that declares it. */
-  readonly line: number;
+  readonly line: PolicyLine;
 }
 
 /** Lookups that every edge finder needs; derived once per document. */
@@ -29,7 +30,7 @@ export interface FlowParties {
 export interface Seat {
   readonly partition: string;
   readonly group: number;
-  readonly line: number;
+  readonly line: PolicyLine;
 }
 
 /** Collects nodes and lookups; of two subjects with one name the first counts (an invalid policy, reported elsewhere). */
@@ -41,27 +42,28 @@ export function flowParties(document: PolicyDocument): FlowParties {
     id: name,
     kind: 'subject',
     name,
-    line: at.line,
+    line: policyLine({ at }),
   }));
-  const add = (kind: FlowNodeKind, wanted: string, name: string, line: number): string => {
+  const add = (kind: FlowNodeKind, wanted: string, name: string, line: PolicyLine): string => {
     let id = wanted;
     while (taken.has(id)) id += "'";
     taken.add(id);
     nodes.push({ id, kind, name, line });
     return id;
   };
-  const kernel = add('kernel', 'kernel', 'kernel', document.kernel.at.line);
+  const kernel = add('kernel', 'kernel', 'kernel', policyLine(document.kernel));
   const deviceIds = new Map<string, string>();
   const used = new Set([
     ...document.subjects.flatMap(subject => subject.devices.map(device => device.physical)),
     ...document.deviceDomains.flatMap(domain => domain.devices.map(device => device.physical)),
   ]);
   for (const { name, at } of document.hardware.devices) {
-    if (used.has(name) && !deviceIds.has(name)) deviceIds.set(name, add('device', `device:${name}`, name, at.line));
+    if (used.has(name) && !deviceIds.has(name))
+      deviceIds.set(name, add('device', `device:${name}`, name, policyLine({ at })));
   }
   const domainIds = new Map<string, string>();
   for (const { name, at } of document.deviceDomains) {
-    if (!domainIds.has(name)) domainIds.set(name, add('device-domain', `domain:${name}`, name, at.line));
+    if (!domainIds.has(name)) domainIds.set(name, add('device-domain', `domain:${name}`, name, policyLine({ at })));
   }
   return {
     document,
@@ -101,7 +103,8 @@ function seats(document: PolicyDocument): Map<string, Seat> {
   for (const partition of document.scheduling.partitions) {
     for (const group of partition.groups) {
       for (const { name, at } of group.subjects) {
-        if (!result.has(name)) result.set(name, { partition: partition.name, group: group.id, line: at.line });
+        if (!result.has(name))
+          result.set(name, { partition: partition.name, group: group.id, line: policyLine({ at }) });
       }
     }
   }

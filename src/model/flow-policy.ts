@@ -3,6 +3,7 @@ import { deviceFlows } from './flow-devices.ts';
 import type { FlowEdge } from './flow-edge.ts';
 import { mergeStatements } from './flow-edge.ts';
 import { eventFlows } from './flow-events.ts';
+import { type PolicyLine, policyLine } from './flow-line.ts';
 import { memoryFlows } from './flow-memory.ts';
 import { msrFlows } from './flow-msrs.ts';
 import type { FlowNode, FlowParties } from './flow-nodes.ts';
@@ -13,7 +14,7 @@ import { timingFlows } from './flow-timing.ts';
 export interface FlowNote {
   readonly mechanism: 'system-action' | 'late-exit' | 'major-frame-choice' | 'kernel-debug-console';
   readonly subjects: readonly string[];
-  readonly lines: readonly number[];
+  readonly lines: readonly PolicyLine[];
   readonly detail: string;
 }
 
@@ -126,13 +127,13 @@ function flowNotes(parties: FlowParties): FlowNote[] {
           mapping.writable &&
           parties.document.memory.some(r => r.name === mapping.physical && r.type === 'kernel_interface'),
       )
-      .map(mapping => ({ name: subject.name, line: mapping.at.line })),
+      .map(mapping => ({ name: subject.name, line: policyLine(mapping) })),
   );
   const notes: FlowNote[] = [
     {
       mechanism: 'system-action',
       subjects: stopping.map(entry => entry.name),
-      lines: stopping.flatMap(entry => entry.events.map(event => event.at.line)),
+      lines: stopping.flatMap(entry => entry.events.map(event => policyLine(event))),
       detail: 'may stop or restart the whole system (panic, reboot or power-off), which every subject notices',
     },
     {
@@ -144,7 +145,7 @@ function flowNotes(parties: FlowParties): FlowNote[] {
     {
       mechanism: 'late-exit',
       subjects: subjects.map(subject => subject.name),
-      lines: parties.document.scheduling.majorFrames.map(major => major.at.line),
+      lines: parties.document.scheduling.majorFrames.map(major => policyLine(major)),
       detail:
         'may delay the next subject of their CPU by at most one kernel path, with a VM exit at the end of a minor frame',
     },
@@ -158,7 +159,7 @@ function debugConsole(parties: FlowParties): FlowNote[] {
   const assigned = [...parties.subjects.values()].flatMap(subject =>
     subject.devices
       .filter(device => device.physical === console)
-      .map(device => ({ name: subject.name, line: device.at.line })),
+      .map(device => ({ name: subject.name, line: policyLine(device) })),
   );
   return [
     {

@@ -1,6 +1,7 @@
 import { printable } from '../units/printable.ts';
 import type { FlowEdge, FlowKind } from './flow-edge.ts';
 import { flowKey } from './flow-edge.ts';
+import { lineList } from './flow-line.ts';
 import type { FlowNodeKind } from './flow-nodes.ts';
 import type { FlowGraph } from './flow-policy.ts';
 
@@ -97,19 +98,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
       .join('  ')
       .trimEnd(),
   );
-}
-
-/** Lines as ranges, at most eight of them, then how many lines more. */
-function lineList(lines: readonly number[]): string {
-  const ranges: [number, number][] = [];
-  for (const line of lines) {
-    const last = ranges.at(-1);
-    if (last && line === last[1] + 1) last[1] = line;
-    else ranges.push([line, line]);
-  }
-  const shown = ranges.slice(0, 8).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
-  const rest = ranges.slice(8).reduce((sum, [first, last]) => sum + last - first + 1, 0);
-  return `${shown.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`;
 }
 
 function caption(edge: FlowEdge): string {

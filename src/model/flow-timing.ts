@@ -1,5 +1,6 @@
 import type { MajorFrame, MinorFrame } from '../policy/document.ts';
 import type { FlowStatement } from './flow-edge.ts';
+import { policyLine } from './flow-line.ts';
 import type { FlowParties } from './flow-nodes.ts';
 
 /** Timing flows of the scheduling plan: shared groups and partitions, and CPUs that wait for each other. */
@@ -70,7 +71,7 @@ function coupled(parties: FlowParties, late: MinorFrame, delayed: MinorFrame, vi
         to,
         mechanism: 'barrier',
         via,
-        lines: [late.at.line, delayed.at.line],
+        lines: [policyLine(late), policyLine(delayed)],
         detail: 'a late end delays the next frame of another CPU',
       }),
     ),

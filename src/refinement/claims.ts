@@ -1,4 +1,5 @@
 import type { FlowEdge } from '../model/flow-edge.ts';
+import { lineList, sortedLines } from '../model/flow-line.ts';
 import type { FlowGraph } from '../model/flow-policy.ts';
 import type { ClaimName, Claims } from '../policy/claims.ts';
 import type { PolicyDocument } from '../policy/document.ts';
@@ -64,7 +65,7 @@ function pathTo(arrivedBy: ReadonlyMap<string, FlowEdge>, from: string, to: stri
 
 /** One flow of a path, with the lines that grant it. */
 export const describeFlow = ({ from, to, mechanism, via, lines }: FlowEdge): string =>
-  `${quoted(from)} influences ${quoted(to)} by ${mechanism} ${quoted(via)} (policy line ${lines.join(', ')})`;
+  `${quoted(from)} influences ${quoted(to)} by ${mechanism} ${quoted(via)} (policy line ${lineList(lines)})`;
 
 function violation(claims: Claims, at: ClaimName['at'], what: string, path: readonly FlowEdge[]): ClaimViolation {
   const route = [path[0]?.from ?? '', ...path.map(edge => edge.to)].map(quoted).join(' -> ');
@@ -72,7 +73,8 @@ function violation(claims: Claims, at: ClaimName['at'], what: string, path: read
     place: placeOf(claims, at),
     message: `${placeOf(claims, at)} ${what}, but the policy allows ${route}`,
     path,
-    policyLines: [...new Set(path.flatMap(edge => edge.lines))].sort((a, b) => a - b),
+    // Properties are checked on a policy that is one file.
+    policyLines: sortedLines(path.flatMap(edge => edge.lines)).filter(line => typeof line === 'number'),
   };
 }
 

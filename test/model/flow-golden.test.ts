@@ -74,7 +74,7 @@ describe.skipIf(!haveGolden)(`flows of the demo system${needsGolden}`, () => {
   it('names the lines that grant a flow', () => {
     const source = text.split('\n');
     for (const edge of graph.edges.filter(({ mechanism }) => mechanism === 'channel')) {
-      const lines = edge.lines.map(line => source[line - 1]!);
+      const lines = edge.lines.map(line => source[Number(line) - 1]!);
       expect(lines.some(line => line.includes('writable="true"'))).toBe(true);
       for (const line of lines) expect(line).toContain(`physical="${edge.via}"`);
       for (const logical of [...edge.fromLogical, ...edge.toLogical])
@@ -126,7 +126,8 @@ describe.skipIf(!haveGolden)(`flows of the demo system${needsGolden}`, () => {
     );
     expect(coupled.length).toBeGreaterThan(0);
     const frames = text.split('\n');
-    for (const { lines } of coupled) expect(lines.some(line => /barrier="\d+"/.test(frames[line - 1]!))).toBe(true);
+    for (const { lines } of coupled)
+      expect(lines.some(line => /barrier="\d+"/.test(frames[Number(line) - 1]!))).toBe(true);
   });
 
   it('marks exactly the flows of the reference as permitted by design', () => {
