@@ -22,6 +22,7 @@ const HARMLESS: Readonly<Record<number, string>> = {
   23: 'less is shared than before: the channel has readers only, and a warning says so',
   25: 'a subject may execute a channel that it alone writes: nobody reaches more memory; warnings say that it is writable and executable',
   29: 'less is mapped than before: the subject lacks its subject information, and a warning says so',
+  75: 'keyboard and mouse of one PS/2 controller: its driver reads there which of the two happened, as in the real systems of 2016; a warning says so',
   97: 'less is allowed than before: without a domain the DMA of the device is blocked',
   169: 'less is shared than before: the channel has readers only, and a warning says so',
 };

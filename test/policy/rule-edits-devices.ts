@@ -145,6 +145,14 @@ export const EVENTS_EDITS: Readonly<Record<string, Edit>> = {
   'EVT-VECTOR-COLLISION': betaDevices(
     '<device logical="com" physical="com_1"><irq logical="i" physical="irq" vector="40"/></device>',
   ),
+  'EVT-VECTOR-SHARED': both(
+    addEvent('tick', 'self'),
+    addEvent('tock', 'self'),
+    alphaVmcalls('<event id="9" logical="tick" physical="tick"/><event id="10" logical="tock" physical="tock"/>'),
+    alphaTargets(
+      '<event id="0" logical="tick" physical="tick"><inject_interrupt vector="60"/></event><event id="1" logical="tock" physical="tock"><inject_interrupt vector="60"/></event>',
+    ),
+  ),
   'EVT-VECTOR-SYSCALL': both(
     betaBit('proc2', 'EnableEPT', 1),
     replace('inject_interrupt vector="40"', 'inject_interrupt vector="128"'),

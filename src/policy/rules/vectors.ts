@@ -12,22 +12,29 @@ const SYSCALL_VECTOR = 0x80;
 interface Injection {
   readonly vector: number;
   readonly what: string;
+  readonly node: PolicyNode;
   /** Interrupts of one physical line come together anyway. */
   readonly irq?: number;
-  readonly node: PolicyNode;
+  /** Logical device whose interrupt it is: its registers say which of its interrupts are pending. */
+  readonly device?: PolicyNode;
+  /** The subject raises the event itself, or its timed event does, which its timed event page shows. */
+  readonly isOwn: boolean;
 }
 
-function injections({ resources }: PolicyIndex, subject: Subject): readonly Injection[] {
+function injections({ document, resources }: PolicyIndex, subject: Subject): readonly Injection[] {
+  const selfEvents = new Set(document.events.filter(({ mode }) => mode === 'self').map(({ name }) => name));
   const events = subject.targetEvents.flatMap(node => {
     if (node.action?.kind !== 'inject_interrupt') return [];
-    return [{ vector: node.action.vector, what: `event '${node.logical}'`, node }];
+    return [
+      { vector: node.action.vector, what: `event '${node.logical}'`, node, isOwn: selfEvents.has(node.physical) },
+    ];
   });
   const irqs = subject.devices.flatMap(device =>
     device.irqs.flatMap(node => {
       const irq = resources.get(device.physical)?.irqs.get(node.physical);
       if (node.vector === undefined) return [];
       const what = `IRQ '${node.logical}' of device '${device.logical}'`;
-      return [{ vector: node.vector, what, node, ...(irq === undefined ? {} : { irq }) }];
+      return [{ vector: node.vector, what, node, device, isOwn: false, ...(irq === undefined ? {} : { irq }) }];
     }),
   );
   return [...events, ...irqs];
@@ -44,22 +51,30 @@ function checkExceptions(index: PolicyIndex, visit: Visit): void {
   }
 }
 
-function checkCollisions(index: PolicyIndex, visit: Visit): void {
-  for (const subject of index.document.subjects) {
-    const first = new Map<number, Injection>();
-    for (const injection of injections(index, subject)) {
-      visit.examined();
-      const earlier = first.get(injection.vector);
-      if (earlier === undefined) {
-        first.set(injection.vector, injection);
-        continue;
+/** True when the subject can tell two causes of one vector apart by what it sees besides the vector. */
+const canTell = (a: Injection, b: Injection): boolean =>
+  a.isOwn || b.isOwn || (a.device !== undefined && a.device === b.device);
+
+/** Reports collisions of vectors: those in which the subject can tell the causes apart, or the others. */
+const checkCollisions =
+  (distinguishable: boolean, hint: string) =>
+  (index: PolicyIndex, visit: Visit): void => {
+    for (const subject of index.document.subjects) {
+      const first = new Map<number, Injection>();
+      for (const injection of injections(index, subject)) {
+        visit.examined();
+        const earlier = first.get(injection.vector);
+        if (earlier === undefined) {
+          first.set(injection.vector, injection);
+          continue;
+        }
+        if (injection.irq !== undefined && injection.irq === earlier.irq) continue;
+        if (canTell(injection, earlier) !== distinguishable) continue;
+        const message = `${injection.what} of subject '${subject.name}' injects vector ${injection.vector}, as ${earlier.what} does (${placeOf(earlier.node)})`;
+        visit.report(injection.node, message, hint);
       }
-      if (injection.irq !== undefined && injection.irq === earlier.irq) continue;
-      const message = `${injection.what} of subject '${subject.name}' injects vector ${injection.vector}, as ${earlier.what} does (${placeOf(earlier.node)})`;
-      visit.report(injection.node, message, 'The subject cannot tell which of them happened; use a free vector.');
     }
-  }
-}
+  };
 
 function checkSyscalls(index: PolicyIndex, visit: Visit): void {
   for (const subject of index.document.subjects) {
@@ -85,14 +100,29 @@ export const VECTOR_RULES: readonly Rule[] = [
     },
     checkExceptions,
   ),
+  // Where the subject can tell the causes apart, real policies let them share a vector on purpose: the PS/2 driver has one
+  // for keyboard and mouse, Genode's base-hw one for its timer and for the preemption of its guest. The real validator
+  // does not look at vectors at all.
   rule(
     {
       code: 'EVT-VECTOR-COLLISION',
       area: 'events',
-      title: 'Validate that no two events or IRQs inject the same vector into a subject.',
+      title: 'Validate that no two events or IRQs that a subject cannot tell apart inject the same vector.',
       severity: 'error',
     },
-    checkCollisions,
+    checkCollisions(false, 'The subject cannot tell which of them happened; use a free vector.'),
+  ),
+  rule(
+    {
+      code: 'EVT-VECTOR-SHARED',
+      area: 'events',
+      title: "Validate that IRQs of one device, and a subject's own events, have vectors of their own.",
+      severity: 'warning',
+    },
+    checkCollisions(
+      true,
+      'The subject must find out which of them happened: from the device, or from its timed event page; or use a free vector.',
+    ),
   ),
   rule(
     {
