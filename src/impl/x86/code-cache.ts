@@ -1,13 +1,16 @@
 import { PAGE_SIZE_BYTES } from '../../units/address.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import { CodeMode } from './code-mode.ts';
+import { decodeImage, endsRun } from './decode-image.ts';
 import { Decoder, DecodeStatus, newInstruction } from './decoder.ts';
-import { type Instruction, Size } from './instruction.ts';
+import type { Instruction } from './instruction.ts';
 import type { InterpreterModule } from './interpreter-module.ts';
-import { variantIndex } from './meaning.ts';
+
 import { RECORD_BYTES, RecordField, SpecialHandler } from './record-layout.ts';
-import { Field } from './state-layout.ts';
+import { writeRecord } from './record-writer.ts';
+
 import { INSTRUCTIONS } from './table.ts';
+import { type DecodeRun, decoderOf, RUN_ENDED } from './wasm-decoder.ts';
 
 /** Records that fit: 1 MiB. */
 const POOL_FRAMES = 256;
@@ -16,16 +19,11 @@ const POOL_RECORDS = (POOL_FRAMES * PAGE_SIZE_BYTES) / RECORD_BYTES;
 const MAX_RUN = 64;
 /** Longest instruction minus one: how far in front of a written byte an instruction may start. */
 const REACH = 14;
+/** Bytes behind an instruction that the decoder may look at. */
+const LOOKAHEAD_BYTES = 64;
 
-/** Rows after which a run does not go on: unconditional near jumps and returns. */
-const ENDS_RUN = Uint8Array.from(INSTRUCTIONS, ({ mnemonic, class: kind }) =>
-  kind === 'user' && (mnemonic === 'jmp' || mnemonic === 'ret' || mnemonic === 'ud2') ? 1 : 0,
-);
-
-/** Byte offset of a register operand in the state; byte registers 4 .. 7 are AH .. BH without REX. A function of its own: closures are dear here. */
-function registerOffset(n: number, rex: number, isByte: number): number {
-  return isByte !== 0 && rex === 0 && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8;
-}
+/** Rows after which a run does not go on. */
+const ENDS_RUN = Uint8Array.from(INSTRUCTIONS, row => (endsRun(row) ? 1 : 0));
 
 /** Decoded code of one frame in one code mode. */
 interface CodePage {
@@ -47,6 +45,9 @@ export class CodeCache {
   readonly #memory: PhysicalMemory;
   readonly #module: InterpreterModule;
   readonly #poolStart: number;
+  /** Place of the tables of the WebAssembly decoder. */
+  readonly #tables: number;
+  readonly #decode: DecodeRun;
   #used = 0;
   /** Slot of the code of each record. */
   readonly #slots = new Int32Array(POOL_RECORDS);
@@ -63,6 +64,10 @@ export class CodeCache {
     this.#memory = memory;
     this.#module = module;
     this.#poolStart = memory.reserve(POOL_FRAMES) * PAGE_SIZE_BYTES;
+    const image = decodeImage(module);
+    this.#tables = memory.reserve(Math.ceil(image.length / PAGE_SIZE_BYTES)) * PAGE_SIZE_BYTES;
+    memory.bytes.set(image, this.#tables);
+    this.#decode = decoderOf(memory);
     const before = memory.onWatchedWrite;
     memory.onWatchedWrite = slot => {
       before(slot);
@@ -103,17 +108,21 @@ export class CodeCache {
 
   #allocate(page: CodePage): number {
     this.#slots[this.#used] = page.slot;
-    return this.#poolStart + this.#used++ * RECORD_BYTES;
+    return this.#placeOf(this.#used++);
   }
 
   #decodeRun(page: CodePage, from: number): number {
+    const start = this.#used;
+    const limit = start + MAX_RUN;
     const host = page.slot * PAGE_SIZE_BYTES;
     const instruction = this.#instruction;
     const { bytes } = this.#memory;
+    const first = this.#placeOf(start);
     let offset = from;
-    let first = 0;
-    for (let count = 0; count < MAX_RUN; count++) {
-      if (offset >= PAGE_SIZE_BYTES) break;
+    for (;;) {
+      if (page.mode === CodeMode.bits64) offset = this.#decodeUsual(page, offset, limit);
+      if (offset < 0) return first;
+      if (this.#used >= limit || offset >= PAGE_SIZE_BYTES) break;
       const known = page.records[offset]!;
       if (known !== 0) {
         this.#special(page, SpecialHandler.goto, offset, known);
@@ -122,15 +131,44 @@ export class CodeCache {
       const status = this.#decoder.decode(bytes, host + offset, host + PAGE_SIZE_BYTES, page.mode, instruction);
       if (status !== DecodeStatus.ok) break;
       const record = this.#allocate(page);
-      this.#write(record, instruction, offset);
+      writeRecord(this.#memory.words, record, this.#module, instruction, offset);
       page.records[offset] = record;
-      if (first === 0) first = record;
       offset += instruction.length;
       if (ENDS_RUN[instruction.row.id] === 1) return first;
     }
+    if (this.#used === start) return 0;
     // What follows is another page, an instruction across the border, or none: the lookup decides.
-    if (first !== 0) this.#special(page, SpecialHandler.lookup, offset, 0);
+    this.#special(page, SpecialHandler.lookup, offset, 0);
     return first;
+  }
+
+  /** Decodes what the WebAssembly decoder can; returns the offset behind it, or -1 at the end of a run. */
+  #decodeUsual(page: CodePage, offset: number, limit: number): number {
+    const { words, bytes } = this.#memory;
+    const host = page.slot * PAGE_SIZE_BYTES;
+    const end = host + PAGE_SIZE_BYTES - REACH;
+    if (host + offset >= end || host + PAGE_SIZE_BYTES + LOOKAHEAD_BYTES > bytes.length) return offset;
+    const start = this.#placeOf(this.#used);
+    const result = this.#decode(host + offset, end, start, this.#placeOf(limit), this.#tables, host);
+    const stop = result & ~RUN_ENDED;
+    let next = offset;
+    for (let record = start; record < stop; record += RECORD_BYTES) {
+      const place = words[(record >>> 2) + 1]!;
+      const at = place & 0xffff;
+      const known = page.records[at]!;
+      if (known !== 0) {
+        this.#special(page, SpecialHandler.goto, at, known);
+        return -1;
+      }
+      page.records[at] = record;
+      this.#slots[this.#used++] = page.slot;
+      next = place >>> 16;
+    }
+    return (result & RUN_ENDED) === 0 ? next : -1;
+  }
+
+  #placeOf(index: number): number {
+    return this.#poolStart + index * RECORD_BYTES;
   }
 
   #special(page: CodePage, handler: number, offset: number, target: number): void {
@@ -139,43 +177,6 @@ export class CodeCache {
     words[at] = handler;
     words[at + 1] = offset | (offset << 16);
     words[at + (RecordField.target >>> 2)] = target;
-  }
-
-  /** Writes a record from a decoded instruction. */
-  #write(record: number, instruction: Instruction, offset: number): void {
-    const { words } = this.#memory;
-    const variant = variantIndex(instruction);
-    const bytePlaces = this.#module.bytePlaces[variant]!;
-    const at = record >>> 2;
-    const next = offset + instruction.length;
-    const { rex } = instruction;
-    words[at] = this.#module.handlers[variant]!;
-    words[at + 1] = offset | (next << 16);
-    words[at + 2] =
-      registerOffset(instruction.rm, rex, bytePlaces & 1) |
-      (registerOffset(instruction.reg, rex, bytePlaces & 2) << 16);
-    const base = instruction.isRipRelative ? Field.codeBase : instruction.base < 0 ? Field.zero : instruction.base * 8;
-    words[at + 3] = (instruction.vvvv * 8) | (base << 16);
-    const index = instruction.index < 0 ? Field.zero : instruction.index * 8;
-    words[at + 4] = index | (instruction.scale << 16) | (instruction.segment << 24);
-    words[at + 5] = 0;
-    let low = instruction.displacementLow >>> 0;
-    let high = instruction.displacementHigh;
-    if (instruction.isRipRelative) {
-      const sum = low + next;
-      if (sum >= 2 ** 32) high += 1;
-      low = sum >>> 0;
-    }
-    words[at + 6] = low;
-    words[at + 7] = high;
-    words[at + 8] = instruction.immediateLow;
-    words[at + 9] = instruction.immediateHigh;
-    const size = instruction.addressSize;
-    words[at + 10] = size === Size.word ? 0xffff : 0xffff_ffff;
-    words[at + 11] = size === Size.qword ? 0xffff_ffff : 0;
-    words[at + 12] = Field.fastBase + instruction.segment * 8;
-    words[at + 14] = size === Size.word ? 0xffff_0000 : 0;
-    words[at + 15] = size === Size.word ? 0xffff_ffff : 0;
   }
 
   /** Voids what a write of known place overlaps; true if any instruction was. */
@@ -214,7 +215,7 @@ export class CodeCache {
       const start = runs[run]!;
       const end = runs[run + 1]!;
       for (let index = start; index < end; index++) {
-        const at = (this.#poolStart + index * RECORD_BYTES) >>> 2;
+        const at = this.#placeOf(index) >>> 2;
         words[at] = SpecialHandler.lookup;
         records[words[at + 1]! & 0xffff] = 0;
       }

@@ -3,20 +3,21 @@ import type { Expr, RegisterPlace, Stmt } from './ir.ts';
 import { meaningOf, VARIANTS_PER_ROW, variantsOf } from './meaning.ts';
 import { HELPERS } from './system.ts';
 import { INSTRUCTIONS } from './table.ts';
-import { encodeModule, Op, pushSigned, ValueType, type WasmFunction } from './wasm-binary.ts';
+import { encodeModule, Op, ValueType, type WasmFunction } from './wasm-binary.ts';
+import { add64, and64, type Code, get, i64, load32, mul64, set, shr64 } from './wasm-build.ts';
 import { type HandlerCalls, HandlerCode } from './wasm-handler.ts';
 import { lowerHandler } from './wasm-lower.ts';
 
-const { i32, i64 } = ValueType;
+const { i32: I32, i64: I64 } = ValueType;
 
 /** Type of handlers: record, budget, processor to status. */
 const HANDLER_TYPE = 0;
 const TYPES = [
-  { parameters: [i32, i32, i32], results: [i32] },
-  { parameters: [i32], results: [] },
-  { parameters: [i32, i32], results: [] },
-  { parameters: [i64, i64, i64], results: [i64] },
-  { parameters: [i64, i64], results: [i64] },
+  { parameters: [I32, I32, I32], results: [I32] },
+  { parameters: [I32], results: [] },
+  { parameters: [I32, I32], results: [] },
+  { parameters: [I64, I64, I64], results: [I64] },
+  { parameters: [I64, I64], results: [I64] },
 ];
 const IMPORTS = [
   { name: 'slowAccess', type: 0 },
@@ -30,48 +31,15 @@ const CALLS: HandlerCalls = { slowAccess: 0, commit: 1, raise: 2, helper: 3, div
 /** Names of helpers by the index that handlers pass. */
 export const HELPER_NAMES: readonly string[] = Object.keys(HELPERS);
 
-const get = (local: number): number[] => [Op.localGet, local];
-const set = (local: number): number[] => [Op.localSet, local];
-const constant = (value: bigint): number[] => {
-  const bytes: number[] = [Op.i64Const];
-  pushSigned(bytes, value);
-  return bytes;
-};
-
 /** High half of a 64 x 64 bit product from four 32-bit products. */
 function mulHighFunction(): WasmFunction {
-  const low = (local: number): number[] => [...get(local), ...constant(0xffff_ffffn), Op.i64And];
-  const high = (local: number): number[] => [...get(local), ...constant(32n), Op.i64ShrU];
+  const low = (value: Code): Code => and64(value, i64(0xffff_ffffn));
+  const high = (value: Code): Code => shr64(value, i64(32n));
   const [a, b, t] = [0, 1, 2];
-  return {
-    type: 4,
-    locals: [i64],
-    code: [
-      ...high(a),
-      ...low(b),
-      Op.i64Mul,
-      ...low(a),
-      ...low(b),
-      Op.i64Mul,
-      ...constant(32n),
-      Op.i64ShrU,
-      Op.i64Add,
-      ...set(t),
-      ...high(a),
-      ...high(b),
-      Op.i64Mul,
-      ...high(t),
-      Op.i64Add,
-      ...low(a),
-      ...high(b),
-      Op.i64Mul,
-      ...low(t),
-      Op.i64Add,
-      ...constant(32n),
-      Op.i64ShrU,
-      Op.i64Add,
-    ],
-  };
+  const middle = add64(mul64(high(get(a)), low(get(b))), high(mul64(low(get(a)), low(get(b)))));
+  const outer = add64(mul64(high(get(a)), high(get(b))), high(get(t)));
+  const inner = add64(mul64(low(get(a)), high(get(b))), low(get(t)));
+  return { type: 4, locals: [I64], code: [...set(t, middle), ...add64(outer, high(inner))] };
 }
 
 /** Starts a chain of handlers. */
@@ -79,7 +47,7 @@ function enterFunction(): WasmFunction {
   return {
     type: HANDLER_TYPE,
     locals: [],
-    code: [...get(0), ...get(1), ...get(2), ...get(0), Op.i32Load, 0, 0, Op.callIndirect, 0, 0],
+    code: [...get(0), ...get(1), ...get(2), ...load32(get(0)), Op.callIndirect, 0, 0],
   };
 }
 
