@@ -122,6 +122,32 @@ export const QEMU_DIFFERENCES: readonly EmulatorDifference[] = [
     'QEMU splits an access to an absent port that is not aligned, and reads zeros: platform, not processor',
   ),
   row(
+    'debug64',
+    /^access: (8 bytes, low bits of the address|with single step|a fault makes none)$/,
+    'data breakpoints ignore the low bits of the address and trap once, after the instruction (Vol. 3B, "Data Memory and I/O Breakpoint Exception Conditions"); QEMU does otherwise',
+  ),
+  row(
+    'debug64',
+    /^alignment: /,
+    'CR0.AM and EFLAGS.AC check alignment at CPL 3 (Vol. 3A, "Interrupt 17"); QEMU never does',
+  ),
+  row(
+    'debug64',
+    /^MONITOR: not canonical$/,
+    'a not canonical address faults (Vol. 2B, MONITOR); QEMU does not look at it',
+  ),
+  row(
+    'debug64',
+    /^MWAIT: MONITOR found a store$/,
+    'MWAIT does not wait after a store (Vol. 2B, MWAIT); QEMU waits for an interrupt that does not come, so it is not executed there',
+  ),
+  row('debug64', /^XSAVE: TS$/, 'CR0.TS is #NM (Vol. 2D, XSAVE); QEMU does not look at it'),
+  row(
+    'debug64',
+    /^XRSTOR: the initial configuration, XSAVE$/,
+    'XSTATE_BV is clear for a component in its initial configuration, if the processor tracks it (Vol. 1, "Processor Tracking of XSAVE-Managed State"); QEMU does not',
+  ),
+  row(
     'system32',
     /^(limit: .*|expand-down.*|read-only: write|code: write|execute-only code: read|null: read|SS limit: push|EBP: SS limit)$/,
     QEMU_LIMITS,

@@ -13,6 +13,7 @@ export const SYSTEM_GUESTS = [
   'transfer64',
   'paging64',
   'ports64',
+  'debug64',
   'system32',
   'pae32',
 ] as const;

@@ -9,6 +9,8 @@ export interface CampaignResult {
   readonly snippets: number;
   /** Snippets by row id. */
   readonly byRow: ReadonlyMap<number, number>;
+  /** Answers that the host did not give again: a timer's signal came in between. */
+  readonly unrepeatable: readonly Snippet[];
   readonly mismatches: readonly { readonly snippet: Snippet; readonly differences: readonly string[] }[];
 }
 
@@ -36,6 +38,7 @@ export function campaign(path: string, seed: number, count: number, batch: numbe
   };
   const byRow = new Map<number, number>();
   const mismatches: { snippet: Snippet; differences: string[] }[] = [];
+  const unrepeatable: Snippet[] = [];
   let done = 0;
   let next = 0;
   while (done < count) {
@@ -47,13 +50,17 @@ export function campaign(path: string, seed: number, count: number, batch: numbe
     }
     const answers = runOnHost(path, snippets);
     snippets.forEach((snippet, index) => {
-      const differences = differencesOf(snippet, answers[index]!);
+      let differences = differencesOf(snippet, answers[index]!);
+      if (differences.length > 0) {
+        differences = differencesOf(snippet, runOnHost(path, [snippet])[0]!);
+        if (differences.length === 0) unrepeatable.push(snippet);
+      }
       byRow.set(snippet.row.id, (byRow.get(snippet.row.id) ?? 0) + 1);
       if (differences.length > 0 && mismatches.length < MAX_REPORTED) mismatches.push({ snippet, differences });
     });
     done += snippets.length;
   }
-  return { snippets: done, byRow, mismatches };
+  return { snippets: done, byRow, unrepeatable, mismatches };
 }
 
 /** One line about a snippet. */

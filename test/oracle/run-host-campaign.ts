@@ -19,6 +19,7 @@ if ('reason' in host) {
   for (const { snippet, differences } of result.mismatches) {
     process.stdout.write(`MISMATCH ${describeSnippet(snippet)}: ${differences.join('; ')}\n`);
   }
+  for (const snippet of result.unrepeatable) process.stdout.write(`NOT REPEATED ${describeSnippet(snippet)}\n`);
   process.stdout.write(
     `${result.snippets} snippets, ${result.byRow.size} rows, ${result.mismatches.length} mismatches (seed ${seed})\n`,
   );

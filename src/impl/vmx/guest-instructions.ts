@@ -111,7 +111,7 @@ function exitOf(unit: VmxUnit, cpu: Processor, what: Intercept): ExitInformation
     case 'io':
       return portAccess(unit, cpu, what);
     case 'taskSwitch':
-      return { reason: 9 };
+      return { reason: 9, qualification: BigInt(what.selector) | (BigInt(what.source) << 30n) };
     default:
       return simple(unit, what.kind);
   }

@@ -275,17 +275,20 @@ export class VmxHooks implements SystemHooks {
     return (~word & cr0Fixed0 & ~free) === 0 && (word & ~cr0Fixed1) === 0;
   }
 
-  taskPriorityChanged(cpu: Processor): void {
-    if (cpu.isNonRoot && this.unit.hasProc(Proc.tprShadow)) {
-      setTaskPriority(this.unit, cpu, Number(cpu.state.u64(Field.cr8)));
-      cpu.attention = true;
-    } else this.platform.taskPriorityChanged(cpu);
-  }
-
-  /** CR8 as MOV reads it: the shadow in the virtual-APIC page where there is one. */
-  visibleTaskPriority(cpu: Processor): bigint {
+  /** CR8 as MOV reads it: the shadow in the virtual-APIC page where there is one (SDM Vol. 3C, "Virtualizing CR8-Based TPR Accesses"). */
+  taskPriority(cpu: Processor): bigint {
     if (cpu.isNonRoot && this.unit.hasProc(Proc.tprShadow)) return BigInt(taskPriority(this.unit, cpu));
     return cpu.state.u64(Field.cr8);
+  }
+
+  setTaskPriority(cpu: Processor, priority: bigint): void {
+    if (cpu.isNonRoot && this.unit.hasProc(Proc.tprShadow)) {
+      setTaskPriority(this.unit, cpu, Number(priority));
+      cpu.attention = true;
+      return;
+    }
+    cpu.state.setU64(Field.cr8, priority);
+    this.platform.taskPriorityChanged(cpu);
   }
 
   readTsc(cpu: Processor): bigint {

@@ -1,12 +1,13 @@
 import { type FrameNumber, PAGE_SIZE_BYTES } from '../../units/address.ts';
-import { TWO32 } from '../../units/word.ts';
+import { joinBig, TWO32 } from '../../units/word.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { CpuState } from './cpu-state.ts';
 import { PageWalker, type WalkAccess } from './page-walk.ts';
 import { changesTranslation, type PagingContext, PagingMode, pagingContext } from './paging-context.ts';
 import type { Processor } from './processor.ts';
-import { Field, Flag, Rights, Seg } from './state-layout.ts';
+import { Cr0, Field, Flag, Rights, Seg } from './state-layout.ts';
 import {
+  EMPTY_BANK,
   TLB_BANK_BYTES,
   TLB_BANKS,
   TLB_ENTRIES,
@@ -59,6 +60,10 @@ export class AddressSpace {
   /** Told of a write of `sizeBytes` at `offset` of a slot with cached code. */
   onCodeWrite: (slot: number, offset: number, sizeBytes: number) => void = () => {};
   #pageWritable = false;
+  /** CR0.AM and EFLAGS.AC at CPL 3. */
+  #checksAlignment = false;
+  /** Each data access is looked at, and no translation of it is cached. */
+  #isWatched = false;
 
   constructor(cpu: Processor, tlb: number, frameLimit: number) {
     this.#cpu = cpu;
@@ -83,10 +88,15 @@ export class AddressSpace {
       for (let index = 0; index < 8; index++) this.#pdptes[index] = this.#state.u32(Field.pdpte + index * 4) | 0;
     }
     if (isChanged) this.flush(false);
+    const isUser = this.#state.cpl === 3;
+    this.#checksAlignment =
+      isUser && (this.#state.u32(Field.systemFlags) & Flag.ac) !== 0 && (this.#state.u32(Field.cr0) & Cr0.am) !== 0;
+    this.#isWatched = this.#checksAlignment || this.#cpu.breakpoints.isActive;
     this.#state.setU32(Field.tlbBase, this.#bank());
   }
 
   #bank(): number {
+    if (this.#isWatched) return this.#tlb + EMPTY_BANK * TLB_BANK_BYTES;
     if (this.#state.cpl === 3) return this.#tlb;
     return this.#tlb + ((this.#state.u32(Field.systemFlags) & Flag.ac) === 0 ? 1 : 2) * TLB_BANK_BYTES;
   }
@@ -137,6 +147,16 @@ export class AddressSpace {
 
   /** Segmentation: checks an access and leaves its linear address in `linearLow`, `linearHigh`. */
   toLinear(segment: number, offsetLow: number, offsetHigh: number, sizeBytes: number, isWrite: boolean): void {
+    this.#throughSegment(segment, offsetLow, offsetHigh, sizeBytes, isWrite);
+    if (!this.#isWatched) return;
+    // Operands of other sizes are pairs whose parts are accessed one by one.
+    const isPower = (sizeBytes & (sizeBytes - 1)) === 0;
+    if (this.#checksAlignment && isPower && (this.linearLow & (sizeBytes - 1)) !== 0)
+      this.#cpu.fault(Vector.alignment, 0);
+    this.#cpu.breakpoints.noteData(joinBig(this.linearLow, this.linearHigh), sizeBytes, isWrite);
+  }
+
+  #throughSegment(segment: number, offsetLow: number, offsetHigh: number, sizeBytes: number, isWrite: boolean): void {
     const state = this.#state;
     if (state.is64Bit) {
       let low = offsetLow;
@@ -233,7 +253,7 @@ export class AddressSpace {
       if (this.codeSlots(slot)) return -1;
     }
     const host = slot * PAGE_SIZE_BYTES;
-    if (kind !== AccessKind.fetch) this.#fill(low, high, host, isWrite);
+    if (kind !== AccessKind.fetch && !this.#isWatched) this.#fill(low, high, host, isWrite);
     return host + (low & 0xfff);
   }
   /** Physical address that the last `place` found. */

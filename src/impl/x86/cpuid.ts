@@ -1,7 +1,9 @@
+import { featureBits } from './cpu-features.ts';
 import { type Helper, intercepted, readGpr } from './operand-access.ts';
 import { PHYSICAL_ADDRESS_BITS } from './paging-context.ts';
 import type { Processor } from './processor.ts';
 import { Cr4, Field, Gpr } from './state-layout.ts';
+import { XSAVE_BYTES } from './xsave.ts';
 
 const bits = (...positions: readonly number[]): number => positions.reduce((mask, n) => (mask | (1 << n)) >>> 0, 0);
 
@@ -16,45 +18,20 @@ const BRAND = words('muencheck virtual x86-64 processor'.padEnd(48, ' '));
 /** Family 6, model 0x9E, stepping 9, as a Muen machine would have. */
 const SIGNATURE = 0x000906e9;
 
-/** Feature bits (SDM Vol. 2A, CPUID): what the instruction table has, nothing else. */
-const LEAF1_ECX = bits(13, 17, 20, 22, 23, 26);
-const LEAF1_EDX = bits(2, 3, 4, 5, 6, 8, 11, 13, 15, 16, 17, 19);
-const LEAF7_EBX = bits(0, 3, 7, 8, 10, 19, 20);
-const LEAF7_ECX = bits(2);
-const EXTENDED_ECX = bits(0, 5, 8);
-const EXTENDED_EDX = bits(11, 20, 26, 27, 29);
+/** Features of VMX and the local APIC: their hooks add them where they are. */
+const HOOKED_ECX = bits(5, 21);
+const HOOKED_EDX = bits(9);
+const LEAF1_ECX = (featureBits(1, 'ecx') & ~HOOKED_ECX) >>> 0;
+const LEAF1_EDX = (featureBits(1, 'edx') & ~HOOKED_EDX) >>> 0;
+const LEAF7_EBX = featureBits(7, 'ebx');
+const LEAF7_ECX = featureBits(7, 'ecx');
+const EXTENDED_ECX = featureBits(0x8000_0001, 'ecx');
+const EXTENDED_EDX = featureBits(0x8000_0001, 'edx');
+/** Bytes of the line that MONITOR watches. */
+const MONITOR_LINE = 64;
 
 type Leaf = readonly [number, number, number, number];
 const NONE: Leaf = [0, 0, 0, 0];
-
-/** Names of the feature bits that CPUID announces, for the table's `feature` column. */
-export const ANNOUNCED_FEATURES: readonly string[] = [
-  'base',
-  'cx16',
-  'pcid',
-  'sse4_2',
-  'movbe',
-  'popcnt',
-  'xsave',
-  'tsc',
-  'msr',
-  'sep',
-  'cmov',
-  'clflush',
-  'fsgsbase',
-  'bmi1',
-  'smep',
-  'bmi2',
-  'invpcid',
-  'adx',
-  'smap',
-  'umip',
-  'lahf_lm',
-  'lzcnt',
-  'prefetchw',
-  'syscall',
-  'rdtscp',
-];
 
 function leaf(cpu: Processor, index: number, subleaf: number): Leaf {
   const hasXsaveEnabled = (cpu.state.u32(Field.cr4) & Cr4.osxsave) !== 0;
@@ -68,10 +45,12 @@ function leaf(cpu: Processor, index: number, subleaf: number): Leaf {
         (LEAF1_ECX | (hasXsaveEnabled ? bits(27) : 0)) >>> 0,
         LEAF1_EDX,
       ];
+    case 5:
+      return [MONITOR_LINE, MONITOR_LINE, 0, 0];
     case 7:
       return subleaf === 0 ? [0, LEAF7_EBX, LEAF7_ECX, 0] : NONE;
     case 0xd:
-      return subleaf === 0 ? [1, 576, 576, 0] : NONE;
+      return subleaf === 0 ? [1, XSAVE_BYTES, XSAVE_BYTES, 0] : NONE;
     case 0x8000_0000:
       return [0x8000_0008, 0, 0, 0];
     case 0x8000_0001:

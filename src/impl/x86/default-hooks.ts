@@ -26,6 +26,7 @@ export const defaultHooks: SystemHooks = {
   visibleCr: (cpu, cr) => cpu.state.u64(cr === 0 ? Field.cr0 : Field.cr4),
   maskedCr: (_cpu, _cr, value) => value,
   mayWriteCr: () => true,
-  taskPriorityChanged: () => {},
+  taskPriority: cpu => cpu.state.u64(Field.cr8),
+  setTaskPriority: (cpu, priority) => cpu.state.setU64(Field.cr8, priority),
   readTsc: cpu => cpu.timeStamp(),
 };

@@ -16,6 +16,7 @@ import { type DeliveredEvent, EventType } from './hooks.ts';
 import type { Processor } from './processor.ts';
 import { StackFrame } from './stack-frame.ts';
 import { Field, Flag, Gpr, Rights, Seg } from './state-layout.ts';
+import { switchByGate } from './task-switch.ts';
 import { Vector } from './unwind.ts';
 
 /** What a gate of the IDT says. */
@@ -86,9 +87,10 @@ function readGate(cpu: Processor, event: DeliveredEvent, gateBytes: number): Gat
   const isWide = type === 0xe || type === 0xf;
   const isNarrow = gateBytes === 8 && (type === 0x6 || type === 0x7);
   if (!isWide && !isNarrow) {
-    if (gateBytes === 8 && type === 5 && cpu.isNonRoot && cpu.hooks.intercept(cpu, { kind: 'taskSwitch' }))
-      cpu.abandon();
-    cpu.fault(Vector.protection, error);
+    if (gateBytes !== 8 || type !== 5) cpu.fault(Vector.protection, error);
+    if (isSoftware(event) && ((high >>> 13) & 3) < state.cpl) cpu.fault(Vector.protection, error);
+    if ((high & 0x8000) === 0) cpu.fault(Vector.notPresent, error);
+    switchByGate(cpu, low >>> 16, external);
   }
   if (isSoftware(event) && ((high >>> 13) & 3) < state.cpl) cpu.fault(Vector.protection, error);
   if ((high & 0x8000) === 0) cpu.fault(Vector.notPresent, error);

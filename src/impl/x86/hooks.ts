@@ -20,10 +20,16 @@ export interface PhysicalTranslation {
   isExecutable: boolean;
 }
 
+/** What asks for a task switch, as the exit qualification tells it (SDM Vol. 3C, table "Exit Qualification for Task Switches"). */
+export const TaskSwitchSource = { call: 0, iret: 1, jump: 2, gate: 3 } as const;
+export type TaskSwitchSource = (typeof TaskSwitchSource)[keyof typeof TaskSwitchSource];
+
 /** Instructions on which VMX non-root operation may exit (SDM Vol. 3C, "Instructions That Cause VM Exits"). */
 export type Intercept =
   | { readonly kind: 'cpuid' | 'hlt' | 'invd' | 'wbinvd' | 'pause' | 'rdpmc' | 'rdtsc' | 'rdtscp' | 'rsm' | 'getsec' }
-  | { readonly kind: 'monitor' | 'mwait' | 'clts' | 'xsetbv' | 'taskSwitch' }
+  | { readonly kind: 'monitor' | 'mwait' | 'clts' | 'xsetbv' }
+  /** A hardware task switch to the TSS of a selector. */
+  | { readonly kind: 'taskSwitch'; readonly selector: number; readonly source: TaskSwitchSource }
   /** Linear address of the operand. */
   | { readonly kind: 'invlpg'; readonly linear: bigint }
   | { readonly kind: 'invpcid' }
@@ -113,8 +119,9 @@ export interface SystemHooks {
   maskedCr(cpu: Processor, cr: 0 | 4, value: bigint): bigint;
   /** Bits that must be 1 or 0 in CR0 / CR4 on top of the core's checks (VMX operation); false: #GP(0). */
   mayWriteCr(cpu: Processor, cr: 0 | 4, value: bigint): boolean;
-  /** TPR changed by MOV to CR8. */
-  taskPriorityChanged(cpu: Processor): void;
+  /** CR8 as MOV reads and writes it: the TPR, or its shadow while non-root. */
+  taskPriority(cpu: Processor): bigint;
+  setTaskPriority(cpu: Processor, priority: bigint): void;
   /** TSC as RDTSC, RDTSCP and RDMSR read it (offsetting while non-root). */
   readTsc(cpu: Processor): bigint;
 }

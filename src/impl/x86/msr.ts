@@ -96,6 +96,8 @@ export const MSRS: readonly MsrRow[] = [
       return true;
     },
   },
+  constant(0x0, 'IA32_P5_MC_ADDR', 0n),
+  constant(0x1, 'IA32_P5_MC_TYPE', 0n),
   ignored(0x8b, 'IA32_BIOS_SIGN_ID'),
   ignored(0x79, 'IA32_BIOS_UPDT_TRIG'),
   constant(0xfe, 'IA32_MTRRCAP', 0n),

@@ -1,5 +1,6 @@
 import type { PhysicalMemory } from '../memory.ts';
 import type { AddressSpace } from './address-space.ts';
+import type { Breakpoints } from './breakpoints.ts';
 import type { CpuState } from './cpu-state.ts';
 import type { DeliveredEvent, SystemHooks } from './hooks.ts';
 import type { Instruction } from './instruction.ts';
@@ -19,6 +20,8 @@ export interface Processor {
   readonly memory: PhysicalMemory;
   readonly state: CpuState;
   readonly space: AddressSpace;
+  /** Breakpoints of DR0 .. DR3. */
+  readonly breakpoints: Breakpoints;
   hooks: SystemHooks;
   /** The instruction at hand, valid inside hooks. */
   readonly instruction: Instruction;
@@ -47,6 +50,8 @@ export interface Processor {
   fault(vector: number, errorCode?: number): never;
   /** Page fault with its address; never returns. */
   pageFault(linear: bigint, errorCode: number): never;
+  /** Debug exception as a fault, with its DR6 bits; never returns. */
+  debugFault(payload: bigint): never;
   /** Ends the instruction because a hook has loaded another state; never returns. */
   abandon(): never;
   /** Sends an event through the IDT at an instruction boundary; faults on the way become further events. */

@@ -5,6 +5,8 @@ import { Cr0, Field, Flag, Seg, STATE_BYTES } from './state-layout.ts';
 const PAT_RESET = 0x0007_0406_0007_0406n;
 const APIC_BASE_RESET = 0xfee0_0900n;
 
+const X87_RESET = 0xff_0000_0040n;
+
 /** State after INIT/RESET (SDM Vol. 3A, table "IA-32 and Intel 64 Processor States Following Power-up, Reset, or INIT"). */
 export function resetState(state: CpuState): void {
   const jumpCache = state.u32(Field.jumpCache);
@@ -22,6 +24,8 @@ export function resetState(state: CpuState): void {
   state.setU64(Field.dr6, 0xffff_0ff0n);
   state.setU64(Field.dr7, 0x400n);
   state.setU64(Field.xcr0, 1n);
+  // FCW; all registers hold zeros (tag "valid").
+  state.setU64(Field.x87, X87_RESET);
   state.setU64(Field.pat, PAT_RESET);
   state.setU64(Field.apicBase, APIC_BASE_RESET);
   state.setU64(Field.miscEnable, 1n);

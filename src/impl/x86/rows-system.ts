@@ -95,6 +95,18 @@ const controlRows: readonly RowDraft[] = [
   row('66 0F38 82 /r', 'invpcid', 'Gn,M', helper('invalidateContext'), { ...kernel, feature: 'invpcid' }),
   row('NP 0F 01 mod=D0', 'xgetbv', '', helper('readXcr'), { ...system('user', '#UD', '#GP'), feature: 'xsave' }),
   row('NP 0F 01 mod=D1', 'xsetbv', '', helper('writeXcr'), { ...system('cpl0', '#UD', '#GP'), feature: 'xsave' }),
+  ...(
+    [
+      ['4', 'xsave', 'saveState'],
+      ['5', 'xrstor', 'restoreState'],
+    ] as const
+  ).map(([digit, name, called]) =>
+    row(`NP 0F AE /${digit}`, [name, name, `${name}64`], 'M', helper(called), {
+      ...system('user', '#UD', '#NM', '#GP'),
+      feature: 'xsave',
+      isSized: true,
+    }),
+  ),
   row('NP 0F 01 mod=CA', 'clac', '', helper('clearAc'), { ...system('cpl0', '#UD'), feature: 'smap' }),
   row('NP 0F 01 mod=CB', 'stac', '', helper('setAc'), { ...system('cpl0', '#UD'), feature: 'smap' }),
   row('0F 01 mod=F8', 'swapgs', '', helper('swapGs'), { ...kernel, modes: '64' }),
@@ -165,6 +177,12 @@ const vmxRows: readonly RowDraft[] = (
 
 /** Hints and fences, which do nothing here: memory is strongly ordered and has no cache. */
 const hintRows: readonly RowDraft[] = [
+  row('NP 0F 01 mod=C8', 'monitor', '', helper('monitor'), {
+    ...system('cpl0', '#UD', '#GP'),
+    feature: 'monitor',
+    usesDataSegment: true,
+  }),
+  row('NP 0F 01 mod=C9', 'mwait', '', helper('mwait'), { ...system('cpl0', '#UD', '#GP'), feature: 'monitor' }),
   row('F3 90', 'pause', '', helper('pause'), open),
   row('0F 0B', 'ud2', '', b => b.fault(6), { exceptions: ['#UD'] }),
   row('0F B9 /r', 'ud1', 'Gv,Ev', b => b.fault(6), { exceptions: ['#UD'] }),

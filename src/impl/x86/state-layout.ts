@@ -108,6 +108,8 @@ export const Field = {
   ripLimit: 0x388,
   /** Offset of an access that the interpreter cannot do itself, u64. */
   slowOffset: 0x390,
+  /** x87 state as the first 160 bytes of an XSAVE area hold it. */
+  x87: 0x400,
   /** Four PDPTEs that a load of CR3 under PAE paging cached, u64 each. */
   pdpte: 0x358,
 } as const;

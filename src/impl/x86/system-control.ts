@@ -1,6 +1,7 @@
 import { isRealLike } from './descriptor.ts';
 import { loadFlags } from './flag-access.ts';
 import {
+  addressMasked,
   type Helper,
   intercepted,
   operandBytes,
@@ -226,7 +227,9 @@ const readControl: Helper = cpu => {
   const value =
     cr === 0 || cr === 4
       ? cpu.hooks.visibleCr(cpu, cr)
-      : state.u64(cr === 2 ? Field.cr2 : cr === 3 ? Field.cr3 : Field.cr8);
+      : cr === 8
+        ? cpu.hooks.taskPriority(cpu)
+        : state.u64(cr === 2 ? Field.cr2 : Field.cr3);
   writeGpr(cpu, instruction.rm, controlBytes(cpu), value);
   return false;
 };
@@ -253,8 +256,7 @@ const writeControl: Helper = cpu => {
       break;
     default:
       if (value > 15n) cpu.fault(Vector.protection, 0);
-      state.setU64(Field.cr8, value);
-      cpu.hooks.taskPriorityChanged(cpu);
+      cpu.hooks.setTaskPriority(cpu, value);
   }
   return false;
 };
@@ -274,9 +276,7 @@ function debugField(cpu: Processor): number {
 function checkGeneralDetect(cpu: Processor): void {
   const { state } = cpu;
   if ((state.u32(Field.dr7) & 0x2000) === 0) return;
-  state.setU64(Field.dr7, state.u64(Field.dr7) & ~0x2000n);
-  state.setU64(Field.dr6, state.u64(Field.dr6) | 0x2000n);
-  cpu.fault(Vector.debug);
+  cpu.debugFault(0x2000n);
 }
 
 const readDebug: Helper = cpu => {
@@ -301,6 +301,7 @@ const writeDebug: Helper = cpu => {
     const fixed = field === Field.dr6 ? (value & 0xe00fn) | 0xffff_0ff0n : (value & 0xffff_2bffn) | 0x400n;
     state.setU64(field, fixed);
   } else state.setU64(field, value);
+  if (field !== Field.dr6) cpu.updateContext();
   return false;
 };
 
@@ -418,6 +419,20 @@ export const CONTROL_HELPERS: Readonly<Record<string, Helper>> = {
   readXcr,
   writeXcr,
   coprocessor,
+  monitor: cpu => {
+    if (cpu.state.cpl !== 0) cpu.fault(Vector.invalidOpcode);
+    intercepted(cpu, { kind: 'monitor' });
+    if (readGpr(cpu, Gpr.rcx, 4) !== 0n) cpu.fault(Vector.protection, 0);
+    cpu.readLinear(cpu.instruction.segment, addressMasked(cpu.instruction, cpu.state.gpr(Gpr.rax)), 1);
+    return false;
+  },
+  // A wait may end for any reason (SDM Vol. 2B, MWAIT); this one ends at once.
+  mwait: cpu => {
+    if (cpu.state.cpl !== 0) cpu.fault(Vector.invalidOpcode);
+    intercepted(cpu, { kind: 'mwait' });
+    if (readGpr(cpu, Gpr.rcx, 4) !== 0n) cpu.fault(Vector.protection, 0);
+    return false;
+  },
   pause: cpu => {
     intercepted(cpu, { kind: 'pause' });
     return false;

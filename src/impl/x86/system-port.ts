@@ -42,6 +42,7 @@ const transfer =
     const { port, isImmediate } = portOf(cpu);
     const sizeBytes = ioBytes(cpu);
     requirePort(cpu, port, sizeBytes);
+    cpu.breakpoints.notePort(port, sizeBytes);
     intercepted(cpu, { kind: 'io', port, sizeBytes, isIn, isString: false, isRep: false, isImmediate, linear: 0n });
     if (isIn) writeGpr(cpu, Gpr.rax, sizeBytes, BigInt(cpu.hooks.portIn(cpu, port, sizeBytes)));
     else cpu.hooks.portOut(cpu, port, sizeBytes, Number(readGpr(cpu, Gpr.rax, sizeBytes)));
@@ -66,6 +67,7 @@ const transferString =
     const low = space.linearLow;
     const high = space.linearHigh;
     const linear = (BigInt(high) << 32n) | BigInt(low);
+    cpu.breakpoints.notePort(port, sizeBytes);
     intercepted(cpu, { kind: 'io', port, sizeBytes, isIn, isString: true, isRep, isImmediate: false, linear });
     if (isIn) {
       space.probeAt(low, high, sizeBytes);

@@ -16,10 +16,12 @@ import {
   setNull,
 } from './descriptor.ts';
 import { loadFlags } from './flag-access.ts';
+import { TaskSwitchSource } from './hooks.ts';
 import { type Helper, operandBytes } from './operand-access.ts';
 import type { Processor } from './processor.ts';
 import { isCanonical, StackFrame } from './stack-frame.ts';
 import { Field, Flag, Gpr, Rights, Seg } from './state-layout.ts';
+import { isTaskTarget, returnFromTask, switchTask } from './task-switch.ts';
 import { Vector } from './unwind.ts';
 
 /** Value on the stack, `index` words of `bytes` above RSP. */
@@ -205,8 +207,8 @@ const interruptReturn: Helper = cpu => {
     return true;
   }
   if ((flags & Flag.nt) !== 0) {
-    // A nested task returns by a task switch, which IA-32e mode does not have and this processor does not do.
-    if (!state.isLongMode && cpu.isNonRoot && cpu.hooks.intercept(cpu, { kind: 'taskSwitch' })) cpu.abandon();
+    // A nested task returns by a task switch, which IA-32e mode does not have.
+    if (!state.isLongMode) returnFromTask(cpu);
     cpu.fault(Vector.protection, 0);
   }
   const rip = onStack(cpu, 0, bytes);
@@ -290,8 +292,8 @@ function transferFar(
   const type = descriptor.rights & 0x1f;
   const isGate = type === 0xc || (type === 4 && !state.isLongMode);
   if (isGate) return throughGate(cpu, descriptor, isCall, type);
-  if (!state.isLongMode && (type === 9 || type === 1 || type === 5)) {
-    if (cpu.isNonRoot && cpu.hooks.intercept(cpu, { kind: 'taskSwitch' })) cpu.abandon();
+  if (!state.isLongMode && isTaskTarget(descriptor)) {
+    switchTask(cpu, descriptor, isCall ? TaskSwitchSource.call : TaskSwitchSource.jump);
   }
   return cpu.fault(Vector.protection, error);
 }

@@ -6,6 +6,7 @@ import { EVENT_HELPERS } from './system-event.ts';
 import { PORT_HELPERS } from './system-port.ts';
 import { SEGMENT_HELPERS } from './system-segment.ts';
 import { TRANSFER_HELPERS } from './system-transfer.ts';
+import { XSAVE_HELPERS } from './xsave.ts';
 
 /** System instructions by the name that the table uses; true means that RIP is set. */
 export const HELPERS: Readonly<Record<string, Helper>> = {
@@ -16,4 +17,5 @@ export const HELPERS: Readonly<Record<string, Helper>> = {
   ...MSR_HELPERS,
   ...PORT_HELPERS,
   ...CPUID_HELPERS,
+  ...XSAVE_HELPERS,
 };

@@ -1,8 +1,10 @@
 /** Translation cache inside the WebAssembly.Memory, shared by the interpreter and TypeScript. */
 export const TLB_ENTRIES = 256;
 export const TLB_ENTRY_BYTES = 32;
-/** User accesses; supervisor accesses with EFLAGS.AC = 0 and 1 (SMAP). */
-export const TLB_BANKS = 3;
+/** User accesses; supervisor accesses with EFLAGS.AC = 0 and 1 (SMAP); one that stays empty. */
+export const TLB_BANKS = 4;
+/** Bank of a program each of whose accesses is looked at: alignment checks, data breakpoints. */
+export const EMPTY_BANK = 3;
 export const TLB_BANK_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 
 /** Offsets in an entry. */

@@ -2,6 +2,7 @@ import { PAGE_SIZE_BYTES } from '../../units/address.ts';
 import { InvariantError } from '../../units/invariant.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import { AccessKind, AddressSpace } from './address-space.ts';
+import { Breakpoints } from './breakpoints.ts';
 import { CodeMode } from './code-mode.ts';
 import { CpuState, STATE_FRAMES } from './cpu-state.ts';
 import { Decoder, DecodeStatus, MAX_INSTRUCTION_BYTES, newInstruction } from './decoder.ts';
@@ -65,6 +66,7 @@ export class X86Processor implements Processor, EvaluationTarget {
   tier: Tier;
   readonly evaluator: Evaluator;
   readonly decoder = new Decoder();
+  readonly breakpoints = new Breakpoints();
   readonly #firstSlot: number;
   readonly #window = new Uint8Array(32);
   #pendingVector = -1;
@@ -125,12 +127,14 @@ export class X86Processor implements Processor, EvaluationTarget {
     const { state } = this;
     const shadow = state.u32(Field.interruptibility) & (Interruptibility.sti | Interruptibility.movSs);
     const flags = state.u32(Field.systemFlags);
-    const isSingle = shadow !== 0 || (flags & (Flag.tf | Flag.rf)) !== 0;
+    const isSingle = shadow !== 0 || (flags & (Flag.tf | Flag.rf)) !== 0 || this.breakpoints.isActive;
     const budget = isSingle ? 1 : Math.max(1, Math.min(left, this.hooks.instructionsUntilEvent(this)));
     const retired = state.u64(Field.retired);
     let executed = 1;
     this.#hasLeftByGate = false;
+    this.breakpoints.hits = 0;
     try {
+      if (this.breakpoints.isActive && (flags & Flag.rf) === 0) this.#checkInstructionBreakpoint();
       executed = this.tier.execute(budget);
       state.setU64(Field.retired, retired + BigInt(executed));
     } catch (error) {
@@ -166,14 +170,25 @@ export class X86Processor implements Processor, EvaluationTarget {
     // An instruction that opens a shadow anew (STI after STI) keeps none: only the first of a sequence counts.
     this.#endShadow(shadow);
     if ((flags & Flag.rf) !== 0) state.setU32(Field.systemFlags, state.u32(Field.systemFlags) & ~Flag.rf);
+    const hits = BigInt(this.breakpoints.hits);
     // INT n, INT3 and INTO clear TF before a trap could come.
-    if ((flags & Flag.tf) === 0 || this.#hasLeftByGate) return;
+    const traps = hits | ((flags & Flag.tf) === 0 || this.#hasLeftByGate ? 0n : SINGLE_STEP);
+    if (traps === 0n) return;
+    const pending = state.u64(Field.pendingDebug);
     if ((state.u32(Field.interruptibility) & Interruptibility.movSs) !== 0) {
-      state.setU64(Field.pendingDebug, state.u64(Field.pendingDebug) | SINGLE_STEP);
+      state.setU64(Field.pendingDebug, pending | traps | (hits === 0n ? 0n : ENABLED_BREAKPOINT));
       return;
     }
-    state.setU64(Field.pendingDebug, state.u64(Field.pendingDebug) & ~SINGLE_STEP);
-    this.raise(Vector.debug, undefined, SINGLE_STEP);
+    state.setU64(Field.pendingDebug, 0n);
+    this.raise(Vector.debug, undefined, traps | (pending & DEBUG_CAUSES));
+  }
+
+  /** Instruction breakpoints are faults (SDM Vol. 3B, "Instruction-Breakpoint Exception Condition"). */
+  #checkInstructionBreakpoint(): void {
+    const { state } = this;
+    const base = this.codeMode === CodeMode.bits64 ? 0n : state.segmentBase(Seg.cs);
+    const bits = this.breakpoints.atInstruction(base + state.rip);
+    if (bits !== 0) this.debugFault(BigInt(bits));
   }
 
   #executeReference(): number {
@@ -252,6 +267,7 @@ export class X86Processor implements Processor, EvaluationTarget {
 
   updateContext(): void {
     this.codeMode = deriveContext(this.state);
+    this.breakpoints.refresh(this.state);
     this.space.refresh();
     this.attention = true;
     this.tier.invalidate();
@@ -280,6 +296,13 @@ export class X86Processor implements Processor, EvaluationTarget {
     this.#pendingVector = Vector.page;
     this.#pendingError = errorCode;
     this.#pendingPayload = linear;
+    throw UNWIND;
+  }
+
+  debugFault(payload: bigint): never {
+    this.#pendingVector = Vector.debug;
+    this.#pendingError = undefined;
+    this.#pendingPayload = payload;
     throw UNWIND;
   }
 
@@ -332,6 +355,7 @@ export class X86Processor implements Processor, EvaluationTarget {
     try {
       if (this.isNonRoot && this.hooks.interceptEvent(this, event)) return undefined;
       if (event.vector === Vector.debug && event.type === EventType.hardwareException) {
+        this.state.setU64(Field.dr7, this.state.u64(Field.dr7) & ~GENERAL_DETECT);
         this.state.setU64(Field.dr6, (this.state.u64(Field.dr6) & ~0xfn) | event.payload | 0xffff_0ff0n);
       }
       this.delivering = event;
@@ -454,3 +478,9 @@ export class X86Processor implements Processor, EvaluationTarget {
 
 /** DR6.BS. */
 const SINGLE_STEP = 0x4000n;
+/** DR6.BS and B3 .. B0. */
+const DEBUG_CAUSES = 0x400fn;
+/** "Enabled breakpoint" of the pending debug exceptions (SDM Vol. 3C, "Guest Non-Register State"). */
+const ENABLED_BREAKPOINT = 0x1000n;
+/** DR7.GD. */
+const GENERAL_DETECT = 0x2000n;

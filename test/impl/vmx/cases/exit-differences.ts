@@ -1,7 +1,5 @@
 /** Cases in which our machine and Bochs 2.7 differ, with the reason; each must differ, else the entry is stale. */
 export const EXIT_DIFFERENCES: Readonly<Record<string, string>> = {
-  MONITOR: 'our CPUID does not announce MONITOR, so that it raises #UD',
-  MWAIT: 'as MONITOR',
   'protected: SGDT [eax]':
     'bit 11 of the instruction information is the operand size ("Information for VM Exits Due to Instruction Execution"); Bochs leaves it 0',
   'protected: LGDT, 16-bit address': 'as SGDT',
