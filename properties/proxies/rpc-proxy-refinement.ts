@@ -17,7 +17,7 @@ export const rpcProxyRefinement = scriptProperty({
     restartServer: 0.5,
     restartClient: 0.5,
   },
-  hostile: { forgeToServer: 1.5, forgeToClient: 1.5, flood: 0.2 },
+  hostile: { forgeToServer: 3, forgeToClient: 3, flood: 0.3 },
   run: (context, steps) => runRpcProxyScript(context.seams.genode, steps),
   witnesses: [
     { id: 'replied', description: 'a call gets its reply' },

@@ -2,6 +2,8 @@ import { highWord, lowWord } from '../units/word.ts';
 import type { PhysicalMemory } from './memory.ts';
 import { MSRS } from './msrs.ts';
 import { REGISTER_WORDS } from './muen/state-layout.ts';
+import { fieldEncoding } from './vmx/vmcs.ts';
+import { VmxFailure } from './vmx/vmx-failure.ts';
 import { initialExtendedState } from './xsave.ts';
 
 /** What a logical processor is doing. */
@@ -29,8 +31,13 @@ export class Cpu {
   readonly msrs = new Uint32Array(2 * MSRS.length);
   /** TSC in cycles; below 2^53. */
   tsc = 0;
-  /** Slot of the current VMCS, -1 before the first VMPTRLD. */
+  /** Host-physical address of the VMXON region, -1 outside of VMX operation. */
+  vmxonAddress = -1;
+  /** Slot of the current VMCS, -1 if there is none. */
   vmcsSlot = -1;
+  /** Basic exit reason with which the last VM entry failed, 0 if it did not; and its exit qualification. */
+  entryFailureReason = 0;
+  entryFailureQualification = 0;
   mode: number = CpuMode.guest;
   /** Interrupt request register: 256 pending vectors. */
   readonly irr = new Uint32Array(8);
@@ -47,18 +54,26 @@ export class Cpu {
 
   /** VMREAD, low word of a field; `word` is the field's offset in the VMCS region. */
   vmread(word: number): number {
+    if (this.vmcsSlot < 0) throw new VmxFailure('vmread', 0, fieldEncoding(word));
     return this.#memory.readWord(this.vmcsSlot, word);
   }
 
   /** VMWRITE of a 32-bit value. */
   vmwrite(word: number, value: number): void {
+    if (this.vmcsSlot < 0) throw new VmxFailure('vmwrite', 0, fieldEncoding(word));
     this.#memory.writeWord(this.vmcsSlot, word, value >>> 0);
   }
 
   /** VMWRITE of a 64-bit value below 2^53. */
   vmwriteNumber(word: number, value: number): void {
-    this.#memory.writeWord(this.vmcsSlot, word, lowWord(value));
-    this.#memory.writeWord(this.vmcsSlot, word + 1, highWord(value));
+    this.vmwrite(word, lowWord(value));
+    this.vmwrite(word + 1, highWord(value));
+  }
+
+  /** Slot of the current VMCS for a row of VMREADs or VMWRITEs, which all fail if there is none. */
+  currentVmcs(operation: 'vmread' | 'vmwrite'): number {
+    if (this.vmcsSlot < 0) throw new VmxFailure(operation, 0);
+    return this.vmcsSlot;
   }
 
   /** Marks `vector` as requested in the local APIC. */

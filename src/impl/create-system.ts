@@ -17,11 +17,13 @@ import { KernelHalt } from './muen/kernel-halt.ts';
 import { locateKernelMemory } from './muen/kernel-memory.ts';
 import { buildStructures } from './muen/structures/build.ts';
 import { IoApic } from './platform/io-apic.ts';
+import { capabilitiesOf } from './platform/processor.ts';
 import { Ports } from './ports.ts';
 import type { Seams } from './seams.ts';
 import { System } from './system.ts';
 import { processorWords } from './system-snapshot.ts';
 import { type TimeModel, timeModel } from './time-model.ts';
+import { HostedVmx } from './vmx/hosted-vmx.ts';
 
 /** Redirection entries of the I/O APIC that a policy does not describe: those of the original part. */
 const LAST_IO_APIC_ENTRY = 23;
@@ -55,6 +57,7 @@ export function assembleKernel(document: PolicyDocument, seams: Seams): Result<A
   for (const cpu of cpus) cpu.tsc = time.startTsc;
   const links: AssembledKernel['links'] = {};
   const iommus = tables.platform.iommus.map(spec => seams.machine.createIommu(spec));
+  const processor = seams.machine.describeProcessor(document);
   const platform: Platform = {
     power: 'running',
     stopReason: '',
@@ -62,7 +65,8 @@ export function assembleKernel(document: PolicyDocument, seams: Seams): Result<A
       iommus.every(unit => unit.isEnabled),
     ),
     iommus,
-    processor: seams.machine.describeProcessor(document),
+    processor,
+    vmx: new HostedVmx(memory, capabilitiesOf(processor), seams.machine.failedEntryCheck),
     ports: new Ports(tables.platform.systemBoard),
     sendIpi: (target, vector, tsc) => links.system?.requestInterrupt(target, vector, tsc),
   };

@@ -1,3 +1,4 @@
+import type { Cpu } from './cpu.ts';
 import { OPERATION_LENGTH_BYTES } from './hosted-subject.ts';
 import { ENTRY_FAILURE, ExitReasonCode } from './vmx/exit-reasons.ts';
 
@@ -29,19 +30,12 @@ export const NO_CAUSE: ExitCause = {
   guestPhysicalAddress: 0,
   instructionLength: 0,
 };
-const ENTRY_FAILURE_CAUSE: ExitCause = {
-  ...NO_CAUSE,
-  reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureGuestState) >>> 0,
-};
 
-/** Entry failure for invalid guest state, or for the entry of the MSR area with the given number. */
-export const entryFailureCause = (failingMsr: number): ExitCause =>
-  failingMsr === 0
-    ? ENTRY_FAILURE_CAUSE
-    : {
-        ...NO_CAUSE,
-        reason: (ENTRY_FAILURE | ExitReasonCode.entryFailureMsrLoading) >>> 0,
-        qualification: failingMsr,
-      };
+/** The VM exit that follows an entry which failed for guest state or an entry of the MSR area. */
+export const entryFailureCause = ({ entryFailureReason, entryFailureQualification }: Cpu): ExitCause => ({
+  ...NO_CAUSE,
+  reason: (ENTRY_FAILURE | entryFailureReason) >>> 0,
+  qualification: entryFailureQualification,
+});
 export const TIMER_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.preemptionTimer };
 export const WINDOW_CAUSE: ExitCause = { ...NO_CAUSE, reason: ExitReasonCode.interruptWindow };

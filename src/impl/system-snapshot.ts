@@ -13,7 +13,10 @@ interface CpuSnapshot {
   readonly xcr0: number;
   readonly msrs: Uint32Array;
   readonly tsc: number;
+  readonly vmxonAddress: number;
   readonly vmcsSlot: number;
+  readonly entryFailureReason: number;
+  readonly entryFailureQualification: number;
   readonly mode: number;
   readonly timerDeadlineTsc: number;
 }
@@ -45,7 +48,10 @@ export function takeSnapshot(
       xcr0: cpu.xcr0,
       msrs: cpu.msrs.slice(),
       tsc: cpu.tsc,
+      vmxonAddress: cpu.vmxonAddress,
       vmcsSlot: cpu.vmcsSlot,
+      entryFailureReason: cpu.entryFailureReason,
+      entryFailureQualification: cpu.entryFailureQualification,
       mode: cpu.mode,
       timerDeadlineTsc: cpu.timerDeadlineTsc,
     })),
@@ -70,7 +76,10 @@ export function restoreCpus(cpus: readonly Cpu[], snapshot: SystemSnapshot): voi
     cpu.xcr0 = saved.xcr0;
     cpu.msrs.set(saved.msrs);
     cpu.tsc = saved.tsc;
+    cpu.vmxonAddress = saved.vmxonAddress;
     cpu.vmcsSlot = saved.vmcsSlot;
+    cpu.entryFailureReason = saved.entryFailureReason;
+    cpu.entryFailureQualification = saved.entryFailureQualification;
     cpu.mode = saved.mode;
     cpu.timerDeadlineTsc = saved.timerDeadlineTsc;
   });

@@ -10,7 +10,7 @@ import { InterruptArrivals } from './interrupt-arrivals.ts';
 import { GuestCpus } from './machine-code/guest-cpus.ts';
 import type { MachineOps } from './machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
-import { loadMsrs, storeMsrs } from './msr-areas.ts';
+import { storeMsrs } from './msr-areas.ts';
 import { handleVmExit } from './muen/kernel.ts';
 import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.ts';
 import { KernelHalt } from './muen/kernel-halt.ts';
@@ -23,6 +23,7 @@ import { restoreCpus, type SystemSnapshot, takeSnapshot } from './system-snapsho
 import type { TimeModel } from './time-model.ts';
 import { ENTRY_FAILURE, ExitReasonCode } from './vmx/exit-reasons.ts';
 import { Activity, INJECT_EXTERNAL_INTERRUPT, ProcControl, RFLAGS_IF, Vmcs, vmcsWord } from './vmx/vmcs.ts';
+import { VmxFailure } from './vmx/vmx-failure.ts';
 
 const EXIT_INTERRUPT_ERROR_CODE = vmcsWord('EXIT_INTERRUPT_ERROR_CODE');
 const PIN_ACTIVATE_TIMER = 1 << 6;
@@ -66,8 +67,6 @@ export class System {
   #interleavingCursor = 0;
   #forced = -1;
   #latestTsc = 0;
-  /** Number of the entry of the MSR area that made the last entry of each CPU fail; 0 if none did. */
-  readonly #failingMsr: number[] = [];
   /** The kernel step of the CPU raised an exception already. */
   readonly #hasFaulted: boolean[] = [];
   readonly #machine: MachineEffect = { effect: 'none' };
@@ -229,7 +228,7 @@ export class System {
     cpu.tsc = tsc;
     if (tsc > this.#latestTsc) this.#latestTsc = tsc;
     const runsMachineCode = this.#runsMachineCode(cpu);
-    if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, entryFailureCause(this.#failingMsr[cpu.id]!));
+    if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, entryFailureCause(cpu));
     else if (runsMachineCode && this.#guests.isEntering(cpu)) this.#runMachineCode(cpu);
     else if (tsc >= cpu.timerDeadlineTsc) this.#exitGuest(cpu, TIMER_CAUSE);
     else if (!runsMachineCode && this.#windowOpen(cpu)) this.#exitGuest(cpu, WINDOW_CAUSE);
@@ -389,7 +388,10 @@ export class System {
     } catch (cause) {
       if (cause instanceof InvariantError) throw cause;
       if (cause instanceof KernelHalt) cpu.mode = CpuMode.stopped;
-      else {
+      else if (cause instanceof VmxFailure) {
+        this.#handlers[cpu.id] = ops.handleVmxFailure(this.kernel, cpu, cause);
+        return this.#nextSegment(cpu);
+      } else {
         if (this.#hasFaulted[cpu.id] === true) {
           platform.power = 'shutdown';
           platform.stopReason = `exception in the exception handler of CPU ${cpu.id}`;
@@ -416,11 +418,8 @@ export class System {
 
   #enterGuest(cpu: Cpu): void {
     const subject = this.subjectOn(cpu);
-    const failing = this.#ops.failingEntryCheck(cpu);
-    const failingMsr = failing === undefined ? loadMsrs(this.memory, cpu) : 0;
-    const isFailing = failing !== undefined || failingMsr !== 0;
+    const isFailing = cpu.entryFailureReason !== 0;
     cpu.mode = isFailing ? CpuMode.entryFailed : CpuMode.guest;
-    this.#failingMsr[cpu.id] = failingMsr;
     this.observer.onEntry?.(cpu, subject);
     if (isFailing) return;
     if (this.#runsMachineCode(cpu)) this.#guests.enter(cpu);

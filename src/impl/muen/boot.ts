@@ -1,4 +1,5 @@
 import type { Cpu } from '../cpu.ts';
+import { VmxFailure } from '../vmx/vmx-failure.ts';
 import { AuditReason } from './crash-audit-layout.ts';
 import { failedCheck } from './init-checks.ts';
 import { AtomicAccess, type Kernel, type Segments } from './kernel-context.ts';
@@ -10,6 +11,7 @@ import {
   setMajorFrame,
   setMinorFrame,
 } from './scheduling-state.ts';
+import { prepareVmxonRegions } from './vmx.ts';
 
 /** Start of the kernel on all CPUs, up to the first entry of each (Muen SK.Kernel Initialize, SK.Scheduler Init). */
 
@@ -25,6 +27,7 @@ export function* bootGlobal(kernel: Kernel, bsp: Cpu): Segments {
       text: `start-up check failed: ${failed}`,
       init: results,
     });
+  prepareVmxonRegions(kernel);
   setMajorFrame(kernel, 0, bsp.tsc);
   ops.initAllBarrier(kernel, tables.cpuCount);
   ops.configureBarriers(kernel, tables.majorFrames[0]!.barrierSizes);
@@ -43,6 +46,7 @@ export function* initDevices(kernel: Kernel, bsp: Cpu): Segments {
 
 /** Own subjects and scheduling state of one CPU, between the two meetings of all CPUs. */
 export function* bootLocal(kernel: Kernel, cpu: Cpu): Segments {
+  kernel.ops.enableVmx(kernel, cpu);
   for (const spec of kernel.tables.subjects) {
     if (spec.cpu === cpu.id) yield* kernel.ops.initSubject(kernel, cpu, spec.id);
   }
@@ -61,6 +65,17 @@ export function bootEntry(kernel: Kernel, cpu: Cpu): void {
   kernel.ops.filterState(kernel, subject);
   kernel.ops.restoreState(kernel, cpu, subject);
   kernel.ops.restoreFpu(kernel, cpu, subject);
+  kernel.ops.enterSubject(kernel, cpu);
+}
+
+/** Runs a part of the boot code; a VMX instruction that fails in it ends in a crash audit. */
+function* audited(kernel: Kernel, cpu: Cpu, segments: Segments): Segments {
+  try {
+    yield* segments;
+  } catch (cause) {
+    if (!(cause instanceof VmxFailure)) throw cause;
+    yield* kernel.ops.handleVmxFailure(kernel, cpu, cause);
+  }
 }
 
 /** Boot of one CPU; an AP starts when the BSP has sent it its start-up message, with the shared state complete. */
@@ -84,7 +99,7 @@ export type BootOrder = ReadonlyMap<number, number>;
 export function bootKernel(kernel: Kernel, order: BootOrder = new Map()): number {
   const bsp = kernel.cpus[0]!;
   runToEnd(bootGlobal(kernel, bsp));
-  const running: (Segments | undefined)[] = kernel.cpus.map(cpu => bootCpu(kernel, cpu));
+  const running: (Segments | undefined)[] = kernel.cpus.map(cpu => audited(kernel, cpu, bootCpu(kernel, cpu)));
   let points = 0;
   let at = 0;
   while (running.some(segments => segments !== undefined)) {

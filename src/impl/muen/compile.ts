@@ -1,5 +1,6 @@
 import type { GprName, PolicyDocument, SourceAction, Subject, TargetEvent } from '../../policy/document.ts';
 import type { Finding } from '../../policy/finding.ts';
+import { PAGE_SIZE_BYTES } from '../../units/address.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import { highOfBig, highWord, lowOfBig, lowWord } from '../../units/word.ts';
 import {
@@ -88,6 +89,12 @@ function machineCheckBanks(document: PolicyDocument): number {
   return row === undefined ? USUAL_BANKS : lowOfBig(row.value) & 0xff;
 }
 
+/** First VMXON region where a policy names none: the start code lays them out from here. */
+const VMXON_BASE = 0x8000;
+
+const addressOf = (document: PolicyDocument, region: string): number | undefined =>
+  document.memory.find(({ name }) => name === region)?.physicalAddress;
+
 function compilePages(document: PolicyDocument, regions: RegionIndex): KernelPages {
   const mapped = (cpu: number, logical: string): string =>
     document.kernel.cpus.find(entry => entry.id === cpu)?.memory.find(mapping => mapping.logical === logical)
@@ -107,6 +114,8 @@ function compilePages(document: PolicyDocument, regions: RegionIndex): KernelPag
         regions.address(`scheduling_info_${partition.id}`, partition.at),
       ),
     ],
+    vmxon: cpus.map(cpu => addressOf(document, `kernel_${cpu}|vmxon`) ?? VMXON_BASE + cpu * PAGE_SIZE_BYTES),
+    rootTables: cpus.map(cpu => addressOf(document, `kernel_${cpu}|pt`) ?? 0),
     crashAudit: document.memory.find(region => region.type === 'subject_crash_audit')?.physicalAddress ?? NONE,
     interface: hasInterface ? regions.address('sys_interface', document.kernel.at) : NONE,
   };

@@ -39,7 +39,13 @@ export interface Crash {
   readonly exception?: { readonly vector: number; readonly errorCode: number };
   readonly machineCheck?: { readonly bankCount: number };
   readonly init?: InitResults;
-  readonly vtx?: { readonly activeVmcs: number; readonly error: number };
+  /** Of what is known when a VMX instruction fails: addresses of the current and the wanted VMCS, encoding of a field, instruction error. */
+  readonly vtx?: {
+    readonly activeVmcs?: number;
+    readonly requestedVmcs?: number;
+    readonly field?: number;
+    readonly error?: number;
+  };
 }
 
 /** Outcome of the start-up checks as bits, 1 = good. */
@@ -135,9 +141,17 @@ export function writeDump(kernel: Kernel, cpu: Cpu, number: number, crash: Crash
   }
   if (vtx !== undefined) {
     validity |= Validity.vtx;
-    put(Dump.vtx + VtxContext.validity, 0b1_0001, 1);
-    put(Dump.vtx + VtxContext.active, vtx.activeVmcs, 8);
-    put(Dump.vtx + VtxContext.error, vtx.error, 1);
+    const { activeVmcs, requestedVmcs, field, error } = vtx;
+    const known = [activeVmcs, requestedVmcs, field, undefined, error];
+    put(
+      Dump.vtx + VtxContext.validity,
+      known.reduce<number>((bits, value, bit) => (value === undefined ? bits : bits | (1 << bit)), 0),
+      1,
+    );
+    put(Dump.vtx + VtxContext.active, activeVmcs ?? 0, 8);
+    put(Dump.vtx + VtxContext.requested, requestedVmcs ?? 0, 8);
+    put(Dump.vtx + VtxContext.field, field ?? 0, 2);
+    put(Dump.vtx + VtxContext.error, error ?? 0, 1);
   }
   put(Dump.validity, validity, 1);
 }

@@ -4,6 +4,7 @@ import type { IoApic } from '../platform/io-apic.ts';
 import type { Iommu } from '../platform/iommu.ts';
 import type { Processor } from '../platform/processor.ts';
 import type { Ports } from '../ports.ts';
+import type { HostedVmx } from '../vmx/hosted-vmx.ts';
 import type { KernelMemory } from './kernel-memory.ts';
 import type { KernelOps } from './ops.ts';
 import type { KernelTables } from './tables.ts';
@@ -20,6 +21,8 @@ export interface Platform {
   readonly iommus: readonly Iommu[];
   /** What start-up code finds out about the processors, which are all alike. */
   readonly processor: Processor;
+  /** What VMX instructions do. */
+  readonly vmx: HostedVmx;
   readonly ports: Ports;
   /** Sends a fixed interrupt to another CPU through the x2APIC. */
   sendIpi(target: number, vector: number, tsc: number): void;

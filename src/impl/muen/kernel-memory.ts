@@ -38,6 +38,10 @@ export interface KernelMemory {
   readonly interfaceSlot: number;
   /** Slot of the crash-audit page, -1 if none. */
   readonly crashAuditSlot: number;
+  /** By CPU: VMXON region. */
+  readonly vmxonSlots: readonly number[];
+  /** By CPU: host-physical address of the kernel's own page tables. */
+  readonly rootTables: readonly number[];
 }
 
 /** Words of the global page: 0 current major frame, 1 lock of the I/O APIC, 2..3 start TSC of the frame, then the barriers. */
@@ -91,6 +95,8 @@ export function locateKernelMemory(
     msrStoreSlots: tables.subjects.map(({ pages: { msrStore } }) => (msrStore < 0 ? -1 : slot(msrStore))),
     schedulingInfoSlots: pages.schedulingInfo.map((address, id) => (id === 0 ? -1 : slot(address))),
     crashAuditSlot: pages.crashAudit < 0 ? -1 : slot(pages.crashAudit),
+    vmxonSlots: pages.vmxon.map(slot),
+    rootTables: pages.rootTables,
     interfaceSlot: pages.interface < 0 ? -1 : slot(pages.interface),
   });
 }

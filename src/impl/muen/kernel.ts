@@ -29,6 +29,7 @@ function prepareEntry(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
   kernel.ops.restoreFpu(kernel, cpu, subject);
   kernel.ops.filterState(kernel, subject);
   kernel.ops.restoreState(kernel, cpu, subject);
+  kernel.ops.enterSubject(kernel, cpu);
 }
 
 function* dispatch(kernel: Kernel, cpu: Cpu, subject: SubjectId, reason: number): Segments {

@@ -42,7 +42,6 @@ import {
   filterState,
   incrementRip,
   isRunning,
-  loadVmcs,
   privilegeLevel,
   resetState,
   restoreState,
@@ -62,6 +61,7 @@ import {
 import { clearTimedEvent, initTimedEvent, isTimedEventDue, timedEventNumber } from './timed-events.ts';
 import { insertTimer, isListed, removeTimer } from './timer-list.ts';
 import { resetVmcs } from './vmcs-init.ts';
+import { clearVmcs, enableVmx, enterSubject, handleVmxFailure, loadVmcs } from './vmx.ts';
 import {
   disableQueuedInvalidation,
   initIommu,
@@ -83,13 +83,16 @@ export const kernelOps = {
   clearInterrupts,
   clearMsrStore,
   clearTimedEvent,
+  clearVmcs,
   configureBarriers,
   consumeEvent,
   consumeInterrupt,
   crash,
   deactivateGroup,
   disableQueuedInvalidation,
+  enableVmx,
   endOfInterrupt,
+  enterSubject,
   filterState,
   finaliseAudit,
   findNextActiveGroup,
@@ -100,6 +103,7 @@ export const kernelOps = {
   handleSourceEvent,
   handleTimerExpiry,
   handleTrap,
+  handleVmxFailure,
   handleXsetbv,
   hasPendingEvents,
   hasPendingInterrupt,

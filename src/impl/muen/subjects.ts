@@ -13,7 +13,7 @@ export function saveState(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
   memory.touch(slot);
   const { stateWords, vmcsWords } = SAVE_TRANSFERS;
   const target = slot * FRAME_WORDS;
-  const source = cpu.vmcsSlot * FRAME_WORDS;
+  const source = cpu.currentVmcs('vmread') * FRAME_WORDS;
   const { words } = memory;
   for (let word = 0; word < REGISTER_WORDS; word++) words[target + word] = cpu.registers[word]!;
   cpu.registers.fill(0);
@@ -25,7 +25,7 @@ export function saveState(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
 export function restoreState(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
   const { memory } = kernel;
   const slot = kernel.at.stateSlots[subject]!;
-  memory.touch(cpu.vmcsSlot);
+  memory.touch(cpu.currentVmcs('vmwrite'));
   const { stateWords, vmcsWords, masks } = RESTORE_TRANSFERS;
   const source = slot * FRAME_WORDS;
   const target = cpu.vmcsSlot * FRAME_WORDS;
@@ -93,11 +93,6 @@ export function resetState(kernel: Kernel, subject: SubjectId): void {
 /** CPL of the exiting subject as the kernel determines it: RPL of CS. */
 export function privilegeLevel(kernel: Kernel, subject: SubjectId): number {
   return kernel.memory.readWord(kernel.at.stateSlots[subject]!, StateWord.csSelector) & 3;
-}
-
-/** VMPTRLD of the subject's VMCS. */
-export function loadVmcs(kernel: Kernel, cpu: Cpu, subject: SubjectId): void {
-  cpu.vmcsSlot = kernel.at.vmcsSlots[subject]!;
 }
 
 /** Sets or clears interrupt-window exiting in the current VMCS. */

@@ -162,6 +162,9 @@ export interface KernelPages {
   readonly interface: number;
   /** Page that survives a warm reset; -1 if the policy has none. */
   readonly crashAudit: number;
+  /** By CPU: VMXON region, and root of the kernel's page tables. */
+  readonly vmxon: readonly number[];
+  readonly rootTables: readonly number[];
 }
 
 /** Entry without effect: an unspecified vmcall. */

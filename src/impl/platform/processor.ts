@@ -1,5 +1,6 @@
 import type { PolicyDocument } from '../../policy/document.ts';
 import { highOfBig, lowOfBig } from '../../units/word.ts';
+import { capabilitiesFrom, capabilityMsr, DEFAULT_CAPABILITIES, type VmxCapabilities } from '../vmx/capabilities.ts';
 
 /** What start-up code can find out about a processor: CPUID, MSRs, and the control registers that the boot code has set. */
 export interface Processor {
@@ -34,6 +35,24 @@ const USUAL_MSRS: ReadonlyMap<number, readonly [number, number]> = new Map([
   [0x489, [0x0037_67ff, 0]],
 ]);
 
+/** CPUID leaf of the address widths, and the width where a policy does not say. */
+const ADDRESS_WIDTHS = 0x8000_0008;
+const USUAL_PHYSICAL_BITS = 39;
+
+/** VMX of a processor as its capability MSRs describe it. */
+export function capabilitiesOf(processor: Processor): VmxCapabilities {
+  const [eax] = processor.cpuid(ADDRESS_WIDTHS, 0);
+  return capabilitiesFrom(processor.msr, eax & 0xff || USUAL_PHYSICAL_BITS);
+}
+
+/** Capability MSRs that the policy does not list. */
+function usualMsr(index: number): readonly [number, number] {
+  const usual = USUAL_MSRS.get(index);
+  if (usual !== undefined) return usual;
+  const value = capabilityMsr(DEFAULT_CAPABILITIES, index) ?? 0n;
+  return [lowOfBig(value), highOfBig(value)];
+}
+
 /** The processor of a policy's hardware section. */
 export function describeProcessor(document: PolicyDocument): Processor {
   const { cpuid, msrs } = document.hardware.processor;
@@ -44,7 +63,7 @@ export function describeProcessor(document: PolicyDocument): Processor {
     },
     msr(index) {
       const row = msrs.find(candidate => candidate.address === index);
-      return row === undefined ? (USUAL_MSRS.get(index) ?? [0, 0]) : [lowOfBig(row.value), highOfBig(row.value)];
+      return row === undefined ? usualMsr(index) : [lowOfBig(row.value), highOfBig(row.value)];
     },
     cr0: CR0_AFTER_BOOT,
     cr4: CR4_AFTER_BOOT,

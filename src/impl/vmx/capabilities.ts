@@ -214,3 +214,34 @@ export function capabilityMsr(capabilities: VmxCapabilities, address: number): b
       return undefined;
   }
 }
+
+/** Low and high half of an MSR. */
+type MsrHalves = readonly [low: number, high: number];
+const settingsOf = ([low, high]: MsrHalves): AllowedSettings => settings(low, high);
+
+/** What a processor can do whose capability MSRs are read by `msr`; the rest is as for this machine. */
+export function capabilitiesFrom(msr: (index: number) => MsrHalves, physicalAddressBits: number): VmxCapabilities {
+  const low = (index: number): number => msr(index)[0];
+  const [eptVpidLow, eptVpidHigh] = msr(CapabilityMsr.eptVpid);
+  return {
+    ...DEFAULT_CAPABILITIES,
+    revision: low(CapabilityMsr.basic) & 0x7fff_ffff,
+    pin: settingsOf(msr(CapabilityMsr.pinControls)),
+    proc: settingsOf(msr(CapabilityMsr.procControls)),
+    proc2: settingsOf(msr(CapabilityMsr.proc2Controls)),
+    exit: settingsOf(msr(CapabilityMsr.exitControls)),
+    entry: settingsOf(msr(CapabilityMsr.entryControls)),
+    truePin: settingsOf(msr(CapabilityMsr.truePinControls)),
+    trueProc: settingsOf(msr(CapabilityMsr.trueProcControls)),
+    trueExit: settingsOf(msr(CapabilityMsr.trueExitControls)),
+    trueEntry: settingsOf(msr(CapabilityMsr.trueEntryControls)),
+    misc: low(CapabilityMsr.misc),
+    cr0Fixed0: low(CapabilityMsr.cr0Fixed0),
+    cr0Fixed1: low(CapabilityMsr.cr0Fixed1),
+    cr4Fixed0: low(CapabilityMsr.cr4Fixed0),
+    cr4Fixed1: low(CapabilityMsr.cr4Fixed1),
+    eptVpidLow,
+    eptVpidHigh,
+    physicalAddressBits,
+  };
+}

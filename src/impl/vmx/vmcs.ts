@@ -15,6 +15,9 @@ export function vmcsWord(name: string): number {
   return word;
 }
 
+/** Encoding of the field that has the given word. */
+export const fieldEncoding = (word: number): number => VMCS_FIELDS[(word - FIELD_BASE_WORD) >> 1]?.encoding ?? -1;
+
 /** Word offsets of the fields that hot code reads and writes. */
 export const Vmcs = {
   pinControls: vmcsWord('PIN_CONTROLS'),

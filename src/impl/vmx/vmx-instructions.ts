@@ -4,31 +4,13 @@ import type { Processor } from '../x86/processor.ts';
 import { Cr0, Cr4, Field, Flag, Interruptibility } from '../x86/state-layout.ts';
 import { EptVpid, Misc } from './capabilities.ts';
 import { Proc2 } from './control-bits.ts';
+import { InstructionError, launchError } from './instruction-errors.ts';
 import { instructionInformation, operandDisplacement } from './instruction-info.ts';
 import { vmEntry } from './vm-entry.ts';
 import { vmExit } from './vm-exit.ts';
 import { FIELD_BASE_WORD, vmcsWord } from './vmcs.ts';
 import { VMCS_FIELDS, type VmcsField } from './vmcs-fields.ts';
 import { NO_POINTER, type VmxUnit } from './vmx-unit.ts';
-
-/** VM-instruction error numbers (SDM Vol. 3C, "VM Instruction Error Numbers"). */
-export const InstructionError = {
-  vmcallInRoot: 1,
-  vmclearInvalidAddress: 2,
-  vmclearVmxonPointer: 3,
-  vmlaunchNotClear: 4,
-  vmresumeNotLaunched: 5,
-  entryInvalidControls: 7,
-  entryInvalidHostState: 8,
-  vmptrldInvalidAddress: 9,
-  vmptrldVmxonPointer: 10,
-  vmptrldRevision: 11,
-  unsupportedField: 12,
-  readOnlyField: 13,
-  vmxonInRoot: 15,
-  entryMovSs: 26,
-  invalidOperand: 28,
-} as const;
 
 const INVALID_OPCODE = 6;
 const PROTECTION = 13;
@@ -234,8 +216,8 @@ function enter(unit: VmxUnit, cpu: Processor, root: RootContext, isLaunch: boole
   if ((cpu.state.u32(Field.interruptibility) & Interruptibility.movSs) !== 0) {
     return InstructionError.entryMovSs;
   }
-  if (isLaunch && unit.isLaunched) return InstructionError.vmlaunchNotClear;
-  if (!isLaunch && !unit.isLaunched) return InstructionError.vmresumeNotLaunched;
+  const error = launchError(unit.isLaunched, isLaunch);
+  if (error !== 0) return error;
   const result = vmEntry(unit, cpu, root.isX2apic);
   if (result.kind === 'failed') return result.error;
   return cpu.abandon();

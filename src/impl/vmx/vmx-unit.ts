@@ -6,9 +6,9 @@ import type { VmxCapabilities } from './capabilities.ts';
 import { EntryState } from './entry-state.ts';
 import { vmcsWord } from './vmcs.ts';
 
-/** Word of a VMCS region that holds its launch state. */
-const LAUNCH_WORD = 2;
-const LAUNCHED = 1;
+/** Word of a VMCS region that holds its launch state, and what it holds after VMLAUNCH. */
+export const LAUNCH_WORD = 2;
+export const LAUNCHED = 1;
 
 /** No VMCS pointer (SDM Vol. 3C, "Virtual-Machine Control Structures: Overview"). */
 export const NO_POINTER = 0xffff_ffff_ffff_ffffn;
