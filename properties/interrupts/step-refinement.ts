@@ -8,6 +8,7 @@ export const interruptStepRefinement = refinementProperty({
     'Interrupts reach exactly the subject and vector that the policy routes them to, one injection per entry, highest first.',
   killedBy: [
     'eoi-missing',
+    'injection-with-error-code',
     'io-apic-lock-not-taken',
     'io-apic-wrong-entry',
     'window-not-closed',

@@ -8,6 +8,7 @@ export const schedulingStepRefinement = refinementProperty({
     'Every kernel step, from exit to entry, does what the scheduler model does and writes nothing outside of its footprint.',
   killedBy: [
     'machine-check-masked',
+    'shadow-initialised-zero',
     'timers-not-cleared-at-init',
     'major-start-from-clock',
 

@@ -59,7 +59,7 @@ export const entryChecks = invariantProperty({
   area: 'vmx',
   claim:
     'A subject is entered if and only if the guest state in its state page passes the VM-entry checks; otherwise it exits with reason 33.',
-  killedBy: ['entry-check-skipped', 'state-field-not-restored'],
+  killedBy: ['entry-check-skipped', 'entry-failure-ignored', 'state-field-not-restored'],
   witness: {
     id: 'refused-entry',
     description: 'a subject was to be entered in a state that the processor must refuse',

@@ -69,6 +69,10 @@ const STATE_FIELDS: readonly StateField[] = [
   { offset: 180, accepted: [0x31], refused: [0x11, 0x8000_0030] },
   { offset: 204, accepted: [0x2060, 0x2020], refused: [0x60] },
   { offset: 220, accepted: [2, 0x202], refused: [0, 0x2a] },
+  // High halves of SYSENTER_ESP and of the base of GDTR; access rights of TR.
+  { offset: 240, accepted: [0, 0x7fff, 0xffff_8000], refused: [0x8000] },
+  { offset: 416, accepted: [0x8b], refused: [0x0b, 0x89, 0x1_008b] },
+  { offset: 456, accepted: [0, 0xffff_ffff], refused: [0x1_0000] },
 ];
 
 /** Builds a decoder; `startTsc` and `endTsc` bound the triggers of timed events. */

@@ -1,5 +1,5 @@
 import { AtomicAccess } from '../impl/muen/kernel-context.ts';
-import { vmcsWord } from '../impl/vmx/vmcs.ts';
+import { INJECT_EXTERNAL_INTERRUPT, Vmcs, vmcsWord } from '../impl/vmx/vmcs.ts';
 import { frameBase, frameOf, hpa, PAGE_SIZE_BYTES } from '../units/address.ts';
 import type { Fault } from './fault.ts';
 import { nothing, seamFaults, withOps } from './fault-parts.ts';
@@ -12,6 +12,10 @@ const VMCALLS = 'events/every-vmcall';
 /** R8 .. R15 in the register block: words 16 .. 31. */
 const UPPER_REGISTERS = 16;
 const CR4_WORD = vmcsWord('GUEST_CR4');
+/** Shadows of CR0 and CR4 in the state page. */
+const SHADOW_WORDS = [47, 53];
+/** Bit 11 of the VM-entry interruption information. */
+const DELIVER_ERROR_CODE = 0x800;
 
 /** Defects of the kernel's exit handling: state, events, interrupts, reset. */
 export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
@@ -53,6 +57,44 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
         const cr4 = cpu.vmread(CR4_WORD);
         ops.restoreState(kernel, cpu, subject);
         cpu.vmwrite(CR4_WORD, cr4);
+      },
+    }),
+  },
+  {
+    id: 'shadow-initialised-zero',
+    title: 'the read shadows of CR0 and CR4 start as 0 instead of what the policy says',
+    precedent: 'Muen 3e21acf59 (2023-01): the CR0 and CR4 shadows were initialised with 0',
+    killedBy: ['scheduling/step-refinement'],
+    replace: ops => ({
+      resetState(kernel, subject) {
+        ops.resetState(kernel, subject);
+        for (const word of SHADOW_WORDS) kernel.memory.writeWord(kernel.at.stateSlots[subject]!, word, 0);
+      },
+    }),
+  },
+  {
+    id: 'injection-with-error-code',
+    title: 'an injected interrupt is marked as delivering an error code, which no processor enters a guest with',
+    precedent:
+      'ACRN pull request 379 (2018-06): the error-code field of an injected event was written where there is none',
+    killedBy: ['interrupts/step-refinement'],
+    replace: ops => ({
+      injectInterrupt(kernel, cpu, subject) {
+        ops.injectInterrupt(kernel, cpu, subject);
+        const info = cpu.vmread(Vmcs.entryInterruptInfo);
+        if ((info & INJECT_EXTERNAL_INTERRUPT) !== 0) cpu.vmwrite(Vmcs.entryInterruptInfo, info | DELIVER_ERROR_CODE);
+      },
+    }),
+  },
+  {
+    id: 'entry-failure-ignored',
+    title: 'the kernel goes on as if the subject ran, although the processor refused to enter it',
+    precedent: 'Muen b6c2f7980: an error of VMRESUME was ignored',
+    killedBy: ['vmx/entry-checks'],
+    replace: ops => ({
+      enterSubject(kernel, cpu) {
+        ops.enterSubject(kernel, cpu);
+        cpu.entryFailureReason = 0;
       },
     }),
   },

@@ -35,7 +35,7 @@ export const MACHINE_FAULTS: readonly Fault[] = seamFaults('machine', [
     title: 'a guest state that violates the VM-entry checks is entered',
     precedent: 'Muen b6c2f7980: an error of VMRESUME was ignored',
     killedBy: ['vmx/entry-checks'],
-    replace: () => ({ failedEntryCheck: () => undefined }),
+    replace: () => ({ checkEntry: () => undefined }),
   },
   {
     id: 'state-outside-snapshot',

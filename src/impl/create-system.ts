@@ -66,7 +66,7 @@ export function assembleKernel(document: PolicyDocument, seams: Seams): Result<A
     ),
     iommus,
     processor,
-    vmx: new HostedVmx(memory, capabilitiesOf(processor), seams.machine.failedEntryCheck),
+    vmx: new HostedVmx(memory, capabilitiesOf(processor), seams.machine.checkEntry),
     ports: new Ports(tables.platform.systemBoard),
     sendIpi: (target, vector, tsc) => links.system?.requestInterrupt(target, vector, tsc),
   };

@@ -7,8 +7,8 @@ import type { IommuSpec } from './muen/compile-platform.ts';
 import { Iommu } from './platform/iommu.ts';
 import { describeProcessor } from './platform/processor.ts';
 import { isMsrTrapped, isPortTrapped } from './vmx/access-bitmaps.ts';
-import { failedEntryCheck } from './vmx/entry-check-table.ts';
 import { translateEpt } from './vmx/ept-walk.ts';
+import { type CheckEntry, checkEntry } from './vmx/hosted-vmx.ts';
 import { ENABLE_EPT, Vmcs } from './vmx/vmcs.ts';
 import type { Platform as GuestMachine, VmxHooks } from './vmx/vmx-hooks.ts';
 import type { MsrAccess } from './vmx/vmx-unit.ts';
@@ -17,7 +17,7 @@ import { type Access, translateIa32e } from './x86/paging-walk.ts';
 /** Processor behaviour that a seeded fault can replace. */
 export interface MachineOps {
   readonly translate: typeof translate;
-  readonly failedEntryCheck: typeof failedEntryCheck;
+  readonly checkEntry: CheckEntry;
   readonly requestInterrupt: typeof requestInterrupt;
   readonly isPortTrapped: typeof isPortTrapped;
   readonly isMsrTrapped: typeof isMsrTrapped;
@@ -47,7 +47,7 @@ export function requestInterrupt(cpu: Cpu, vector: number): void {
 
 export const machineOps: MachineOps = {
   translate,
-  failedEntryCheck,
+  checkEntry,
   requestInterrupt,
   isPortTrapped,
   isMsrTrapped,

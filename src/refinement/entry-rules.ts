@@ -31,7 +31,19 @@ const USUAL_CR0_FIXED0 = 0x8000_0021;
 const USUAL_CR4_FIXED0 = 0x2000;
 
 /** Words of the state page (Muen "Subject State"), from which the kernel loads the guest state. */
-const stateWord = { interruptibility: 33, activity: 34, cr0: 45, cr4: 51, rflags: 55 } as const;
+const stateWord = {
+  interruptibility: 33,
+  activity: 34,
+  cr0: 45,
+  cr4: 51,
+  rflags: 55,
+  sysenterEsp: 59,
+  sysenterEip: 61,
+  trLimit: 103,
+  trAccess: 104,
+  gdtrBase: 113,
+  idtrBase: 119,
+} as const;
 /** What an entry takes from the VMCS alone. */
 const vmcs = {
   proc2: vmcsWord('PROC2_CONTROLS'),
@@ -55,6 +67,22 @@ export function fixedBits(document: PolicyDocument): FixedBits {
 
 const isClear = (value: number, bits: number): boolean => (value & bits) === 0;
 const hasAll = (value: number, bits: number): boolean => (value & bits) >>> 0 === bits >>> 0;
+
+/** Bits 63:47 are equal. */
+const isCanonicalHigh = (high: number): boolean => high >>> 15 === 0 || high >>> 15 === 0x1_ffff;
+
+const TSS_TYPES = { busy16: 3, busy32: 11 } as const;
+
+/** TR must be a present, usable, busy TSS without reserved bits, and its limit must fit the granularity. */
+function isBadTaskRegister(access: number, limit: number, isIa32e: boolean): boolean {
+  const type = access & 0xf;
+  if (type !== TSS_TYPES.busy32 && (isIa32e || type !== TSS_TYPES.busy16)) return true;
+  const isSystem = (access & 0x10) === 0;
+  const isPresent = (access & 0x80) !== 0;
+  if (!isSystem || !isPresent || (access & 0xf00) !== 0 || access >>> 16 !== 0) return true;
+  const isGranular = (access & 0x8000) !== 0;
+  return isGranular ? (limit & 0xfff) !== 0xfff : limit >>> 20 !== 0;
+}
 
 /** Slots of a subject's pages. */
 export interface EnteredPages {
@@ -80,6 +108,11 @@ export function entryViolation(memory: PhysicalMemory, pages: EnteredPages, fixe
   if (!isClear(rflags, RFLAGS_ZERO) || !hasAll(rflags, RFLAGS_ONE) || inPage(stateWord.rflags + 1) !== 0) {
     return 'a reserved bit of RFLAGS has the wrong value';
   }
+  const highHalf = ['sysenterEsp', 'sysenterEip', 'gdtrBase', 'idtrBase'] as const;
+  const wild = highHalf.find(name => !isCanonicalHigh(inPage(stateWord[name] + 1)));
+  if (wild !== undefined) return `${wild} is not a canonical address`;
+  const isIa32e = !isClear(inVmcs(vmcs.entryControls), IA32E_MODE);
+  if (isBadTaskRegister(inPage(stateWord.trAccess), inPage(stateWord.trLimit), isIa32e)) return 'TR is no busy TSS';
   if (activity > LAST_ACTIVITY) return 'the activity state is undefined';
   if (!isClear(blocking, ~INTERRUPTIBILITY_DEFINED)) return 'a reserved bit of the interruptibility state is set';
   const isBlocked = !isClear(blocking, BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);

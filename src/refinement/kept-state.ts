@@ -42,10 +42,17 @@ export class KeptState {
     this.#fpuPages = subjects.map(() => new Uint32Array(fpu.FPU_PAGE_WORDS));
   }
 
-  /** Takes over the state pages after boot; what the kernel initialised otherwise is compared. First difference, empty if none. */
+  /** Compares what the kernel initialised at boot with the policy. First difference, empty if none. */
   begin(): string {
-    for (const { id } of this.#system.kernel.tables.subjects) {
-      this.adopt(id);
+    const { at, tables } = this.#system.kernel;
+    const entered = this.#system.cpus.map(cpu => this.#system.subjectOn(cpu));
+    for (const { id } of tables.subjects) {
+      const expected = this.#pages[id]!;
+      expected.set(this.#model.initialPages[id]!);
+      if (entered.includes(id)) expected[CR4_WORD]! |= CR4_MCE;
+      const word = page.firstPageDifference(this.#system.memory, at.stateSlots[id]!, expected);
+      if (word >= 0)
+        return `after boot ${page.stateWordName(word)} in the state page of ${this.#name(id)} is not what the policy says`;
       fpu.expectResetFpu(this.#fpu, this.#fpuPages[id]!);
       const found = this.checkFpuPage(id) || this.checkMsrStore(id);
       if (found !== '') return `after boot ${found}`;
@@ -92,7 +99,7 @@ export class KeptState {
   /** A reset puts the state page to the values of the policy. */
   reset(subject: number): void {
     this.#msrs[subject]!.fill(0);
-    this.#pages[subject]!.set(this.#system.kernel.tables.subjects[subject]!.initialState);
+    this.#pages[subject]!.set(this.#model.initialPages[subject]!);
   }
 
   /** State page against what was saved, changed only in the words that the model speaks about. */

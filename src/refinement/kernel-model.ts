@@ -4,10 +4,13 @@ import { createKernelMachine } from '../model/kernel.machine.ts';
 import { type KernelConfig, kernelConfig } from '../model/kernel-config.ts';
 import { type KernelEvent, type KernelSchema, type KernelState, kernelSchema } from '../model/kernel-state.ts';
 import type { PolicyDocument } from '../policy/document.ts';
+import { initialPages } from './initial-page.ts';
 
 /** Parts of the model that a policy alone determines; built once, used for many runs. */
 export interface KernelModel {
   readonly config: KernelConfig;
+  /** State pages as a reset leaves them, by subject. */
+  readonly initialPages: readonly Uint32Array[];
   readonly schema: KernelSchema;
   readonly compiled: CompiledMachine<KernelState, KernelEvent>;
   readonly guestMode: number;
@@ -70,6 +73,7 @@ export function kernelModel(document: PolicyDocument): KernelModel {
   });
   return {
     config,
+    initialPages: initialPages(document),
     schema,
     compiled,
     guestMode: compiled.modeIndex('guest'),

@@ -5,7 +5,8 @@ import { HostException } from '../host-exception.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import { loadMsrs } from '../msr-areas.ts';
 import type { VmxCapabilities } from './capabilities.ts';
-import type { failedEntryCheck } from './entry-check-table.ts';
+import { EntryCheckCache } from './entry-check-cache.ts';
+import type { FailedEntryCheck } from './entry-check-table.ts';
 import { EntryState } from './entry-state.ts';
 import { ExitReasonCode } from './exit-reasons.ts';
 import { InstructionError, launchError } from './instruction-errors.ts';
@@ -24,6 +25,10 @@ export type VmxOutcome = number;
 export const VM_SUCCEED = 0;
 export const VM_FAIL_INVALID = -1;
 
+/** Applies the VM-entry checks; the first one that fails, undefined if the guest is entered. */
+export type CheckEntry = (state: EntryState, cache: EntryCheckCache) => FailedEntryCheck | undefined;
+export const checkEntry: CheckEntry = (state, cache) => cache.failed(state);
+
 /** Registers that decide whether VMXON raises #GP. */
 export interface RootRegisters {
   readonly cr0: number;
@@ -39,13 +44,14 @@ export class HostedVmx {
   readonly memory: PhysicalMemory;
   readonly capabilities: VmxCapabilities;
   readonly #entryState: EntryState;
-  readonly #failedCheck: typeof failedEntryCheck;
+  readonly #cache = new EntryCheckCache();
+  readonly #checkEntry: CheckEntry;
 
-  constructor(memory: PhysicalMemory, capabilities: VmxCapabilities, failedCheck: typeof failedEntryCheck) {
+  constructor(memory: PhysicalMemory, capabilities: VmxCapabilities, checkEntry: CheckEntry) {
     this.memory = memory;
     this.capabilities = capabilities;
     this.#entryState = new EntryState(memory, capabilities);
-    this.#failedCheck = failedCheck;
+    this.#checkEntry = checkEntry;
   }
 
   vmxon(cpu: Cpu, address: number, { cr0, cr4, featureControl }: RootRegisters): VmxOutcome {
@@ -90,7 +96,7 @@ export class HostedVmx {
     const error = launchError(isLaunched, isLaunch);
     if (error !== 0) return this.#fail(cpu, error);
     this.#entryState.begin(slot, ROOT);
-    const failure = this.#failedCheck(this.#entryState)?.failure;
+    const failure = this.#checkEntry(this.#entryState, this.#cache)?.failure;
     if (failure !== undefined && 'error' in failure) return this.#fail(cpu, failure.error);
     cpu.entryFailureReason = 0;
     if (failure !== undefined) refuse(cpu, ExitReasonCode.entryFailureGuestState, failure.qualification);
