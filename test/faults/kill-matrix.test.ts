@@ -107,7 +107,9 @@ describe('the list of faults', () => {
     expect(new Set(FAULTS.map(({ id }) => id)).size).toBe(FAULTS.length);
     expect(new Set(FAULTS.map(({ title }) => title)).size).toBe(FAULTS.length);
     for (const { id, precedent } of FAULTS) {
-      expect(precedent, id).toMatch(/Muen [0-9a-f]{8,}|Genode [0-9a-f]{9,}|XSA-\d+|CVE-\d{4}-\d+|ACRN pull request \d+/);
+      expect(precedent, id).toMatch(
+        /Muen [0-9a-f]{8,}|Genode [0-9a-f]{9,}|XSA-\d+|CVE-\d{4}-\d+|ACRN pull request \d+/,
+      );
     }
   });
 });
