@@ -131,6 +131,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ],
   ],
   'EXPAND-SIBLING-BDF': [
+    ['<component name="sink" profile="native">', '<component name="sink" profile="linux">'],
     ['physical="network"><memory', 'physical="network"><pci bus="16#00#" device="16#01#" function="0"/><memory'],
     ['<component ref="plain"/>', '<sibling ref="two"/>'],
     [
@@ -194,6 +195,18 @@ describe('checks of the expansion', () => {
     const errors = outcome.ok ? [] : outcome.error;
     expect([...new Set(errors.map(finding => finding.code))]).toEqual([code]);
     for (const { file, line } of errors) expect([file, line > 0]).toEqual(['small.xml', true]);
+  });
+
+  test('siblings may share a device, at one address', () => {
+    const edits = EDITS['EXPAND-SIBLING-BDF'] ?? [];
+    const text = edits.reduce((before, [from, to]) => before.replace(from, to), SMALL_SOURCE);
+    const codes = (device: string) => {
+      const own = `<device logical="disk" physical="nic"><pci bus="16#00#" device="${device}" function="0"/></device>`;
+      const outcome = expandPolicy(source(text.replace(/<device logical="disk" physical="disk">.*?<\/device>/, own)));
+      return outcome.ok ? [] : [...new Set(outcome.error.map(({ code }) => code))];
+    };
+    expect(codes('16#01#')).not.toContain('EXPAND-SIBLING-BDF');
+    expect(codes('16#02#')).toContain('EXPAND-SIBLING-BDF');
   });
 
   test('an I/O APIC that claims every interrupt number leaves none for messages', () => {

@@ -3,7 +3,7 @@ import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import { bdfOf } from '../logical-devices.ts';
 import { placesOf } from '../scheduling-ids.ts';
 import { devicesOf, familyOf, mappingsOf, nameOf, originOf, subjectsByName, subjectsOf } from '../subjects.ts';
-import { repeated, type SourceCheck } from './source-check.ts';
+import { type Report, repeated, type SourceCheck } from './source-check.ts';
 
 /** Checks of subjects before components are resolved. */
 export const SIBLING_CHECKS: readonly SourceCheck[] = [
@@ -185,22 +185,42 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
   {
     code: 'EXPAND-SIBLING-BDF',
     name: 'Subject_Sibling_Device_BDFs',
-    title: 'Validate that devices of siblings have different PCI addresses.',
+    title: 'Validate that siblings see a device at one PCI address, and different devices at different ones.',
     check(workspace, report) {
-      for (const origin of subjectsOf(workspace).filter(subject => originOf(subject) === undefined)) {
-        const devices = familyOf(workspace, origin).flatMap(devicesOf);
-        const key = (device: TreeElement): string | undefined => {
-          const bdf = bdfOf(device);
-          return bdf === undefined ? undefined : `${bdf.bus}:${bdf.device}.${bdf.function}`;
-        };
-        for (const [device, first] of repeated(devices, key)) {
-          const message = `the devices '${first.attributes.logical}' and '${device.attributes.logical}' of '${nameOf(origin)}' and its siblings have the same PCI address`;
-          report(device, message, 'Give one of them another address.');
-        }
+      // Only Linux subjects find their devices, and those of their siblings, by one description (ACPI) of the bus.
+      const origins = subjectsOf(workspace).filter(
+        subject => originOf(subject) === undefined && subject.attributes.profile === 'linux',
+      );
+      for (const origin of origins) {
+        const family = familyOf(workspace, origin);
+        if (family.length > 1) checkFamilyAddresses(nameOf(origin), family.flatMap(devicesOf), report);
       }
     },
   },
 ];
+
+function checkFamilyAddresses(origin: string, devices: readonly TreeElement[], report: Report): void {
+  const byAddress = new Map<string, TreeElement>();
+  const byDevice = new Map<string, readonly [string, TreeElement]>();
+  for (const device of devices) {
+    const bdf = bdfOf(device);
+    if (bdf === undefined) continue;
+    const address = `${bdf.bus}:${bdf.device}.${bdf.function}`;
+    const { logical, physical = '' } = device.attributes;
+    const other = byAddress.get(address) ?? device;
+    if (other.attributes.physical !== physical) {
+      const message = `the devices '${other.attributes.logical}' and '${logical}' of '${origin}' and its siblings have the same PCI address (first: ${placeOf(other)})`;
+      report(device, message, 'Give one of them another address.');
+    }
+    const [earlier, same] = byDevice.get(physical) ?? [address, device];
+    if (earlier !== address) {
+      const message = `the device '${physical}' has two PCI addresses in '${origin}' and its siblings (first: ${placeOf(same)})`;
+      report(device, message, 'Siblings share one description of the bus; give it one address.');
+    }
+    byAddress.set(address, other);
+    byDevice.set(physical, [earlier, same]);
+  }
+}
 
 /** Checks of the scheduling plan. */
 export const SCHEDULING_CHECKS: readonly SourceCheck[] = [
