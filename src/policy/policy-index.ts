@@ -122,6 +122,9 @@ function buildIndex(document: PolicyDocument): PolicyIndex {
   };
 }
 
+/** Name of the subject whose address space a subject uses: its origin's, or its own. */
+export const familyName = ({ name, siblingOf }: Subject): string => siblingOf ?? name;
+
 function byName<T extends { readonly name: string }>(nodes: readonly T[]): ReadonlyMap<string, T> {
   const map = new Map<string, T>();
   for (const node of nodes) if (!map.has(node.name)) map.set(node.name, node);

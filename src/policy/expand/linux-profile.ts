@@ -153,22 +153,33 @@ const SMP_INTERRUPTS = [
 const twoDigits = (index: number): string => String(index).padStart(2, '0');
 
 /**
- * Makes processors of one machine of a Linux and its siblings: each has the devices of all, interrupts go to the one
+ * Makes processors of one machine of a Linux and its siblings: each has the devices of all, interrupts go to those
  * whose policy names the device, each can interrupt each, and all but the first wait until they are started (their
  * first entry fails, as for a subject that is loaded).
  */
 function addSmp(workspace: Workspace, processors: readonly TreeElement[]): void {
-  const owned = processors.map(processor => [...devicesOf(processor)]);
-  processors.forEach((processor, index) => {
-    const others = owned.flatMap((devices, owner) => (owner === index ? [] : devices));
-    devicesOf(processor).push(...others.map(withoutInterrupts));
-    if (index > 0) failFirstEntry(processor);
-  });
+  shareDevices(processors);
+  processors.slice(1).forEach(failFirstEntry);
   processors.forEach((_, from) => {
     processors.forEach((__, to) => {
       if (from !== to) addInterrupts(workspace, processors, from, to);
     });
   });
+}
+
+/** Adds to each processor the devices that only others have: those of siblings first, then those of the origin. */
+function shareDevices([origin, ...siblings]: readonly TreeElement[]): void {
+  if (origin === undefined) return;
+  const physicalOf = ({ attributes }: TreeElement): string => attributes.physical ?? '';
+  const owned = [...siblings, origin].flatMap(processor => [...devicesOf(processor)]);
+  for (const processor of [origin, ...siblings]) {
+    const known = new Set(devicesOf(processor).map(physicalOf));
+    for (const device of owned) {
+      if (known.has(physicalOf(device))) continue;
+      known.add(physicalOf(device));
+      devicesOf(processor).push(withoutInterrupts(device));
+    }
+  }
 }
 
 function withoutInterrupts(device: TreeElement): TreeElement {

@@ -1,5 +1,5 @@
-import type { MemoryType, Subject } from '../document.ts';
-import { type OwnedMapping, ownerName, type PolicyIndex } from '../policy-index.ts';
+import type { MemoryMapping, MemoryType, Subject } from '../document.ts';
+import { familyName, type OwnedMapping, ownerName, type PolicyIndex } from '../policy-index.ts';
 import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
 
 /** Types that the kernel alone uses (tau0 also maps its interface page). */
@@ -22,13 +22,12 @@ function maySteer({ places, subjects }: PolicyIndex, monitor: Subject, monitored
   const target = subjects.get(monitored);
   if (target === undefined) return false;
   const sameGroup = places.get(monitor.name)?.group === places.get(monitored)?.group && places.has(monitored);
-  const origin = (subject: Subject): string => subject.siblingOf ?? subject.name;
-  return sameGroup || origin(monitor) === origin(target);
+  return sameGroup || familyName(monitor) === familyName(target);
 }
 
 /** Partitions of a subject and of the siblings with which it shares its address space. */
 function ownPartitions({ places, siblings }: PolicyIndex, subject: Subject): readonly number[] {
-  const origin = subject.siblingOf ?? subject.name;
+  const origin = familyName(subject);
   const sharing = [origin, ...(siblings.get(origin) ?? []).map(sibling => sibling.name)];
   return sharing.flatMap(name => places.get(name)?.partition.id ?? []);
 }
@@ -57,6 +56,23 @@ function checkSubjectType(type: MemoryType, { owner }: OwnedMapping): boolean {
   return !(owner.kind === 'subject' && owner.subject.name === 'tau0' && type === 'kernel_interface');
 }
 
+/** True for the mapping of a loader that shows what a subject of its scheduling group, which it loads, maps of its own. */
+function isLoaded(index: PolicyIndex, loader: Subject, mapping: MemoryMapping, partition: number): boolean {
+  const { places, document } = index;
+  const group = places.get(loader.name)?.group;
+  return document.subjects.some(
+    loadee =>
+      loadee !== loader &&
+      group !== undefined &&
+      places.get(loadee.name)?.group === group &&
+      ownPartitions(index, loadee).includes(partition) &&
+      loadee.memory.some(
+        ({ physical, logical }) =>
+          physical === mapping.physical && mapping.logical === `${loadee.name}_${logical}` && !mapping.writable,
+      ),
+  );
+}
+
 function checkSchedInfo(index: PolicyIndex, visit: Visit): void {
   for (const subject of index.document.subjects) {
     visit.examined();
@@ -68,6 +84,8 @@ function checkSchedInfo(index: PolicyIndex, visit: Visit): void {
     const names = expected.map(name => `'${name}'`).join(' or ');
     for (const mapping of info) {
       if (expected.length === 0 || expected.includes(mapping.physical)) continue;
+      const partition = Number(mapping.physical.replace('scheduling_info_', ''));
+      if (isLoaded(index, subject, mapping, partition)) continue;
       const message = `subject '${subject.name}' maps '${mapping.physical}', expected ${names} of its partition`;
       visit.report(mapping, message, 'The page tells when its partition runs; map the own one.');
     }
@@ -199,7 +217,7 @@ export const ACCESS_RULES: readonly Rule[] = [
       code: 'MEM-SCHED-INFO',
       area: 'memory',
       title:
-        "Validate that subjects map the scheduling info page of their partition, and no other but their siblings'.",
+        'Validate that subjects map the scheduling info page of their partition, and no other but those of siblings and of what they load.',
       validator: 'memory.Subject_Sched_Info_Mappings',
     },
     checkSchedInfo,

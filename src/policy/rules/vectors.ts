@@ -1,6 +1,6 @@
 import type { PolicyNode, Subject } from '../document.ts';
 import { placeOf } from '../finding.ts';
-import { type PolicyIndex, usesEpt } from '../policy-index.ts';
+import { familyName, type PolicyIndex, usesEpt } from '../policy-index.ts';
 import { type Rule, rule, type Visit } from '../rule.ts';
 
 /** Vectors below are exceptions (SDM Vol. 3A, "Exception and Interrupt Vectors"). */
@@ -17,24 +17,38 @@ interface Injection {
   readonly irq?: number;
   /** Logical device whose interrupt it is: its registers say which of its interrupts are pending. */
   readonly device?: PolicyNode;
-  /** The subject raises the event itself, or its timed event does, which its timed event page shows. */
+  /** The subject or siblings of it raise the event: they share one memory, and the timed event page shows what expired. */
   readonly isOwn: boolean;
+  /** Siblings raise it, as processors of one machine interrupt each other: the vector says what for, not who. */
+  readonly isFromSiblings: boolean;
 }
 
-function injections({ document, resources }: PolicyIndex, subject: Subject): readonly Injection[] {
-  const selfEvents = new Set(document.events.filter(({ mode }) => mode === 'self').map(({ name }) => name));
+function injections({ sources, resources }: PolicyIndex, subject: Subject): readonly Injection[] {
+  const origin = (physical: string): Pick<Injection, 'isOwn' | 'isFromSiblings'> => {
+    const causes = (sources.get(physical) ?? []).map(source => source.subject);
+    const isOwn = causes.every(cause => familyName(cause) === familyName(subject));
+    return { isOwn, isFromSiblings: isOwn && causes.length > 0 && causes.every(cause => cause !== subject) };
+  };
   const events = subject.targetEvents.flatMap(node => {
     if (node.action?.kind !== 'inject_interrupt') return [];
-    return [
-      { vector: node.action.vector, what: `event '${node.logical}'`, node, isOwn: selfEvents.has(node.physical) },
-    ];
+    return [{ vector: node.action.vector, what: `event '${node.logical}'`, node, ...origin(node.physical) }];
   });
   const irqs = subject.devices.flatMap(device =>
     device.irqs.flatMap(node => {
       const irq = resources.get(device.physical)?.irqs.get(node.physical);
       if (node.vector === undefined) return [];
       const what = `IRQ '${node.logical}' of device '${device.logical}'`;
-      return [{ vector: node.vector, what, node, device, isOwn: false, ...(irq === undefined ? {} : { irq }) }];
+      return [
+        {
+          vector: node.vector,
+          what,
+          node,
+          device,
+          isOwn: false,
+          isFromSiblings: false,
+          ...(irq === undefined ? {} : { irq }),
+        },
+      ];
     }),
   );
   return [...events, ...irqs];
@@ -69,6 +83,7 @@ const checkCollisions =
           continue;
         }
         if (injection.irq !== undefined && injection.irq === earlier.irq) continue;
+        if (injection.isFromSiblings && earlier.isFromSiblings) continue;
         if (canTell(injection, earlier) !== distinguishable) continue;
         const message = `${injection.what} of subject '${subject.name}' injects vector ${injection.vector}, as ${earlier.what} does (${placeOf(earlier.node)})`;
         visit.report(injection.node, message, hint);
@@ -101,8 +116,8 @@ export const VECTOR_RULES: readonly Rule[] = [
     checkExceptions,
   ),
   // Where the subject can tell the causes apart, real policies let them share a vector on purpose: the PS/2 driver has one
-  // for keyboard and mouse, Genode's base-hw one for its timer and for the preemption of its guest. The real validator
-  // does not look at vectors at all.
+  // for keyboard and mouse, Genode's base-hw one for its timer and for the preemption of its guest. (What the
+  // processors of one Linux send each other is no collision at all.) The real validator does not look at vectors at all.
   rule(
     {
       code: 'EVT-VECTOR-COLLISION',
@@ -116,7 +131,7 @@ export const VECTOR_RULES: readonly Rule[] = [
     {
       code: 'EVT-VECTOR-SHARED',
       area: 'events',
-      title: "Validate that IRQs of one device, and a subject's own events, have vectors of their own.",
+      title: 'Validate that IRQs of one device, and events of a subject and its siblings, have vectors of their own.',
       severity: 'warning',
     },
     checkCollisions(
