@@ -13,13 +13,13 @@ import {
   receiveFromServer,
 } from '../impl/genode/proxy/proxy-client.ts';
 import {
-  followClient,
-  initialServer,
+  followSynchronously,
+  initialSynchronous,
   type ProxiedService,
-  receiveFromClient,
-  type ServerState,
-  type ServerStep,
-} from '../impl/genode/proxy/proxy-server.ts';
+  receiveSynchronously,
+  type SynchronousState,
+  type SynchronousStep,
+} from '../impl/genode/proxy/synchronous-service.ts';
 import type { RpcValue } from '../impl/genode/proxy/values.ts';
 import type { SessionInterface } from '../impl/genode/services/interface.ts';
 import { interfaceOf } from '../impl/genode/services/interfaces.ts';
@@ -86,7 +86,7 @@ function badCall(opcode: number, values: readonly RpcValue[]): string {
 /** Both sides with what is under way between them, and what a local service would have done. */
 class ProxyWorld {
   client: ClientState = { ...initialClient(1), peerEpoch: 1 };
-  server: ServerState<Asked> = { ...initialServer(countingService, 1), peerEpoch: 1 };
+  server: SynchronousState<Asked> = { ...initialSynchronous(countingService, 1), peerEpoch: 1 };
   toServer: ProxyMessage[] = [];
   toClient: ProxyMessage[] = [];
   epochs = 1;
@@ -107,7 +107,7 @@ function applyClient(world: ProxyWorld, step: ClientStep, log: ScriptLog, index:
   for (const event of step.events) log.fail(index, checkEvent(world, event, log));
 }
 
-function applyServer(world: ProxyWorld, step: ServerStep<Asked>): void {
+function applyServer(world: ProxyWorld, step: SynchronousStep<Asked>): void {
   world.server = step.state;
   world.toClient.push(...step.sends);
 }
@@ -204,7 +204,7 @@ function performCall(ops: GenodeOps, world: ProxyWorld, step: ScriptStep, log: S
 function restartServer(ops: GenodeOps, world: ProxyWorld, log: ScriptLog, index: number): void {
   world.epochs += 1;
   world.toClient = [];
-  world.server = { ...initialServer(countingService, world.epochs), peerEpoch: world.clientEpoch };
+  world.server = { ...initialSynchronous(countingService, world.epochs), peerEpoch: world.clientEpoch };
   applyClient(world, followPeer(ops.proxyClient, world.client, world.epochs), log, index);
 }
 
@@ -216,14 +216,14 @@ function restartClient(ops: GenodeOps, world: ProxyWorld): void {
   world.calls.clear();
   world.waiting.clear();
   world.client = { ...initialClient(world.clientEpoch), peerEpoch: world.server.epoch };
-  applyServer(world, followClient(ops.proxyServer, countingService, world.server, world.clientEpoch));
+  applyServer(world, followSynchronously(ops.proxyServer, countingService, world.server, world.clientEpoch));
 }
 
 function perform(ops: GenodeOps, world: ProxyWorld, step: ScriptStep, log: ScriptLog, index: number): void {
   const toClient = (received: ProxyMessage): void =>
     applyClient(world, receiveFromServer(ops.proxyClient, FACE, world.client, received), log, index);
   const toServer = (received: ProxyMessage): void =>
-    applyServer(world, receiveFromClient(ops.proxyServer, countingService, world.server, PEER, received));
+    applyServer(world, receiveSynchronously(ops.proxyServer, countingService, world.server, PEER, received));
   switch (step.operation) {
     case 'open':
       performOpen(world, step, log, index);
@@ -286,7 +286,7 @@ function attackClient(world: ProxyWorld, attack: ProxyMessage, send: (attack: Pr
 const FLOOD = MAX_SESSIONS + 4;
 
 function openMessage(generation: number, session: number): ProxyMessage {
-  return message('open', { generation, session, payload: [1, 0, 0] });
+  return message('open', { generation, session, payload: [1, 0, 0, 1, 0, 0] });
 }
 
 function performOpen(world: ProxyWorld, step: ScriptStep, log: ScriptLog, index: number): void {

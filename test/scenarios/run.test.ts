@@ -5,6 +5,7 @@ import { createSystem, installSoftware } from '../../src/impl/create-system.ts';
 import type { LoopState } from '../../src/impl/genode/instance/event-loop.ts';
 import type { InstanceState } from '../../src/impl/genode/instance/state.ts';
 import type { LogClientState } from '../../src/impl/genode/log-client-state.ts';
+import { readLog } from '../../src/impl/genode/log-memory.ts';
 import { type LogServerState, logServerCounters, logServerSessions } from '../../src/impl/genode/log-server.ts';
 import { currentMajorFrame } from '../../src/impl/muen/scheduling-state.ts';
 import type { ChannelReaderState } from '../../src/impl/native/muchannel-reader-software.ts';
@@ -13,13 +14,17 @@ import { defaultSeams } from '../../src/impl/seams.ts';
 import { createSoftware } from '../../src/impl/software.ts';
 import type { System } from '../../src/impl/system.ts';
 import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
+import type { PolicyDocument } from '../../src/policy/document.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 
 const OPERATIONS_PER_FRAME = 40;
 const MAJOR_FRAMES = 30;
 
 /** A scenario that ran with its own software on the machine, and the states of its subjects by name. */
-function runScenario(id: string): {
+function runScenario(
+  id: string,
+  operationsPerFrame = OPERATIONS_PER_FRAME,
+): {
   readonly system: System;
   readonly majorFrames: ReadonlySet<number>;
   readonly stateOf: (subject: string) => unknown;
@@ -41,7 +46,7 @@ function runScenario(id: string): {
   installSoftware(system, new Map(software));
   const period = system.kernel.tables.majorFrames[0]!.periodCycles;
   system.begin({
-    cyclesPerInstruction: cyclesPerInstruction(system.time, OPERATIONS_PER_FRAME),
+    cyclesPerInstruction: cyclesPerInstruction(system.time, operationsPerFrame),
     endTsc: system.time.startTsc + MAJOR_FRAMES * period,
     maxKernelSteps: 20_000,
     interrupts: [],
@@ -54,6 +59,14 @@ function runScenario(id: string): {
   return { system, majorFrames, stateOf: subject => system.hosted[idOf.get(subject)!]!.state };
 }
 
+function parsePolicyOf(id: string): PolicyDocument {
+  const scenario = findScenario(id);
+  if (!scenario.ok || scenario.value === undefined) throw new Error(id);
+  const parsed = parsePolicy(readFileSync(scenario.value.policyPath));
+  if (!parsed.ok) throw new Error(id);
+  return parsed.value.document;
+}
+
 describe('scenarios run on the machine without a panic', () => {
   test('genode-distributed: every instance boots from its subject information and starts what its init says', () => {
     const { stateOf } = runScenario('genode-distributed');
@@ -64,6 +77,18 @@ describe('scenarios run on the machine without a panic', () => {
       expect(startTsc).toBeGreaterThan(0);
       expect(components.map(({ name }) => name).slice(0, 3)).toEqual(['core', 'init', 'timer']);
     }
+  });
+
+  test('genode-distributed: lines of an application appear at the LOG service of another instance', () => {
+    const { system, stateOf } = runScenario('genode-distributed', 1000);
+    const { info } = (stateOf('drivers') as LoopState<InstanceState>).inner;
+    expect(info?.vectors.map(({ name }) => name)).toContain('apps_drivers_in');
+    const region = parsePolicyOf('genode-distributed').memory.find(({ name }) => name === 'drivers|log')!;
+    const { lines } = readLog(system.memory, region, 0);
+    expect(lines.slice(0, 2)).toEqual([
+      '[init -> apps -> applications -> writer -> remote] hello 1',
+      '[init -> apps -> applications -> writer -> remote] hello 2',
+    ]);
   });
 
   test('two-subjects', () => {

@@ -1,5 +1,6 @@
 import { type ProxyClientOps, proxyClientOps } from '../proxy/proxy-client.ts';
 import { type ProxyServerOps, proxyServerOps } from '../proxy/proxy-server.ts';
+import { type VhwOps, vhwOps } from '../proxy/vhw-muchannel.ts';
 import { type AccountOps, accountOps } from './accounts.ts';
 import { type CapabilityOps, capabilityOps } from './capabilities.ts';
 import { type IpcOps, ipcOps } from './ipc.ts';
@@ -17,6 +18,7 @@ export interface GenodeOps {
   readonly session: Omit<SessionOps, 'account'>;
   readonly proxyClient: ProxyClientOps;
   readonly proxyServer: ProxyServerOps;
+  readonly vhw: VhwOps;
 }
 
 const { account: _, ...session } = sessionOps(accountOps);
@@ -30,6 +32,7 @@ export const genodeOps: GenodeOps = {
   session,
   proxyClient: proxyClientOps,
   proxyServer: proxyServerOps,
+  vhw: vhwOps,
 };
 
 /** What the session protocol needs, with the accounting that it uses. */

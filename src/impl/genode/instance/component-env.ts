@@ -124,6 +124,14 @@ export class ComponentEnv implements Environment {
     this.#ws.changeComponent(this.#pd, { calls: [...calls, { handle, opcode, values }] });
   }
 
+  again(): void {
+    this.#ws.post(this.#pd, { kind: 'wake' });
+  }
+
+  morePackets(handle: Handle): void {
+    this.#ws.post(this.#pd, { kind: 'packets', handle });
+  }
+
   close(handle: Handle): void {
     closeHandle(this.#ws, this.#pd, handle);
   }

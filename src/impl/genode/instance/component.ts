@@ -1,8 +1,10 @@
 import type { XmlElement } from '../../../policy/xml.ts';
 import type { Result } from '../../../units/result.ts';
+import type { ChannelOps } from '../../native/muchannel.ts';
+import type { GenodeOps } from '../core/genode-ops.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { SessionInterface } from '../services/interface.ts';
-import type { ServiceEnv, SessionError, SessionNumber, SessionRequest } from '../services/service.ts';
+import type { DataspaceId, ServiceEnv, SessionError, SessionNumber, SessionRequest } from '../services/service.ts';
 import type { Guest } from './guest.ts';
 import type { SubjectInfo } from './subject-info.ts';
 
@@ -48,7 +50,10 @@ export type ComponentEvent =
 type Streams = Pick<
   ServiceEnv,
   'takePacket' | 'acknowledge' | 'submit' | 'takeAcknowledged' | 'readPacket' | 'writePacket'
->;
+> & {
+  /** Dataspace of a stream, 0 if there is none. */
+  streamDataspace(session: SessionNumber, stream: 'tx' | 'rx'): DataspaceId;
+};
 
 /** What a component can do while it handles an event. */
 export interface Environment
@@ -61,6 +66,10 @@ export interface Environment
   /** Calls a session; the component handles nothing else before `reply`. Calls of one handler follow each other. */
   call(handle: Handle, name: string, ...values: RpcValue[]): void;
   close(handle: Handle): void;
+  /** Lets `wake` come next, after what waits already. */
+  again(): void;
+  /** Lets `packets` of a session come again. */
+  morePackets(handle: Handle): void;
   /** Client's side of the packet streams of its sessions, after `tx_cap` and `rx_cap` were called. */
   readonly streams: Streams;
   /** Server: the streams of sessions that it serves. */
@@ -91,10 +100,16 @@ export interface Program<State> {
   handle(state: State, event: ComponentEvent, env: Environment): State;
 }
 
+/** Decisions that programs make use of; a seeded fault replaces some of them. */
+export interface ProgramOps {
+  readonly genode: GenodeOps;
+  readonly channel: ChannelOps;
+}
+
 /** A program that init starts by the name of its binary. */
 export interface ProgramRow {
   readonly binary: string;
   readonly title: string;
   /** Makes the program from the component's `<config>`; the text says what is wrong with it. */
-  create(config: XmlElement | undefined): Result<Program<never>, string>;
+  create(config: XmlElement | undefined, ops: ProgramOps): Result<Program<never>, string>;
 }

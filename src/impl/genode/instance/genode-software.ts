@@ -2,11 +2,10 @@ import { parseXmlText } from '../../../policy/xml.ts';
 import { InvariantError } from '../../../units/invariant.ts';
 import { err, ok, type Result } from '../../../units/result.ts';
 import type { HostedSoftware } from '../../hosted.ts';
-import type { ChannelOps } from '../../native/muchannel.ts';
-import type { GenodeOps } from '../core/genode-ops.ts';
 import type { InitConfig } from '../init/config.ts';
 import { readInitConfig } from '../init/read-config.ts';
 import { initElement } from '../init/resolve.ts';
+import type { ProgramOps } from './component.ts';
 import { eventLoopSoftware, type LoopState } from './event-loop.ts';
 import { genodeInstance } from './instance.ts';
 import type { InstanceState } from './state.ts';
@@ -31,11 +30,8 @@ export function checkInitConfig(text: string): string {
 }
 
 /** A Genode instance as hosted software of a subject; the configuration was checked. */
-export function genodeSoftware(
-  text: string,
-  ops: { readonly genode: GenodeOps; readonly channel: ChannelOps },
-): HostedSoftware<LoopState<InstanceState>> {
+export function genodeSoftware(text: string, ops: ProgramOps): HostedSoftware<LoopState<InstanceState>> {
   const init = readConfig(text);
   if (!init.ok) throw new InvariantError(init.error);
-  return eventLoopSoftware(genodeInstance({ init: init.value, modules: new Map([['config', text]]) }, ops.genode));
+  return eventLoopSoftware(genodeInstance({ init: init.value, modules: new Map([['config', text]]) }, ops));
 }

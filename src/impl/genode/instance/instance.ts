@@ -1,5 +1,4 @@
 import { defined } from '../../../units/invariant.ts';
-import type { GenodeOps } from '../core/genode-ops.ts';
 import { pagesInside } from '../core/ram.ts';
 import { createParent } from '../core/sessions.ts';
 import { ackSignal, pendingSignal } from '../core/signals.ts';
@@ -15,7 +14,7 @@ import {
   hostStart,
   hostWake,
 } from '../services/service-host.ts';
-import type { ComponentEvent, Program } from './component.ts';
+import type { ComponentEvent, Program, ProgramOps } from './component.ts';
 import { ComponentEnv, hostEnvOf, LOG_HANDLE, wakeClient } from './component-env.ts';
 import { LOG_REGION } from './core-services.ts';
 import type { EventLoop } from './event-loop.ts';
@@ -315,8 +314,8 @@ function readInfo(ws: Workspace): void {
 }
 
 /** One Genode instance as an event loop of its subject. */
-export function genodeInstance(config: InstanceConfig, ops: GenodeOps): EventLoop<InstanceState> {
-  const library = new Library(config.modules);
+export function genodeInstance(config: InstanceConfig, ops: ProgramOps): EventLoop<InstanceState> {
+  const library = new Library(config.modules, ops);
   const step = (ws: Workspace, vectors: readonly number[]): boolean => {
     const { phase } = ws.state;
     if (phase === 'failed') return false;
@@ -336,7 +335,7 @@ export function genodeInstance(config: InstanceConfig, ops: GenodeOps): EventLoo
     name: 'genode',
     initial: initialInstance,
     handle(state, vectors, guest: Guest) {
-      const ws = new Workspace(ops, state, guest);
+      const ws = new Workspace(ops.genode, state, guest);
       return step(ws, vectors) ? ws.state : undefined;
     },
     sleepEvent: ({ info }) => info?.events.find(({ name }) => name === SLEEP)?.value,

@@ -5,7 +5,7 @@ import type { RomModules } from '../services/rom.ts';
 import type { Service } from '../services/service.ts';
 import { type HostedService, hostService } from '../services/service-host.ts';
 import { SERVICE_PROGRAMS } from '../services/service-programs.ts';
-import type { Program } from './component.ts';
+import type { Program, ProgramOps } from './component.ts';
 import { coreServices } from './core-services.ts';
 import type { SubjectInfo } from './subject-info.ts';
 import { CORE } from './workspace.ts';
@@ -18,10 +18,12 @@ export type Made =
 /** The programs of an instance, made from their configurations, each once. */
 export class Library {
   readonly #modules: RomModules;
+  readonly #ops: ProgramOps;
   readonly #made = new Map<string, Result<Made, string>>();
 
-  constructor(modules: RomModules) {
+  constructor(modules: RomModules, ops: ProgramOps) {
     this.#modules = modules;
+    this.#ops = ops;
   }
 
   /** Services that core itself provides. */
@@ -40,7 +42,7 @@ export class Library {
       }
       const row = PROGRAMS.find(candidate => candidate.binary === binary);
       if (row === undefined) return err(`no program "${binary}"`);
-      const created = row.create(config);
+      const created = row.create(config, this.#ops);
       return created.ok ? ok({ kind: 'program', program: created.value }) : created;
     });
   }

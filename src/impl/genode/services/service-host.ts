@@ -158,6 +158,10 @@ export class StreamUse implements ServiceEnv {
     return this.sessions.get(session)?.streams[name];
   }
 
+  streamDataspace(session: SessionNumber, name: 'tx' | 'rx'): DataspaceId {
+    return this.#stream(session, name)?.dataspace ?? 0;
+  }
+
   #keep(session: SessionNumber, name: 'tx' | 'rx', stream: ServerStream, step: StreamStep): void {
     const found = this.sessions.get(session)!;
     const streams = { ...found.streams, [name]: { ...stream, end: step.end } };
@@ -185,18 +189,23 @@ export class StreamUse implements ServiceEnv {
     );
   }
 
-  submit(session: SessionNumber, name: 'tx' | 'rx', bytes: Uint8Array, more: readonly number[]): boolean {
+  submit(
+    session: SessionNumber,
+    name: 'tx' | 'rx',
+    bytes: Uint8Array,
+    more: readonly number[],
+  ): PacketDescriptor | undefined {
     const stream = this.#stream(session, name);
-    if (stream?.end.role !== 'source') return false;
+    if (stream?.end.role !== 'source') return undefined;
     const reserved = reservePacket(stream.end, bytes.length);
-    if (reserved === undefined) return false;
+    if (reserved === undefined) return undefined;
     const memory = streamMemory(this.#env, stream.dataspace);
     this.#env.write(stream.dataspace, reserved.offset, bytes);
     const packet: PacketDescriptor = { offset: reserved.offset, sizeBytes: bytes.length, more };
     const step = submitPacket(this.#ops, stream.layout, memory, reserved.end, packet);
-    if (step === undefined) return false;
+    if (step === undefined) return undefined;
     this.#keep(session, name, stream, step);
-    return true;
+    return packet;
   }
 
   takeAcknowledged(session: SessionNumber, name: 'tx' | 'rx'): PacketDescriptor | undefined {

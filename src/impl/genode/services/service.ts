@@ -40,8 +40,13 @@ export interface ServiceEnv {
   takePacket(session: SessionNumber, stream: 'tx' | 'rx'): PacketDescriptor | undefined;
   /** Gives a taken packet back to its source, with its words beyond offset and size replaced. */
   acknowledge(session: SessionNumber, stream: 'tx' | 'rx', packet: PacketDescriptor, more: readonly number[]): void;
-  /** Submits a packet to the other side; false if the stream is saturated. */
-  submit(session: SessionNumber, stream: 'tx' | 'rx', bytes: Uint8Array, more: readonly number[]): boolean;
+  /** Submits a packet to the other side; undefined if the stream is saturated. */
+  submit(
+    session: SessionNumber,
+    stream: 'tx' | 'rx',
+    bytes: Uint8Array,
+    more: readonly number[],
+  ): PacketDescriptor | undefined;
   /** Next packet that the other side gave back; its piece of the buffer is free again after this handler. */
   takeAcknowledged(session: SessionNumber, stream: 'tx' | 'rx'): PacketDescriptor | undefined;
   /** Bytes of a packet. */
