@@ -29,11 +29,14 @@ import { logProxyRefinement } from './proxies/log-proxy-refinement.ts';
 import { rpcProxyRefinement } from './proxies/rpc-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
+import { inputEvents } from './sessions/input.ts';
 import { packetStream } from './sessions/packet-stream.ts';
 import { quotaConserved } from './sessions/quota-conserved.ts';
+import { reportRom } from './sessions/report-rom.ts';
 import { rpcOrder } from './sessions/rpc-order.ts';
 import { sessionRefinement } from './sessions/session-refinement.ts';
 import { signalRefinement } from './sessions/signal-refinement.ts';
+import { terminalLink } from './sessions/terminal.ts';
 import { entryChecks } from './vmx/entry-checks.ts';
 import { everyExitReason } from './vmx/every-exit-reason.ts';
 
@@ -77,6 +80,9 @@ export const PROPERTIES: readonly Property[] = [
   sessionRefinement,
   quotaConserved,
   packetStream,
+  reportRom,
+  terminalLink,
+  inputEvents,
   determinism,
   compiledModel,
   tableBitFlips,

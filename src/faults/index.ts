@@ -10,6 +10,7 @@ import { KERNEL_SCHEDULING_FAULTS } from './kernel-scheduling-faults.ts';
 import { MACHINE_FAULTS } from './machine-faults.ts';
 import { PAGING_FAULTS } from './paging-faults.ts';
 import { PROXY_FAULTS } from './proxy-faults.ts';
+import { SERVICE_FAULTS } from './service-faults.ts';
 import { STRUCTURE_FAULTS } from './structure-faults.ts';
 
 /** All seeded faults. */
@@ -26,4 +27,5 @@ export const FAULTS: readonly Fault[] = [
   ...CHANNEL_FAULTS,
   ...PROXY_FAULTS,
   ...GENODE_FAULTS,
+  ...SERVICE_FAULTS,
 ];

@@ -1,6 +1,7 @@
 import { type ProxyClientOps, proxyClientOps } from '../proxy/proxy-client.ts';
 import { type ProxyServerOps, proxyServerOps } from '../proxy/proxy-server.ts';
 import { type VhwOps, vhwOps } from '../proxy/vhw-muchannel.ts';
+import { type ServiceOps, serviceOps } from '../services/service-ops.ts';
 import { type AccountOps, accountOps } from './accounts.ts';
 import { type CapabilityOps, capabilityOps } from './capabilities.ts';
 import { type IpcOps, ipcOps } from './ipc.ts';
@@ -19,6 +20,7 @@ export interface GenodeOps {
   readonly proxyClient: ProxyClientOps;
   readonly proxyServer: ProxyServerOps;
   readonly vhw: VhwOps;
+  readonly service: ServiceOps;
 }
 
 const { account: _, ...session } = sessionOps(accountOps);
@@ -33,6 +35,7 @@ export const genodeOps: GenodeOps = {
   proxyClient: proxyClientOps,
   proxyServer: proxyServerOps,
   vhw: vhwOps,
+  service: serviceOps,
 };
 
 /** What the session protocol needs, with the accounting that it uses. */

@@ -37,7 +37,7 @@ export class Library {
     return this.#remember(`${component} ${binary}`, () => {
       const service = SERVICE_PROGRAMS.find(row => row.binary === binary);
       if (service !== undefined) {
-        const created = service.create(config);
+        const created = service.create(config, this.#ops.genode.service);
         return created.ok ? ok({ kind: 'services', services: [created.value] }) : created;
       }
       const row = PROGRAMS.find(candidate => candidate.binary === binary);

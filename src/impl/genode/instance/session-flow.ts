@@ -14,6 +14,7 @@ import { killContext } from '../core/signals.ts';
 import { prefixedLabel } from '../init/label.ts';
 import { routeSession } from '../init/route.ts';
 import { selectPolicy } from '../init/session-policy.ts';
+import { readSize } from '../init/values.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import { interfaceOf } from '../services/interfaces.ts';
 import { streamBytes } from '../services/service-host.ts';
@@ -82,7 +83,9 @@ function inwards(ws: Workspace, server: number, service: string, label: string, 
 
 /** What the stock connection donates: the costs of the session and of its buffers. */
 function donation(face: SessionInterface, args: Readonly<Record<string, string>>): Quota {
-  const buffers = face.streams.reduce((sum, stream) => sum + (streamBytes(stream, args) ?? 0), 0);
+  const streams = face.streams.reduce((sum, stream) => sum + (streamBytes(stream, args) ?? 0), 0);
+  const buffer = face.sessionArguments.includes('buffer_size') ? readSize(args.buffer_size ?? '') : 0;
+  const buffers = streams + (buffer ?? 0);
   return { ramBytes: SESSION_COST_BYTES + face.ramBytes + buffers, caps: face.caps };
 }
 

@@ -1,6 +1,11 @@
 import type { XmlElement } from '../../../policy/xml.ts';
 import { ok, type Result } from '../../../units/result.ts';
+import { inputService } from './input.ts';
+import { reportRomService } from './report-rom.ts';
+import { rtcService } from './rtc.ts';
 import type { Service } from './service.ts';
+import type { ServiceOps } from './service-ops.ts';
+import { terminalService } from './terminal.ts';
 import { timerService } from './timer.ts';
 
 /** A program that provides services: what init starts under the name of its binary. */
@@ -8,17 +13,27 @@ export interface ServiceProgram {
   readonly binary: string;
   readonly title: string;
   /** Makes the service from the component's `<config>`; the text says what is wrong with it. */
-  create(config: XmlElement | undefined): Result<Service<never>, string>;
+  create(config: XmlElement | undefined, ops: ServiceOps): Result<Service<never>, string>;
 }
 
-/** A row for a service that has no configuration. */
-const plain = <State>(binary: string, title: string, service: Service<State>): ServiceProgram => ({
-  binary,
-  title,
-  create: () => ok(service as unknown as Service<never>),
-});
+/** A row of the table. */
+function row<State>(
+  binary: string,
+  title: string,
+  create: (config: XmlElement | undefined, ops: ServiceOps) => Result<Service<State>, string>,
+): ServiceProgram {
+  return { binary, title, create: (config, ops) => create(config, ops) as unknown as Result<Service<never>, string> };
+}
 
 /** Programs that provide services, by binary; LOG, ROM and those for hardware are core's own. */
 export const SERVICE_PROGRAMS: readonly ServiceProgram[] = [
-  plain('timer', 'Timeouts by the timed event of the subject', timerService),
+  row('timer', 'Timeouts by the timed event of the subject', () => ok(timerService)),
+  row('report_rom', 'ROM modules that are the reports of other clients', (config, ops) =>
+    ok(reportRomService(config, ops)),
+  ),
+  row('system_rtc', 'Date and time that go on from those of its configuration', rtcService),
+  row('terminal_crosslink', 'Two terminals, what one writes the other reads', (_config, ops) =>
+    ok(terminalService(ops)),
+  ),
+  row('input_script', 'Input events that its configuration lists', inputService),
 ];
