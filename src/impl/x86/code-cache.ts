@@ -49,8 +49,6 @@ export class CodeCache {
   readonly #tables: number;
   readonly #decode: DecodeRun;
   #used = 0;
-  /** Slot of the code of each record. */
-  readonly #slots = new Int32Array(POOL_RECORDS);
   readonly #pages = new Map<number, CodePage>();
   readonly #spare: Int32Array[] = [];
   readonly #decoder = new Decoder();
@@ -103,11 +101,10 @@ export class CodeCache {
 
   /** Slot whose code a record holds. */
   slotOf(record: number): number {
-    return this.#slots[(record - this.#poolStart) / RECORD_BYTES]!;
+    return this.#memory.words[(record + RecordField.page) >>> 2]! >>> 12;
   }
 
-  #allocate(page: CodePage): number {
-    this.#slots[this.#used] = page.slot;
+  #allocate(): number {
     return this.#placeOf(this.#used++);
   }
 
@@ -125,20 +122,20 @@ export class CodeCache {
       if (this.#used >= limit || offset >= PAGE_SIZE_BYTES) break;
       const known = page.records[offset]!;
       if (known !== 0) {
-        this.#special(page, SpecialHandler.goto, offset, known);
+        this.#special(SpecialHandler.goto, offset, known);
         return first;
       }
       const status = this.#decoder.decode(bytes, host + offset, host + PAGE_SIZE_BYTES, page.mode, instruction);
       if (status !== DecodeStatus.ok) break;
-      const record = this.#allocate(page);
-      writeRecord(this.#memory.words, record, this.#module, instruction, offset);
+      const record = this.#allocate();
+      writeRecord(this.#memory.words, record, this.#module, instruction, host, offset);
       page.records[offset] = record;
       offset += instruction.length;
       if (ENDS_RUN[instruction.row.id] === 1) return first;
     }
     if (this.#used === start) return 0;
     // What follows is another page, an instruction across the border, or none: the lookup decides.
-    this.#special(page, SpecialHandler.lookup, offset, 0);
+    this.#special(SpecialHandler.lookup, offset, 0);
     return first;
   }
 
@@ -157,11 +154,11 @@ export class CodeCache {
       const at = place & 0xffff;
       const known = page.records[at]!;
       if (known !== 0) {
-        this.#special(page, SpecialHandler.goto, at, known);
+        this.#special(SpecialHandler.goto, at, known);
         return -1;
       }
       page.records[at] = record;
-      this.#slots[this.#used++] = page.slot;
+      this.#used += 1;
       next = place >>> 16;
     }
     return (result & RUN_ENDED) === 0 ? next : -1;
@@ -171,8 +168,8 @@ export class CodeCache {
     return this.#poolStart + index * RECORD_BYTES;
   }
 
-  #special(page: CodePage, handler: number, offset: number, target: number): void {
-    const at = this.#allocate(page) >>> 2;
+  #special(handler: number, offset: number, target: number): void {
+    const at = this.#allocate() >>> 2;
     const { words } = this.#memory;
     words[at] = handler;
     words[at + 1] = offset | (offset << 16);

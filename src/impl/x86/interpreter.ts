@@ -48,7 +48,8 @@ export class Interpreter implements Tier {
   ];
   #nextBounce = 0;
   #generation = 0;
-  #isJumpCacheEmpty = false;
+  /** Entries of the jump cache in use, as indices of words. */
+  readonly #jumps: number[] = [];
   #total = 0;
   #retired = 0n;
   readonly #helpers = HELPER_NAMES.map(name => defined(HELPERS[name], name));
@@ -89,14 +90,21 @@ export class Interpreter implements Tier {
   }
 
   invalidate(): void {
-    if (!this.#isJumpCacheEmpty) this.#clearJumpCache();
+    this.#dropJumps();
   }
 
   #clearJumpCache(): void {
     const { memory, state } = this.#cpu;
     const at = state.u32(Field.jumpCache) >>> 2;
     memory.words.fill(NO_TARGET, at, at + (JUMP_ENTRIES * JUMP_ENTRY_BYTES) / 4);
-    this.#isJumpCacheEmpty = true;
+  }
+
+  #dropJumps(): void {
+    const { words } = this.#cpu.memory;
+    for (let entry = this.#jumps.pop(); entry !== undefined; entry = this.#jumps.pop()) {
+      words[entry] = NO_TARGET;
+      words[entry + 1] = NO_TARGET;
+    }
   }
 
   execute(budget: number): number {
@@ -162,17 +170,18 @@ export class Interpreter implements Tier {
     const isFlushed = this.#generation !== this.#cache.generation;
     if (isFlushed) {
       this.#generation = this.#cache.generation;
-      this.#clearJumpCache();
+      this.#dropJumps();
     }
     if (record === 0) return 0;
     words[base + (Field.codeBase >>> 2)] = (low & 0xffff_f000) >>> 0;
     words[base + (Field.codeBase >>> 2) + 1] = high;
     const entry =
       (words[base + (Field.jumpCache >>> 2)]! >>> 2) + (low & (JUMP_ENTRIES - 1)) * (JUMP_ENTRY_BYTES >>> 2);
+    // The high half of an empty entry is like no target's.
+    if (words[entry + 1] === NO_TARGET) this.#jumps.push(entry);
     words[entry] = low;
     words[entry + 1] = high;
     words[entry + 2] = record;
-    this.#isJumpCacheEmpty = false;
     if (linkFrom !== 0 && !isFlushed) this.#link(linkFrom, record, offset);
     return record;
   }

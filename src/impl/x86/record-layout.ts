@@ -26,6 +26,8 @@ export const RecordField = {
   addressMask: 40,
   /** Byte offset of the segment's addend in the state, u16. */
   segmentAddend: 48,
+  /** Byte address of the page of its code inside the WebAssembly.Memory, u32. */
+  page: 52,
   /** Bits of index registers that string instructions keep, u64. */
   addressKeep: 56,
 } as const;

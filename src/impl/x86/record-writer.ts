@@ -8,12 +8,13 @@ function registerOffset(n: number, rex: number, isByte: number): number {
   return isByte !== 0 && rex === 0 && n >= 4 && n < 8 ? (n - 4) * 8 + 1 : n * 8;
 }
 
-/** Writes the record of an instruction that was decoded at an offset of its page; `record` is its byte address. */
+/** Writes the record of an instruction that was decoded at an offset of its page; `record` and `page` are byte addresses. */
 export function writeRecord(
   words: Uint32Array,
   record: number,
   module: InterpreterModule,
   instruction: Instruction,
+  page: number,
   offset: number,
 ): void {
   const variant = variantIndex(instruction);
@@ -45,6 +46,7 @@ export function writeRecord(
   words[at + 10] = size === Size.word ? 0xffff : 0xffff_ffff;
   words[at + 11] = size === Size.qword ? 0xffff_ffff : 0;
   words[at + 12] = Field.fastBase + instruction.segment * 8;
+  words[at + 13] = page;
   words[at + 14] = size === Size.word ? 0xffff_0000 : 0;
   words[at + 15] = size === Size.word ? 0xffff_ffff : 0;
 }

@@ -243,6 +243,7 @@ const record: readonly Code[] = [
   store64(v('record'), RecordField.immediate, v('immediate')),
   store64(v('record'), RecordField.addressMask, i64(-1n)),
   store32(v('record'), RecordField.segmentAddend, add(i32(Field.fastBase), shl(v('sib'), i32(3)))),
+  store32(v('record'), RecordField.page, v('page')),
   store64(v('record'), RecordField.addressKeep, i64(0n)),
   increase('record', i32(RECORD_BYTES)),
   put('at', v('place')),
