@@ -76,6 +76,7 @@ export function invariantProperty(options: InvariantOptions): Property {
     area: options.area,
     claim: options.claim,
     method: 'run invariant',
+    runsKernel: true,
     passes: 'tested',
     witnesses: [options.witness],
     killedBy: options.killedBy,

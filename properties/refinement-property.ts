@@ -54,6 +54,7 @@ export function refinementProperty(options: RefinementOptions): Property {
     area: options.area,
     claim: options.claim,
     method: 'step refinement with frame condition',
+    runsKernel: true,
     passes: 'tested',
     witnesses: options.witnesses,
     killedBy: options.killedBy,

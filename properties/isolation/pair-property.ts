@@ -71,6 +71,7 @@ export function pairProperty(options: PairOptions): Property {
     area: 'isolation',
     claim: options.claim,
     method: 'pair runs',
+    runsKernel: true,
     passes: 'tested',
     witnesses: [
       {

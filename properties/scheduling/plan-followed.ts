@@ -132,6 +132,7 @@ export const planFollowed: Property = runProperty({
   claim:
     'At any time each CPU runs a subject of the partition that the plan gives it, late by no more than the declared cost of exits at the end of a frame.',
   method: 'run invariant against the clock',
+  runsKernel: true,
   passes: 'tested',
   witnesses: [{ id: 'dispatch', description: 'an entry was compared with the plan' }],
   killedBy: ['deadline-relative', 'deadline-of-frame'],

@@ -33,6 +33,8 @@ export const FINDING_CODES: Readonly<Record<string, string>> = {
   'POL-MORE': 'There are more findings of this code than are shown.',
   'POL-NAME': 'A name is empty, or longer than 63 characters.',
   'POL-NUMBER': 'A number is not written as the schema has it (decimal, or 16#0010_0000#).',
+  'POL-OLD-FORMAT-B':
+    'The policy is in format B of the time before 2021, which lacks regions that the present kernel needs.',
   'POL-OLD-SCHEDULING':
     'Minor frames name subjects, as before October 2022; partitions are derived, unless the policy has some as well.',
   'POL-RANGE': 'A number is outside of its range.',

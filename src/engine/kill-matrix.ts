@@ -31,9 +31,11 @@ export interface SeedStatistics {
   readonly mean: number;
   readonly median: number;
   readonly max: number;
+  /** Executions that the named properties spend at the same budget on the system without a fault. */
+  readonly cap: number;
 }
 
-export function seedStatistics(verdicts: readonly FaultVerdict[]): SeedStatistics {
+export function seedStatistics(verdicts: readonly FaultVerdict[], cap: number): SeedStatistics {
   const executions = verdicts.map(verdict => verdict.executions).sort((a, b) => a - b);
   const sum = executions.reduce((total, count) => total + count, 0);
   const middle = executions.length >> 1;
@@ -44,6 +46,7 @@ export function seedStatistics(verdicts: readonly FaultVerdict[]): SeedStatistic
     mean: Math.round((10 * sum) / Math.max(1, executions.length)) / 10,
     median: executions.length % 2 === 1 ? upper : ((executions[middle - 1] ?? 0) + upper) / 2,
     max: executions.at(-1) ?? 0,
+    cap,
   };
 }
 

@@ -104,6 +104,8 @@ export interface Property {
   readonly claim: string;
   /** For example "enumeration", "step refinement", "pair runs". */
   readonly method: string;
+  /** True if the steps of its results are kernel steps, from exit to entry. */
+  readonly runsKernel?: true;
   /** The word of a passing verdict: complete (proved, exhausted) or sampled (tested). */
   readonly passes: 'proved' | 'exhausted' | 'tested';
   /** Each must be seen at least once, else the verdict is vacuous. */

@@ -94,12 +94,35 @@ const mapChildren = (element: XmlElement, name: string, change: (child: XmlEleme
 });
 
 /**
- * Reads a format B policy of 2016 to 2022, whose minor frames name subjects, into the present schema: every set of subjects
+ * The section that only format B policies of the time before 2021 have, undefined in any other. Their kernel kept FPU state, pending
+ * interrupts, timed events and subject state in memory of its own: the regions in which the present kernel keeps them do not exist.
+ */
+function oldSection(root: XmlElement): XmlElement | undefined {
+  const [features] = named(root, 'features');
+  const hasSubjectPages = named(root, 'memory', 'memory').some(({ attributes: { type = '' } }) =>
+    ['kernel_fpu', 'subject_interrupts', 'subject_timed_event'].includes(type),
+  );
+  return hasSubjectPages ? undefined : features;
+}
+
+/**
+ * Reads a format B policy of 2021 and 2022, whose minor frames name subjects, into the present schema: every set of subjects
  * that hand over to each other by switch events becomes a scheduling group in a partition of its own (muen.md 6.2). A policy
  * of the present schema, or one that mixes both, comes back as it is.
  */
 export function readLegacy(xml: XmlDocument): LegacyReading {
   const { root } = xml;
+  const old = oldSection(root);
+  if (old !== undefined) {
+    const finding = findingAt(
+      old.at,
+      'POL-OLD-FORMAT-B',
+      'error',
+      'a format B policy from before 2021 cannot be read: it has no regions for FPU state, pending interrupts and timed events of its subjects, and names neither processors nor their APIC ids',
+      'Give the source policy instead: those of 2015 and later are read, expanded and allocated anew.',
+    );
+    return { xml, findings: [finding] };
+  }
   const [scheduling] = named(root, 'scheduling');
   const cpus = named(root, 'scheduling', 'majorFrame', 'cpu');
   const frames = cpus.flatMap(cpu => named(cpu, 'minorFrame').map(frame => ({ frame, cpu })));

@@ -51,6 +51,8 @@ export function readPolicy(given: XmlDocument): Result<ParsedPolicy, Finding[]> 
   const format = otherFormat(given);
   if (format.length > 0) return err(format);
   const { xml, findings: legacy } = readLegacy(given);
+  const refused = legacy.filter(({ severity }) => severity === 'error');
+  if (refused.length > 0) return err(refused);
   const { node, findings, foreign } = readByGrammar(xml, SYSTEM);
   if (foreign.errorCount > 0) return err(inFileOrder(foreign.all()));
   if (findings.errorCount > 0) return err(inFileOrder(findings.all()));

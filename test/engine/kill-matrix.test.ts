@@ -86,16 +86,17 @@ describe('statistics over seeds', () => {
   });
 
   it('count what a seed spent in vain', () => {
-    expect(seedStatistics([verdict(4), verdict(1), verdict(100, false)])).toEqual({
+    expect(seedStatistics([verdict(4), verdict(1), verdict(100, false)], 120)).toEqual({
       seeds: 3,
       killed: 2,
       mean: 35,
       median: 4,
       max: 100,
+      cap: 120,
     });
   });
 
   it('take the mean of the two middle ones for an even number', () => {
-    expect(seedStatistics([verdict(1), verdict(2)])).toMatchObject({ mean: 1.5, median: 1.5 });
+    expect(seedStatistics([verdict(1), verdict(2)], 0)).toMatchObject({ mean: 1.5, median: 1.5 });
   });
 });

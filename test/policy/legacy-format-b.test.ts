@@ -56,6 +56,12 @@ describe('format B from before October 2022', () => {
     expect(result.ok ? [] : result.error.map(({ code }) => code)).toContain('POL-OLD-SCHEDULING');
   });
 
+  it.skipIf(!hasShared)(`is refused with one reason if it is from before 2021 ${SKIP_REASON}`, () => {
+    const path = sharedPath('muen/legacy/2016-06-genode-vbox/tools/mugenspec/data/test_policy.xml');
+    const result = parsePolicy(readFileSync(path));
+    expect(result.ok ? [] : result.error.map(({ code, line }) => `${code} ${line}`)).toEqual(['POL-OLD-FORMAT-B 3']);
+  });
+
   it.skipIf(!hasShared).each([
     ['libmucfgcheck', 4],
     ['mugenspec', 3],

@@ -5,14 +5,15 @@ import type { Fault } from '../../faults/fault.ts';
 import { joinPath, writeFileAtomic } from '../../host/files.ts';
 import { toJson } from '../../trace/json.ts';
 import { writeTrace } from '../../trace/read.ts';
-import { groupDigits, layoutTable } from '../../trace/text.ts';
 import { suggestion } from '../../units/nearest.ts';
 import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
 import { loadFaultModule } from '../context.ts';
+import { runCampaign } from '../control-command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { matrixMarkdown, matrixText, plainRow } from '../matrix-text.ts';
 import { internalErrors, printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION, RUN_OPTIONS } from '../options.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
@@ -98,7 +99,12 @@ async function control(
   plans: readonly Plan[],
   args: Arguments,
   session: Session,
-): Promise<{ readonly refuted: readonly string[]; readonly errors: readonly InternalError[] }> {
+): Promise<{
+  readonly refuted: readonly string[];
+  readonly errors: readonly InternalError[];
+  /** Runs by property and policy. */
+  readonly runs: ReadonlyMap<string, number>;
+}> {
   const byPolicy = new Map<PolicyInput, Set<Property>>();
   for (const plan of plans) {
     const set = byPolicy.get(plan.policy) ?? new Set<Property>();
@@ -107,63 +113,18 @@ async function control(
   }
   const refuted: string[] = [];
   const errors: InternalError[] = [];
+  const runs = new Map<string, number>();
   for (const [policy, properties] of byPolicy) {
     const result = await session.check(contextSpec(policy, args), [...properties], 'no fault: ');
     errors.push(...result.errors);
+    for (const verdict of result.properties) runs.set(`${verdict.id} ${policy.path}`, verdict.runs);
     refuted.push(
       ...result.properties
         .filter(verdict => verdict.verdict === 'refuted')
         .map(verdict => `${verdict.id} on ${policy.path}: ${verdict.reason}`),
     );
   }
-  return { refuted, errors };
-}
-
-const plainRow = ({
-  id,
-  title,
-  seam,
-  precedent,
-  killed,
-  by,
-  executions,
-  counterexample,
-  seeds,
-}: FaultVerdict): unknown => ({
-  id,
-  title,
-  seam,
-  precedent,
-  killed,
-  by,
-  executions,
-  counterexample,
-  ...(seeds === undefined ? {} : { seeds }),
-});
-
-/** How many seeds found the fault, and after how many executions. */
-const seedCells = ({ seeds }: FaultVerdict): string[] =>
-  seeds === undefined
-    ? ['', '', '', '']
-    : [`${seeds.killed}/${seeds.seeds}`, String(seeds.mean), String(seeds.median), groupDigits(seeds.max)];
-
-function matrixText(rows: readonly FaultVerdict[]): string {
-  const isRepeated = rows.some(row => row.seeds !== undefined);
-  const more = isRepeated ? ['seeds', 'mean', 'median', 'max'] : [];
-  const header = ['', 'fault', 'seam', 'found by', 'executions', 'operations', 'events', ...more, ''];
-  const cells = rows.map(row => [
-    row.killed ? '+' : 'x',
-    row.id,
-    row.seam,
-    row.by ?? (row.exercised ? 'SURVIVED' : 'not exercised'),
-    groupDigits(row.executions),
-    row.counterexample === null ? '' : String(row.counterexample.operations),
-    row.counterexample === null ? '' : String(row.counterexample.events),
-    ...(isRepeated ? seedCells(row) : []),
-    row.killed ? row.title : row.reason,
-  ]);
-  const killed = rows.filter(row => row.killed).length;
-  return `${[...layoutTable([header, ...cells], { right: isRepeated ? [4, 5, 6, 8, 9, 10] : [4, 5, 6] }), '', `faults ${killed}/${rows.length} found`].join('\n')}\n`;
+  return { refuted, errors, runs };
 }
 
 function saveTraces(folder: string | undefined, rows: readonly FaultVerdict[]): Result<null, string> {
@@ -175,6 +136,10 @@ function saveTraces(folder: string | undefined, rows: readonly FaultVerdict[]): 
   }
   return ok(null);
 }
+
+/** Executions that a plan takes at most: those of its properties on the unmutated system. */
+const capOf = ({ policy, properties }: Plan, runs: ReadonlyMap<string, number>): number =>
+  properties.reduce((sum, { id }) => sum + (runs.get(`${id} ${policy.path}`) ?? 0), 0);
 
 interface Matrix {
   readonly rows: readonly FaultVerdict[];
@@ -191,10 +156,11 @@ async function runMatrix(
 ): Promise<Matrix> {
   const session = new Session(environment, catalogue, sessionOptions(args));
   try {
-    const { refuted, errors: controlErrors } = await control(plans, args, session);
+    const { refuted, errors: controlErrors, runs } = await control(plans, args, session);
     const rows: FaultVerdict[] = [];
     const errors = [...controlErrors];
-    for (const [index, { fault, from, policy, properties }] of plans.entries()) {
+    for (const [index, plan] of plans.entries()) {
+      const { fault, from, policy, properties } = plan;
       if (session.stopped !== '') break;
       const spec = { ...contextSpec(policy, args), fault: { id: fault.id, ...(from === undefined ? {} : { from }) } };
       const label = `fault ${index + 1}/${plans.length} ${fault.id}: `;
@@ -209,7 +175,11 @@ async function runMatrix(
         errors.push(...repeated.errors);
         verdicts.push(repeated.verdict);
       }
-      rows.push(verdicts.length === 1 ? tried.verdict : { ...tried.verdict, seeds: seedStatistics(verdicts) });
+      rows.push(
+        verdicts.length === 1
+          ? tried.verdict
+          : { ...tried.verdict, seeds: seedStatistics(verdicts, capOf(plan, runs)) },
+      );
     }
     return { rows, controlRefuted: refuted, errors, stopped: session.stopped };
   } finally {
@@ -229,6 +199,8 @@ function exitCodeOf(matrix: Matrix, total: number, environment: Environment): Ex
 
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const catalogue = await environment.loadCatalogue();
+  const control = args.numbers.get('control');
+  if (control !== undefined) return runCampaign(control, args, catalogue, environment);
   const choice = await chooseFaults(args, catalogue, environment);
   if (!choice.ok) return choice.error;
   const unknown = unknownProperty(choice.value.faults, catalogue);
@@ -247,9 +219,8 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     return EXIT.invalid;
   }
   const matrix = await runMatrix(plans.value, args, environment, catalogue);
-  environment.stdout(
-    args.flags.has('json') ? `${toJson({ faults: matrix.rows.map(plainRow) })}\n` : matrixText(matrix.rows),
-  );
+  if (args.flags.has('json')) environment.stdout(`${toJson({ faults: matrix.rows.map(plainRow) })}\n`);
+  else environment.stdout((args.flags.has('markdown') ? matrixMarkdown : matrixText)(matrix.rows));
   const saved = saveTraces(args.texts.get('out'), matrix.rows);
   if (!saved.ok) return usageError(environment, 'faults', saved.error);
   for (const line of matrix.controlRefuted) environment.stderr(`without any fault, refuted: ${printable(line)}\n`);
@@ -282,8 +253,17 @@ export const faultsCommand: Command = {
       max: 10_000,
       help: 'try each fault with n seeds from --seed on; adds mean, median and maximum of the executions',
     },
+    {
+      name: 'control',
+      kind: 'count',
+      placeholder: 'n',
+      min: 1,
+      max: 1_000_000_000,
+      help: 'no fault: run all scenarios with seeds from --seed on until n kernel steps were made; a refutation is a false alarm',
+    },
     { name: 'all', kind: 'flag', help: 'try every property on every fault, not only the ones it names' },
     { name: 'out', kind: 'text', placeholder: 'dir', help: 'write the counterexamples as trace files' },
+    { name: 'markdown', kind: 'flag', help: 'print the matrix as a Markdown table' },
     JSON_OPTION,
     ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,
