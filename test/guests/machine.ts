@@ -43,6 +43,14 @@ export class SerialPorts implements PortBus {
     else if (port === DEBUG_EXIT) this.isOff = true;
   }
 
+  /** Forgets what was written. */
+  clear(): void {
+    this.#bytes.length = 0;
+    this.#lineControl = 0;
+    this.#scratch = 0;
+    this.isOff = false;
+  }
+
   get text(): string {
     return Buffer.from(this.#bytes).toString('latin1');
   }

@@ -1,20 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { createRng } from '../../../src/units/rng.ts';
-import { GARBAGE_MODES, GarbageMachine } from '../../oracle/garbage.ts';
+import { PROFILES } from '../../impl/vmx/cases/profiles.ts';
+import { GARBAGE_MODES } from '../../oracle/garbage.ts';
+import { guestDigest, rootDigest } from '../../oracle/garbage-campaign.ts';
 
-const PROGRAMS = process.env.MUENCHECK_BUDGET === 'deep' ? 1_000_000 : 1000;
+const isDeep = process.env.MUENCHECK_BUDGET === 'deep';
+const ROOT_PROGRAMS = isDeep ? 1_000_000 : 1000;
+const GUEST_PROGRAMS = isDeep ? 1_000_000 : 400;
 
-describe('random bytes as code', () => {
-  it.each(GARBAGE_MODES)('end without an error of ours and the same way twice: %s mode', mode => {
-    for (const cpl of [0, 3] as const) {
-      const digestOf = (): number => {
-        const machine = new GarbageMachine(mode, cpl);
-        const rng = createRng(5);
-        let digest = 0;
-        for (let count = 0; count < PROGRAMS; count++) digest = (Math.imul(digest, 31) + machine.run(rng)) >>> 0;
-        return digest;
-      };
-      expect(digestOf()).toBe(digestOf());
-    }
+describe('random bytes as code end without an error of ours and the same way twice', () => {
+  it.each(GARBAGE_MODES)('%s mode', mode => {
+    for (const cpl of [0, 3] as const)
+      expect(rootDigest(mode, cpl, 5, ROOT_PROGRAMS)).toBe(rootDigest(mode, cpl, 5, ROOT_PROGRAMS));
+  });
+
+  it.each(PROFILES.map(({ name }) => name))('non-root operation, %s', name => {
+    expect(guestDigest(name, 6, GUEST_PROGRAMS)).toBe(guestDigest(name, 6, GUEST_PROGRAMS));
   });
 });

@@ -1,0 +1,87 @@
+import { Proc2 } from '../../src/impl/vmx/control-bits.ts';
+import type { VmxUnit } from '../../src/impl/vmx/vmx-unit.ts';
+import { hpa } from '../../src/units/address.ts';
+import { formatDigest } from '../../src/units/digest.ts';
+import { mix32, type Rng } from '../../src/units/rng.ts';
+import { type GuestMachine, guestMachine, imageOf } from '../guests/machine.ts';
+import { builtGuest } from '../guests/rom.ts';
+import { caseData, launch, type OpList } from '../impl/vmx/cases/case-program.ts';
+import { GUEST_CODE } from '../impl/vmx/cases/profiles.ts';
+
+const CODE_BYTES = 64;
+const MAX_INSTRUCTIONS = 64;
+/** Enough for the hypervisor to come to the launch of its first case. */
+const LAUNCH_BUDGET = 500_000;
+
+/** VMX state beside registers and VMCS. */
+const UNIT_STATE = [
+  'isOn',
+  'vmxonPointer',
+  'pin',
+  'proc',
+  'proc2',
+  'timerDeadline',
+  'isTrapPending',
+  'areNmisBlocked',
+  'isFresh',
+  'isTprCheckDue',
+  'isInjecting',
+  'pauseFirst',
+  'pauseLast',
+  'abortIndicator',
+] as const satisfies readonly (keyof VmxUnit)[];
+
+/** A guest of the case hypervisor, executing random bytes in VMX non-root operation; exits end in the hypervisor's machine code. */
+export class GarbageGuest {
+  readonly #machine: GuestMachine;
+  readonly #saved: Uint8Array;
+  readonly #unit: Partial<VmxUnit>;
+  readonly #current: bigint;
+  readonly #snapshot;
+
+  constructor(profile: OpList) {
+    const cases = [{ name: '', lists: [profile], ops: [launch()] }];
+    this.#machine = guestMachine(imageOf(builtGuest('vmx-cases'), caseData(cases)));
+    const { cpu, hooks } = this.#machine;
+    for (let count = 0; count < LAUNCH_BUDGET && !cpu.isNonRoot; count++) cpu.step();
+    if (!cpu.isNonRoot) throw new Error(`the guest '${profile.name}' was not entered`);
+    this.#unit = Object.fromEntries(UNIT_STATE.map(name => [name, hooks.unit[name]]));
+    this.#current = hooks.unit.current;
+    this.#saved = cpu.save();
+    this.#snapshot = cpu.memory.snapshot();
+  }
+
+  /** Runs one random program; a word that depends on all it did. */
+  run(rng: Rng): number {
+    const { cpu, hooks, ports, apic } = this.#machine;
+    const { memory, state } = cpu;
+    memory.restore(this.#snapshot);
+    Object.assign(hooks.unit, this.#unit);
+    hooks.unit.makeCurrent(this.#current);
+    apic.reset();
+    ports.clear();
+    cpu.isNonRoot = true;
+    cpu.hasNestedPaging = this.#hasEpt;
+    cpu.load(this.#saved);
+    for (let n = 0; n < 16; n++) {
+      state.setGpr(n, BigInt(rng.below(4) === 0 ? rng.next() : GUEST_CODE - 0x8000 + rng.below(0xa000)));
+    }
+    memory.writeBytes(
+      hpa(GUEST_CODE),
+      Uint8Array.from({ length: CODE_BYTES }, () => rng.next()),
+    );
+    const { executed, reason } = cpu.run(MAX_INSTRUCTIONS);
+    const digest = formatDigest(memory.digest());
+    return mix32(
+      executed ^
+        mix32(Number(state.rip & 0xffff_ffffn)) ^
+        Number.parseInt(digest.slice(0, 8), 16) ^
+        reason.length ^
+        (cpu.isNonRoot ? 1 << 20 : 0),
+    );
+  }
+
+  get #hasEpt(): boolean {
+    return ((this.#unit.proc2 ?? 0) & Proc2.ept) !== 0;
+  }
+}
