@@ -254,6 +254,17 @@ check "2 MiB page: the last bytes and the next page"
         mov rbx, HIGH_WINDOW + 0x3ffffc
         mov rax, [rbx]
         done
+check "2 MiB page: INVLPG of another part of it"
+        set_entry OTHER_PD + 4 * 8, 0x800087
+        mov dword [0x801000], 0x8888
+        mov dword [0xa01000], 0xaaaa
+        mov rbx, HIGH_WINDOW + 0x200000
+        mov eax, [rbx]
+        mov eax, [rbx + 0x1000]
+        mov dword [OTHER_PD + 4 * 8], 0xa00087
+        invlpg [rbx + 0x5000]
+        mov eax, [rbx + 0x1000]
+        done
 check "1 GiB page: reserved bit 13"
         set_entry PDPT + 0x101 * 8, 0x2087
         mov rbx, 0x4040000000

@@ -1,4 +1,5 @@
 import { Proc2 } from '../../src/impl/vmx/control-bits.ts';
+import { enterTranslation } from '../../src/impl/vmx/translation.ts';
 import type { VmxUnit } from '../../src/impl/vmx/vmx-unit.ts';
 import { hpa } from '../../src/units/address.ts';
 import { formatDigest } from '../../src/units/digest.ts';
@@ -62,6 +63,7 @@ export class GarbageGuest {
     ports.clear();
     cpu.isNonRoot = true;
     cpu.hasNestedPaging = this.#hasEpt;
+    enterTranslation(hooks.unit, cpu);
     cpu.load(this.#saved);
     for (let n = 0; n < 16; n++) {
       state.setGpr(n, BigInt(rng.below(4) === 0 ? rng.next() : GUEST_CODE - 0x8000 + rng.below(0xa000)));

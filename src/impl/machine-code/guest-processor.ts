@@ -4,6 +4,7 @@ import { FRAME_WORDS, type PhysicalMemory } from '../memory.ts';
 import { msrPlace } from '../msrs.ts';
 import type { Ports } from '../ports.ts';
 import { InterruptInfo, Proc2 } from '../vmx/control-bits.ts';
+import { enterTranslation } from '../vmx/translation.ts';
 import { enterGuest } from '../vmx/vm-entry.ts';
 import { saveGuest } from '../vmx/vm-exit.ts';
 import { Vmcs } from '../vmx/vmcs.ts';
@@ -152,6 +153,7 @@ export class GuestProcessor {
     this.isWaiting = saved.isWaiting;
     Object.assign(hooks.unit, saved.unit);
     processor.hasNestedPaging = hooks.unit.hasProc2(Proc2.ept);
+    enterTranslation(hooks.unit, processor);
     processor.load(saved.state);
   }
 

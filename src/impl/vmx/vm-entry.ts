@@ -5,6 +5,7 @@ import { Blocking, Entry, EventKind, InterruptInfo, Pin, Proc, Proc2 } from './c
 import { failedEntryCheck } from './entry-check-table.ts';
 import { loadMsrList } from './msr-lists.ts';
 import { loadGuestRegisters } from './state-transfer.ts';
+import { enterTranslation } from './translation.ts';
 import { entryFailure } from './vm-exit.ts';
 import { vmcsWord } from './vmcs.ts';
 import type { VmxUnit } from './vmx-unit.ts';
@@ -111,7 +112,7 @@ function loadBlocking(unit: VmxUnit, { state }: Processor): void {
 function begin(unit: VmxUnit, cpu: Processor): void {
   cpu.isNonRoot = true;
   cpu.hasNestedPaging = unit.hasProc2(Proc2.ept);
-  cpu.flushTlb();
+  enterTranslation(unit, cpu);
   cpu.updateContext();
   unit.isTrapPending = false;
   unit.isTprCheckDue = true;

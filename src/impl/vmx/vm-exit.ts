@@ -4,6 +4,7 @@ import { Activity, Cr0, Cr4, Efer, Field, Flag, Gpr, Interruptibility, Seg } fro
 import { Entry, Exit, InterruptInfo, Pin, Proc2 } from './control-bits.ts';
 import { loadMsrList, storeMsrList } from './msr-lists.ts';
 import { saveGuestRegisters } from './state-transfer.ts';
+import { leaveTranslation } from './translation.ts';
 import { vmcsWord } from './vmcs.ts';
 import type { VmxUnit } from './vmx-unit.ts';
 
@@ -228,7 +229,7 @@ function leave(unit: VmxUnit, cpu: Processor, areStored: boolean): void {
   loadHost(unit, cpu);
   if (!areStored) abort(unit, cpu, ABORT_STORE);
   else if (!loadMsrList(unit, cpu, 'exit').ok) abort(unit, cpu, ABORT_LOAD);
-  cpu.flushTlb();
+  leaveTranslation(unit, cpu);
   cpu.updateContext();
   cpu.attention = true;
 }

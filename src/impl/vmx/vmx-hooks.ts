@@ -172,7 +172,6 @@ export class VmxHooks implements SystemHooks {
     try {
       executeVmxInstruction(this.unit, cpu, mnemonic, {
         isX2apic: this.platform.isX2apic,
-        invalidateGuests: target => target.flushTlb(),
       });
     } finally {
       if (wasNonRoot && !cpu.isNonRoot) this.#left(cpu);

@@ -6,6 +6,7 @@ import { EptVpid, Misc } from './capabilities.ts';
 import { Proc2 } from './control-bits.ts';
 import { InstructionError, launchError } from './instruction-errors.ts';
 import { instructionInformation, operandDisplacement } from './instruction-info.ts';
+import { invalidateEpt, invalidateVpid } from './translation.ts';
 import { vmEntry } from './vm-entry.ts';
 import { vmExit } from './vm-exit.ts';
 import { FIELD_BASE_WORD, vmcsWord } from './vmcs.ts';
@@ -121,8 +122,6 @@ type Handler = (unit: VmxUnit, cpu: Processor, root: RootContext) => Outcome;
 /** What VMX instructions in root operation ask besides. */
 export interface RootContext {
   readonly isX2apic: boolean;
-  /** Drops translations of guests: all of this machine's, which is more than what any INVEPT or INVVPID asks for. */
-  invalidateGuests(cpu: Processor): void;
 }
 
 const FEATURE_LOCKED_VMXON = 5n;
@@ -223,7 +222,7 @@ function enter(unit: VmxUnit, cpu: Processor, root: RootContext, isLaunch: boole
   return cpu.abandon();
 }
 
-function invept(unit: VmxUnit, cpu: Processor, root: RootContext): Outcome {
+function invept(unit: VmxUnit, cpu: Processor): Outcome {
   const { eptVpidLow } = unit.capabilities;
   if ((unit.capabilities.proc2.may & Proc2.ept) === 0 || (eptVpidLow & EptVpid.invept) === 0) cpu.fault(INVALID_OPCODE);
   const type = fieldOperand(cpu);
@@ -231,7 +230,7 @@ function invept(unit: VmxUnit, cpu: Processor, root: RootContext): Outcome {
   const isSingle = type === 1n && (eptVpidLow & EptVpid.inveptSingle) !== 0;
   if (!isSingle && !(type === 2n && (eptVpidLow & EptVpid.inveptAll) !== 0)) return InstructionError.invalidOperand;
   if (isSingle && isBadEptPointer(unit, pointer)) return InstructionError.invalidOperand;
-  root.invalidateGuests(cpu);
+  invalidateEpt(cpu, isSingle ? pointer : undefined);
   return SUCCEED;
 }
 
@@ -254,7 +253,7 @@ function isBadEptPointer(unit: VmxUnit, pointer: bigint): boolean {
 
 const isCanonical = (address: bigint): boolean => BigInt.asIntN(48, address) === BigInt.asIntN(64, address);
 
-function invvpid(unit: VmxUnit, cpu: Processor, root: RootContext): Outcome {
+function invvpid(unit: VmxUnit, cpu: Processor): Outcome {
   const { eptVpidHigh } = unit.capabilities;
   if ((unit.capabilities.proc2.may & Proc2.vpid) === 0 || (eptVpidHigh & EptVpid.highInvvpid) === 0)
     cpu.fault(INVALID_OPCODE);
@@ -264,7 +263,7 @@ function invvpid(unit: VmxUnit, cpu: Processor, root: RootContext): Outcome {
   if (!isSupported || low >> 16n !== 0n) return InstructionError.invalidOperand;
   if (type !== 2n && low === 0n) return InstructionError.invalidOperand;
   if (type === 0n && !isCanonical(linear)) return InstructionError.invalidOperand;
-  root.invalidateGuests(cpu);
+  invalidateVpid(cpu, Number(type), Number(low), linear);
   return SUCCEED;
 }
 
@@ -357,7 +356,7 @@ function shadowAccess(unit: VmxUnit, cpu: Processor, handler: Handler): void {
   const [current, slot] = [unit.current, unit.slot];
   unit.makeCurrent(link);
   try {
-    conclude(unit, cpu, handler(unit, cpu, { isX2apic: false, invalidateGuests: () => {} }));
+    conclude(unit, cpu, handler(unit, cpu, { isX2apic: false }));
   } finally {
     unit.current = current;
     unit.slot = slot;

@@ -86,7 +86,16 @@ export const MSRS: readonly MsrRow[] = [
       return true;
     },
   },
-  plain(0x1b, 'IA32_APIC_BASE', Field.apicBase, value => (value & 0xffff_c000_0000_02ffn) === 0n),
+  {
+    ...plain(0x1b, 'IA32_APIC_BASE', Field.apicBase),
+    write: (cpu, value) => {
+      if ((value & 0xffff_c000_0000_02ffn) !== 0n) return false;
+      cpu.state.setU64(Field.apicBase, value);
+      // Another page is the local APIC's now.
+      cpu.space.flushMatching(() => true);
+      return true;
+    },
+  },
   {
     ...plain(0x3a, 'IA32_FEATURE_CONTROL', Field.featureControl),
     // Once bit 0 is set the register is locked until reset.

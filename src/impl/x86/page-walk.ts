@@ -50,6 +50,8 @@ export class PageWalker {
   /** True if a later access of the same privilege may write the page without another walk. */
   isWritable = false;
   isUserPage = false;
+  /** True if the page is larger than 4 KiB. */
+  isLarge = false;
   readonly #memory: PhysicalMemory;
   readonly #structures: StructureAccess;
   readonly #entryAddresses = new Float64Array(4);
@@ -68,6 +70,7 @@ export class PageWalker {
       case PagingMode.none:
         this.address = low >>> 0;
         this.isGlobal = false;
+        this.isLarge = false;
         this.isWritable = true;
         this.isUserPage = true;
         return -1;
@@ -111,6 +114,7 @@ export class PageWalker {
       this.#entryLows[this.#depth++] = entry;
       rights &= entry;
       const isLarge = level === 2 && context.hasLargePages && (entry & LARGE) !== 0;
+      this.isLarge = isLarge;
       if (isLarge) {
         // PSE-36: bits 20:13 hold address bits 39:32; bit 21 is reserved.
         if ((entry & 0x20_0000) !== 0) return this.#code(access, context, FaultCode.present | FaultCode.reserved);
@@ -164,6 +168,7 @@ export class PageWalker {
       noExecute |= entryHigh & NO_EXECUTE_HIGH;
       const frame = (entryHigh & 0xf_ffff) * TWO32;
       if (isLeaf) {
+        this.isLarge = level !== 1;
         const mask = level === 1 ? 0xffff_f000 : level === 2 ? 0xffe0_0000 : 0xc000_0000;
         const gpa = frame + (((entryLow & mask) | (low & ~mask)) >>> 0);
         return this.#finish(context, gpa, rights, noExecute !== 0, entryLow, low, high, access);

@@ -465,7 +465,7 @@ export class X86Processor implements Processor, EvaluationTarget {
 
   load(saved: Uint8Array): void {
     this.memory.bytes.set(saved, this.state.base);
-    this.space.flush(false);
+    this.space.flushMatching(() => true);
     this.updateContext();
   }
 
