@@ -6,19 +6,8 @@ import { PageWalker, type WalkAccess } from './page-walk.ts';
 import { type PagingContext, PagingMode, pagingContext } from './paging-context.ts';
 import type { Processor } from './processor.ts';
 import { Cr0, Cr4, Field, Flag, Rights, Seg } from './state-layout.ts';
-import {
-  EMPTY_BANK_OFFSET,
-  TLB_BANK_BYTES,
-  TLB_BANKS,
-  TLB_CONTEXT_BYTES,
-  TLB_CONTEXTS,
-  TLB_ENTRIES,
-  TLB_ENTRY_BYTES,
-  TLB_INVALID_LOW,
-  TlbEntry,
-  TlbFlag,
-} from './tlb-layout.ts';
-import { type TagContext, type TranslationTag, TranslationTags } from './translation-tags.ts';
+import { TlbBank, TlbFlag } from './tlb-layout.ts';
+import { TranslationCache } from './translation-cache.ts';
 import { Vector } from './unwind.ts';
 
 const accessKinds = (isUser: boolean, isSmapAllowed: boolean): readonly WalkAccess[] => [
@@ -49,25 +38,16 @@ export class AddressSpace {
   readonly #cpu: Processor;
   readonly #state: CpuState;
   readonly #memory: PhysicalMemory;
-  readonly #tlb: number;
+  /** Cached translations; VMX tags them and invalidates them. */
+  readonly cache: TranslationCache;
   readonly #walker: PageWalker;
   readonly #pdptes: number[] = [0, 0, 0, 0, 0, 0, 0, 0];
-  /** Entries in use, as byte addresses, so that a flush costs what was filled since the one before. */
-  readonly #inUse = new Int32Array(TLB_ENTRIES * TLB_BANKS * TLB_CONTEXTS);
-  #inUseCount = 0;
-  /** Entries with a write tag since the memory's marks were reset, as byte addresses. */
-  readonly #writable = new Set<number>();
   #markEpoch = -1;
   /** Slots of which code is cached: writes must be seen. */
   codeSlots: (slot: number) => boolean = () => false;
   /** Told of a write of `sizeBytes` at `offset` of a slot with cached code. */
   onCodeWrite: (slot: number, offset: number, sizeBytes: number) => void = () => {};
   #pageWritable = false;
-  readonly #tags = new TranslationTags(context => this.#drop([context], 0));
-  #vpid = 0;
-  #ept = 0;
-  /** Parts of larger pages may be cached. */
-  #hasLarge = false;
   /** CR0.AM and EFLAGS.AC at CPL 3. */
   #checksAlignment = false;
   /** Each data access is looked at, and no translation of it is cached. */
@@ -77,25 +57,12 @@ export class AddressSpace {
     this.#cpu = cpu;
     this.#state = cpu.state;
     this.#memory = cpu.memory;
-    this.#tlb = tlb;
+    this.cache = new TranslationCache(cpu.memory, tlb);
     this.#frameLimit = frameLimit;
     this.paging = pagingContext(cpu.state);
     this.#walker = new PageWalker(cpu.memory, {
       locate: (address, low, high, isWrite) => this.#locateStructure(address, low, high, isWrite),
     });
-    const entries = EMPTY_BANK_OFFSET / TLB_ENTRY_BYTES + TLB_ENTRIES;
-    for (let index = 0, word = tlb >>> 2; index < entries; index++, word += TLB_ENTRY_BYTES >>> 2) this.#void(word);
-  }
-
-  /** VPID in use, 0 for none. */
-  get vpid(): number {
-    return this.#vpid;
-  }
-
-  /** VPID and EPT pointer under which linear addresses are translated from now on; 0 for none. `refresh` must follow. */
-  setGuest(vpid: number, ept: number): void {
-    this.#vpid = vpid;
-    this.#ept = ept;
   }
 
   /** Takes over CR0, CR3, CR4, EFER and the PDPTEs; drops translations of the tag in use if paging works differently now. */
@@ -106,8 +73,7 @@ export class AddressSpace {
     if (next.mode === PagingMode.pae) {
       for (let index = 0; index < 8; index++) this.#pdptes[index] = state.u32(Field.pdpte + index * 4) | 0;
     }
-    const pcid = (state.u32(Field.cr4) & Cr4.pcide) === 0 ? 0 : state.u32(Field.cr3) & 0xfff;
-    this.#tags.select(this.#vpid, pcid, this.#ept, next);
+    this.cache.select((state.u32(Field.cr4) & Cr4.pcide) === 0 ? 0 : state.u32(Field.cr3) & 0xfff, next);
     this.#checksAlignment =
       state.cpl === 3 && (state.u32(Field.systemFlags) & Flag.ac) !== 0 && (state.u32(Field.cr0) & Cr0.am) !== 0;
     this.#isWatched = this.#checksAlignment || this.#cpu.breakpoints.isActive;
@@ -115,96 +81,17 @@ export class AddressSpace {
   }
 
   #bank(): number {
-    if (this.#isWatched) return this.#tlb + EMPTY_BANK_OFFSET;
-    const context = this.#tlb + this.#tags.current.offset;
-    if (this.#state.cpl === 3) return context;
-    return context + ((this.#state.u32(Field.systemFlags) & Flag.ac) === 0 ? 1 : 2) * TLB_BANK_BYTES;
-  }
-
-  /** MOV to CR3: drops the translations of the current tag that are not global. */
-  flushCurrent(): void {
-    this.#drop([this.#tags.current], TlbFlag.global);
-  }
-
-  /** Drops the translations of all PCIDs of the current VPID, but global ones on demand. */
-  flush(keepGlobal: boolean): void {
-    const vpid = this.#vpid;
-    this.flushMatching(tag => tag.vpid === vpid, keepGlobal);
-  }
-
-  /** INVPCID, INVVPID, INVEPT: drops the translations of the tags that are reached. */
-  flushMatching(isReached: (tag: TranslationTag) => boolean, keepGlobal = false): void {
-    this.#drop(this.#tags.matching(isReached), keepGlobal ? TlbFlag.global : 0);
-  }
-
-  /** Drops the entries of contexts, but those with one of the flags. */
-  #drop(contexts: readonly TagContext[], kept: number): void {
-    const inUse = this.#inUse;
-    const { words } = this.#memory;
-    let count = 0;
-    for (let index = 0; index < this.#inUseCount; index++) {
-      const at = inUse[index]!;
-      const word = at >>> 2;
-      const flag = word + (TlbEntry.flags >>> 2);
-      const isReached = contexts.length === TLB_CONTEXTS || contexts.some(one => this.#isIn(one, at));
-      if (!isReached || (words[flag]! & kept) !== 0) inUse[count++] = at;
-      else {
-        this.#void(word);
-        words[flag] = 0;
-      }
-    }
-    this.#inUseCount = count;
-    if (count === 0) this.#writable.clear();
-  }
-
-  #isIn(context: TagContext, entry: number): boolean {
-    const offset = entry - this.#tlb - context.offset;
-    return offset >= 0 && offset < TLB_CONTEXT_BYTES;
-  }
-
-  #void(word: number): void {
-    const { words } = this.#memory;
-    words[word] = TLB_INVALID_LOW;
-    words[word + 2] = TLB_INVALID_LOW;
-  }
-
-  /**
-   * INVLPG and its like: drops the translations of one page in the contexts of a VPID.
-   *
-   * Entries hold 4 KiB each, so those that are parts of larger pages go altogether.
-   */
-  invalidate(low: number, vpid = this.#vpid): void {
-    const reached = this.#tags.matching(tag => tag.vpid === vpid);
-    for (const { offset } of reached) {
-      for (let bank = 0; bank < TLB_BANKS; bank++) {
-        const entry = ((low >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
-        this.#void((this.#tlb + offset + bank * TLB_BANK_BYTES + entry) >>> 2);
-      }
-    }
-    if (this.#hasLarge) this.#dropLarge();
-  }
-
-  #dropLarge(): void {
-    const { words } = this.#memory;
-    for (let index = 0; index < this.#inUseCount; index++) {
-      const word = this.#inUse[index]! >>> 2;
-      if ((words[word + (TlbEntry.flags >>> 2)]! & TlbFlag.large) !== 0) this.#void(word);
-    }
-    this.#hasLarge = false;
-  }
-
-  /** Withdraws the right to write without notice: memory marks were reset, or a page now holds cached code. */
-  dropWritable(): void {
-    const { words } = this.#memory;
-    for (const at of this.#writable) words[(at + TlbEntry.writeTag) >>> 2] = TLB_INVALID_LOW;
-    this.#writable.clear();
+    if (this.#isWatched) return this.cache.emptyBank;
+    if (this.#state.cpl === 3) return this.cache.bank(TlbBank.user);
+    const isAllowed = (this.#state.u32(Field.systemFlags) & Flag.ac) !== 0;
+    return this.cache.bank(isAllowed ? TlbBank.supervisorAc : TlbBank.supervisor);
   }
 
   /** Must precede a run: write translations are void once the memory's step, snapshot or restore marks changed. */
   synchronise(): void {
     if (this.#markEpoch === this.#memory.epoch) return;
     this.#markEpoch = this.#memory.epoch;
-    this.dropWritable();
+    this.cache.dropWritable();
   }
 
   /** Segmentation: checks an access and leaves its linear address in `linearLow`, `linearHigh`. */
@@ -322,26 +209,9 @@ export class AddressSpace {
   lastPhysical = 0;
 
   #fill(low: number, high: number, host: number, isWrite: boolean): void {
-    const { words } = this.#memory;
-    const at = this.#bank() + ((low >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES;
-    const word = at >>> 2;
-    const page = (low & 0xffff_f000) >>> 0;
-    const isSame = words[word] === page && words[word + 1] === high && words[word + 4] === host;
-    if (!isSame && !(words[word + 2] === page && words[word + 3] === high && words[word + 4] === host)) {
-      words[word + 2] = TLB_INVALID_LOW;
-    }
-    words[word] = page;
-    words[word + 1] = high;
-    words[word + 4] = host;
-    if ((words[word + 5]! & TlbFlag.inUse) === 0) this.#inUse[this.#inUseCount++] = at;
     const { isGlobal, isLarge } = this.#walker;
-    words[word + 5] = TlbFlag.inUse | (isGlobal ? TlbFlag.global : 0) | (isLarge ? TlbFlag.large : 0);
-    if (isLarge) this.#hasLarge = true;
-    if (isWrite && this.#pageWritable) {
-      words[word + 2] = page;
-      words[word + 3] = high;
-      this.#writable.add(at);
-    }
+    const flags = (isGlobal ? TlbFlag.global : 0) | (isLarge ? TlbFlag.large : 0);
+    this.cache.fill(this.#bank(), low, high, host, flags, isWrite && this.#pageWritable);
   }
 
   /** Reads 1 .. 16 bytes at host-physical addresses of one frame. */

@@ -65,7 +65,7 @@ export class Interpreter implements Tier {
     const before = this.#cache.onNewSlot;
     this.#cache.onNewSlot = () => {
       before();
-      space.dropWritable();
+      space.cache.dropWritable();
     };
     const instance = new WebAssembly.Instance(interpreterModule().module, {
       env: {

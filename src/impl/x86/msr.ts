@@ -92,7 +92,7 @@ export const MSRS: readonly MsrRow[] = [
       if ((value & 0xffff_c000_0000_02ffn) !== 0n) return false;
       cpu.state.setU64(Field.apicBase, value);
       // Another page is the local APIC's now.
-      cpu.space.flushMatching(() => true);
+      cpu.space.cache.flushMatching(() => true);
       return true;
     },
   },

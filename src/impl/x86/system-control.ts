@@ -187,7 +187,7 @@ function writeCr3(cpu: Processor, value: bigint): void {
   }
   cpu.updateContext();
   // Bit 63 keeps the translations of the PCID (SDM Vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches").
-  if (!usesPcid || value >> 63n === 0n) cpu.space.flushCurrent();
+  if (!usesPcid || value >> 63n === 0n) cpu.space.cache.flushCurrent();
 }
 
 /** MOV to CR4 after its intercept. */
@@ -350,7 +350,8 @@ const invalidateContext: Helper = cpu => {
   const isInvalid = type > 3n || first >> 12n !== 0n || ((type === 0n || type === 1n) && first !== 0n && !usesPcid);
   if (isInvalid || (type === 0n && !isCanonicalAddress(linear))) cpu.fault(Vector.protection, 0);
   if (type === 0n) cpu.invalidatePage(linear);
-  else if (type === 1n) cpu.space.flushMatching(tag => tag.vpid === cpu.space.vpid && tag.pcid === Number(first), true);
+  else if (type === 1n)
+    cpu.space.cache.flushMatching(tag => tag.vpid === cpu.space.cache.vpid && tag.pcid === Number(first), true);
   else cpu.flushTlb(type !== 2n);
   cpu.updateContext();
   return false;

@@ -3,6 +3,7 @@ export const TLB_ENTRIES = 256;
 export const TLB_ENTRY_BYTES = 32;
 /** User accesses; supervisor accesses with EFLAGS.AC = 0 and 1 (SMAP). */
 export const TLB_BANKS = 3;
+export const TlbBank = { user: 0, supervisor: 1, supervisorAc: 2 } as const;
 export const TLB_BANK_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 
 /** Tags (VPID, PCID, EPT pointer) whose translations are kept at the same time. */

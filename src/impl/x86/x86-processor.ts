@@ -274,12 +274,12 @@ export class X86Processor implements Processor, EvaluationTarget {
   }
 
   flushTlb(keepGlobal = false): void {
-    this.space.flush(keepGlobal);
+    this.space.cache.flush(keepGlobal);
     this.tier.invalidate();
   }
 
   invalidatePage(linear: bigint): void {
-    this.space.invalidate(Number(linear & 0xffff_ffffn));
+    this.space.cache.invalidate(Number(linear & 0xffff_ffffn));
     this.tier.invalidate();
   }
 
@@ -465,7 +465,7 @@ export class X86Processor implements Processor, EvaluationTarget {
 
   load(saved: Uint8Array): void {
     this.memory.bytes.set(saved, this.state.base);
-    this.space.flushMatching(() => true);
+    this.space.cache.flushMatching(() => true);
     this.updateContext();
   }
 

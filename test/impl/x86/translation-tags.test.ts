@@ -82,7 +82,7 @@ class Machine {
 
   /** As VM entry and exit do with VPIDs. */
   setGuest(vpid: number, ept = 0): void {
-    this.cpu.space.setGuest(vpid, ept);
+    this.cpu.space.cache.setGuest(vpid, ept);
     this.cpu.updateContext();
   }
 }
