@@ -69,7 +69,7 @@ export function startCounterOfMode(state: State, modes: Modes): boolean {
 }
 
 /** Number of the latest write to the slot that write `next` goes to, before it: 0 if there is none. */
-function before(next: number, elements: number): number {
+export function before(next: number, elements: number): number {
   return next > elements ? next - elements : 0;
 }
 
@@ -90,38 +90,54 @@ export function slotsHoldWrites(state: State, modes: Modes, config: ChannelConfi
 
 /** The reader never is ahead of the writer, and while it copies it is behind. */
 export function readerBehind(state: State, modes: Modes): boolean {
-  const isCopying = modes[1] === 'read.first' || modes[1] === 'read.second' || modes[1] === 'read.wsc';
+  return isReaderBehind(state, modes[1]!);
+}
+
+export function isReaderBehind(state: State, mode: string): boolean {
+  const isCopying = mode === 'read.first' || mode === 'read.second' || mode === 'read.wsc';
   return isCopying ? state.reader.rc < state.header.wc : state.reader.rc <= state.header.wc;
 }
 
 /** The reader that reads knows the number of elements. */
 export function readerKnowsElements(state: State, modes: Modes, config: ChannelConfig): boolean {
+  return doesReaderKnow(state, modes[1]!, config);
+}
+
+export function doesReaderKnow(state: State, mode: string, config: ChannelConfig): boolean {
   const reads =
-    modes[1] === 'synchronize.epoch' ||
-    modes[1] === 'synchronize.recheck' ||
-    modes[1] === 'read.wc' ||
-    modes[1] === 'read.first' ||
-    modes[1] === 'read.second' ||
-    modes[1] === 'read.wsc' ||
-    modes[1] === 'read.skip' ||
-    modes[1] === 'read.epoch';
+    mode === 'synchronize.epoch' ||
+    mode === 'synchronize.recheck' ||
+    mode === 'read.wc' ||
+    mode === 'read.first' ||
+    mode === 'read.second' ||
+    mode === 'read.wsc' ||
+    mode === 'read.skip' ||
+    mode === 'read.epoch';
   if (state.reader.epoch !== 0 || reads)
     return state.reader.elements === config.expected.elements && state.reader.size === config.expected.size;
-  return modes[1] !== 'synchronize.elements' || state.reader.size === config.expected.size;
+  return mode !== 'synchronize.elements' || state.reader.size === config.expected.size;
 }
 
 /** What has been copied is the wanted write, or WSC shows that it may not be. */
 export function copyIsWantedOrOverrun(state: State, modes: Modes, config: ChannelConfig): boolean {
+  return isCopyWantedOrOverrun(state, modes[1]!, config);
+}
+
+export function isCopyWantedOrOverrun(state: State, mode: string, config: ChannelConfig): boolean {
   const wanted = stampOf(config, 1, state.reader.rc + 1);
   const isOverrun = state.header.wsc > state.reader.rc + config.expected.elements;
-  if (modes[1] === 'read.second') return isOverrun || state.reader.first === wanted;
-  if (modes[1] === 'read.wsc') return isOverrun || (state.reader.first === wanted && state.reader.second === wanted);
+  if (mode === 'read.second') return isOverrun || state.reader.first === wanted;
+  if (mode === 'read.wsc') return isOverrun || (state.reader.first === wanted && state.reader.second === wanted);
   return true;
 }
 
 /** A read that ends with success has copied write number RC as a whole. */
 export function successIsWrite(state: State, modes: Modes, config: ChannelConfig): boolean {
-  if (state.reader.result !== 'success' || (modes[1] !== 'idle' && modes[1] !== 'read.epoch')) return true;
+  return isSuccessWrite(state, modes[1]!, config);
+}
+
+export function isSuccessWrite(state: State, mode: string, config: ChannelConfig): boolean {
+  if (state.reader.result !== 'success' || (mode !== 'idle' && mode !== 'read.epoch')) return true;
   const wanted = stampOf(config, 1, state.reader.rc);
   return state.reader.first === wanted && state.reader.second === wanted;
 }
@@ -138,5 +154,9 @@ export function countersBracketWrite(state: State): boolean {
 
 /** Results other than success are only returned between reads. */
 export function resultOfMode(state: State, modes: Modes): boolean {
-  return modes[1] === 'idle' || modes[1] === 'read.epoch' || state.reader.result === 'none';
+  return isResultOfMode(state, modes[1]!);
+}
+
+export function isResultOfMode(state: State, mode: string): boolean {
+  return mode === 'idle' || mode === 'read.epoch' || state.reader.result === 'none';
 }

@@ -1,8 +1,10 @@
 import { createReader } from './channel.machine.ts';
 import { channelInvariants, channelWitnesses } from './channel.model.ts';
+import { countersBracketWrite, eachElementOnce } from './channel-lemmas.ts';
 import type { ChannelConfig, ChannelEvent, ChannelState } from './channel-state.ts';
 import { createTsoMemory, createTsoWriter, type StoreOrder } from './channel-tso.machine.ts';
 import { neverOverrun } from './channel-tso.ts';
+import * as lemmas from './channel-tso-lemmas.ts';
 import {
   type ChannelTsoConfig,
   type ChannelTsoEvent,
@@ -11,6 +13,7 @@ import {
 } from './channel-tso-state.ts';
 import {
   eraseInstance,
+  type Lemma,
   type Model,
   type ModelFault,
   type ModelInstance,
@@ -177,12 +180,57 @@ const FAULTS: readonly ModelFault[] = [
   ),
 ];
 
+const claim = (id: string, text: string, holds: Lemma['holds']): Lemma => ({
+  id,
+  claim: text,
+  purpose: 'claim',
+  holds,
+});
+const help = (id: string, text: string, holds: Lemma['holds']): Lemma => ({ id, claim: text, purpose: 'help', holds });
+
+/** What is proved of the protocol under x86-TSO, and what the induction needs for it. */
+const TSO_LEMMAS: readonly Lemma[] = [
+  claim(
+    'success-is-write',
+    'A read that returns success has copied write number RC as a whole.',
+    lemmas.tsoSuccessIsWrite,
+  ),
+  claim('each-element-once', 'Each element up to RC is delivered exactly once.', eachElementOnce),
+  claim('counters-bracket-write', 'In memory WC <= WSC <= WC + 1 while the channel is active.', countersBracketWrite),
+  claim('reader-behind', 'The reader is never ahead of WC in memory.', lemmas.tsoReaderBehind),
+  claim(
+    'buffer-is-program',
+    'The store buffer holds the latest stores of the writer in program order.',
+    lemmas.bufferIsProgram,
+  ),
+  help('writer-of-mode', 'The writer knows its epoch and counter.', lemmas.writerOfMode),
+  help(
+    'nothing-before-set-up',
+    'Before the memory has the initialisation the reader has nothing.',
+    lemmas.nothingBeforeSetUp,
+  ),
+  help('header-after-stores', 'The header follows from the stores taken.', lemmas.headerAfterStores),
+  help('counters-after-stores', 'Epoch and counters follow from the stores taken.', lemmas.countersAfterStores),
+  help('slots-after-stores', 'The slots follow from the stores taken.', lemmas.slotsAfterStores),
+  help('reader-knows-elements', 'A reader that reads knows the number of elements.', lemmas.tsoReaderKnows),
+  help('copy-is-wanted-or-overrun', 'A copy is the wanted write, or WSC shows an overrun.', lemmas.tsoCopyWanted),
+  help('result-of-mode', 'Results are returned between reads only.', lemmas.tsoResultOfMode),
+];
+
 /** SHMStream v2 on x86-TSO. */
 export const channelTsoModel: Model = {
   id: 'channel-tso',
   title: 'SHMStream v2 channel on x86-TSO: one writer with a store buffer, the memory, one reader',
   sources: ['channel.ts', 'channel-tso.ts'],
   faults: FAULTS,
+  proofs: [
+    {
+      name: '2 elements, 2^20 writes, 1 epoch, 8 buffered stores',
+      sources: ['channel-lemmas.ts', 'channel-tso-lemmas.ts'],
+      lemmas: TSO_LEMMAS,
+      create: () => eraseInstance(createChannelTso({ ...TSO_CONFIGS.writes, maxCounter: 2 ** 20, bufferedStores: 8 })),
+    },
+  ],
   configurations: [
     {
       name: '1 element, 2 writes, 2 epochs, 4 buffered stores',

@@ -3,6 +3,7 @@ import { type AlphabetForm, kernelAlphabet } from './kernel-alphabet.ts';
 import { type KernelWitness, kernelInvariants, kernelWitnesses } from './kernel-claims.ts';
 import type { KernelConfig } from './kernel-config.ts';
 import { lockIsHeld, oneAtRegisters } from './kernel-lemmas.ts';
+import { FRAME_LEMMAS } from './kernel-proofs.ts';
 import {
   DEVICE_VECTOR,
   monitoredGuest,
@@ -30,6 +31,9 @@ export function createKernel(
   );
   return { schema, parties, invariants: kernelInvariants(config), witnesses: kernelWitnesses(config, witnesses) };
 }
+
+/** Every TSC value that the model handles. */
+const ANY_TIME = [0, Number.MAX_SAFE_INTEGER] as const;
 
 interface SmallKernel {
   readonly name: string;
@@ -179,6 +183,7 @@ export const kernelModel: Model = {
         },
       ],
       assumesBounds: true,
+      free: { nowTsc: ANY_TIME },
       create: () => {
         const form: AlphabetForm = {
           ...plain,
@@ -190,6 +195,25 @@ export const kernelModel: Model = {
           interruptFlag: true,
         };
         const config = { ...remoteSender, periodsCycles: [8] };
+        return eraseInstance(createKernel(config, [kernelAlphabet(0, form), kernelAlphabet(1, form)], []));
+      },
+    },
+    {
+      name: 'frames of 2 CPUs, minor barrier, 2 major frames, growing time',
+      sources: ['frame-lemmas.ts'],
+      lemmas: FRAME_LEMMAS,
+      assumesBounds: true,
+      free: { nowTsc: ANY_TIME, requestedMajor: [0, 255] },
+      create: () => {
+        const form: AlphabetForm = {
+          ...plain,
+          vmcalls: [0],
+          timers: [[5, 0]],
+          otherExits: true,
+          instructionLength: 1,
+          interruptFlag: true,
+        };
+        const config = { ...twoCpus, periodsCycles: [8, 8] };
         return eraseInstance(createKernel(config, [kernelAlphabet(0, form), kernelAlphabet(1, form)], []));
       },
     },

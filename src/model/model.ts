@@ -73,6 +73,9 @@ export interface Lemma {
   readonly holds: (...args: never[]) => boolean;
 }
 
+/** Values of an event's field in an induction: every integer from low to high, or both truth values. */
+export type FreeField = readonly [low: number, high: number] | 'truth';
+
 /** A size at which the invariants are proved by induction, for runs of any length. */
 export interface ModelProof {
   /** Describes the parameters; they may be far too large to enumerate. */
@@ -82,6 +85,8 @@ export interface ModelProof {
   readonly lemmas: readonly Lemma[];
   /** The proof is about runs that stay within the bounds of the fields, as time is not bounded; else it shows that all do. */
   readonly assumesBounds?: boolean;
+  /** Fields of events that can have any value, whatever the alphabet says. */
+  readonly free?: Readonly<Record<string, FreeField>>;
   create(): ModelInstance;
 }
 

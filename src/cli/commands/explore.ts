@@ -106,7 +106,7 @@ const exitOf = (reports: readonly ExplorationReport[]): ExitCode => {
 function prove(args: Arguments, environment: Environment): ExitCode {
   const model = MODELS.find(({ id }) => id === args.positionals[0]);
   if (model === undefined) return usageError(environment, 'explore', '--induction needs a model');
-  const reports = proveModel(model, args.numbers.get('timeout') ?? 600);
+  const reports = proveModel(model, args.numbers.get('timeout') ?? 60, args.texts.get('configuration'));
   if (!reports.ok) return usageError(environment, 'explore', reports.error);
   if (args.flags.has('json')) environment.stdout(`${toJson({ tool: 'muencheck', proofs: reports.value })}\n`);
   else environment.stdout(proofText(reports.value));

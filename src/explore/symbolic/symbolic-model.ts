@@ -1,10 +1,10 @@
 import type { GuardExpression } from '../../model/chart.ts';
-import type { ModelInstance, Party } from '../../model/model.ts';
+import type { FreeField, ModelInstance, Party } from '../../model/model.ts';
 import { defined, invariant } from '../../units/invariant.ts';
 import { Interpreter } from './interpreter.ts';
 import { indexSources, type SourceIndex } from './source-index.ts';
 import { type Term, Terms } from './terms.ts';
-import { type Choice, isTerm, Scalars } from './values.ts';
+import { type Choice, isTerm, Scalars, TermBox } from './values.ts';
 
 /** One enabled way of one event in one mode: a guarded assignment to the whole state. */
 export interface SymbolicTransition {
@@ -29,7 +29,11 @@ export interface SymbolicModel {
   readonly transitions: readonly SymbolicTransition[];
   /** Scalars that no transition changes: they keep their initial value. */
   readonly constants: ReadonlySet<number>;
+  /** Fields of events that stand for any value; their scalars come behind those of the state and the modes. */
+  readonly free: FreeFields;
 }
+
+export type FreeFields = Readonly<Record<string, FreeField>>;
 
 type Functions = Readonly<Record<string, (...args: never[]) => unknown>>;
 
@@ -41,12 +45,22 @@ class PartyTranslator {
   private readonly interpreter: Interpreter;
   private readonly root: Choice;
   private readonly config: Choice;
+  /** What stands for a free field of an event. */
+  private readonly boxes: ReadonlyMap<string, TermBox>;
 
-  constructor(party: Party, index: SourceIndex, terms: Terms, shape: Scalars, interpreter: Interpreter) {
+  constructor(
+    party: Party,
+    index: SourceIndex,
+    terms: Terms,
+    shape: Scalars,
+    interpreter: Interpreter,
+    boxes: ReadonlyMap<string, TermBox>,
+  ) {
     this.party = party;
     this.index = index;
     this.terms = terms;
     this.interpreter = interpreter;
+    this.boxes = boxes;
     const { schema, config } = party.definition;
     this.root = [{ when: terms.yes, place: { kind: 'state', path: '', field: schema.root } }];
     this.config = [{ when: terms.yes, place: { kind: 'data', value: config } }];
@@ -62,7 +76,9 @@ class PartyTranslator {
   }
 
   private args(event: number): readonly [Choice, Choice, Choice] {
-    const value = this.party.alphabet[event];
+    const plain = defined(this.party.alphabet[event], 'event');
+    const fields = Object.entries(plain).map(([name, its]) => [name, this.boxes.get(name) ?? its]);
+    const value = this.boxes.size === 0 ? plain : Object.fromEntries(fields);
     return [this.root, [{ when: this.terms.yes, place: { kind: 'data', value } }], this.config];
   }
 
@@ -128,13 +144,21 @@ function translateAll(
   initial: readonly (number | boolean)[],
   constants: ReadonlySet<number>,
   terms: Terms,
+  free: FreeFields,
 ): SymbolicTransition[] {
+  const behind = shape.paths.length + instance.parties.length;
+  const boxes = new Map(
+    Object.entries(free).map(([name, range], at) => {
+      const [low, high] = range === 'truth' ? [0, 1] : range;
+      return [name, new TermBox(terms.leaf(behind + at, low, high, range === 'truth'))];
+    }),
+  );
   const interpreter = new Interpreter(index, terms, shape);
   const state = shape.paths.map((_, scalar) =>
     constants.has(scalar) ? terms.constant(initial[scalar]!) : shape.leaf(terms, scalar),
   );
   return instance.parties.flatMap((party, number) => {
-    const translator = new PartyTranslator(party, index, terms, shape, interpreter);
+    const translator = new PartyTranslator(party, index, terms, shape, interpreter, boxes);
     return party.compiled.modes.flatMap((_, mode) =>
       party.alphabet.flatMap((_event, event) => translateEvent(translator, terms, number, party, mode, event, state)),
     );
@@ -158,19 +182,31 @@ export function scalarValues(shape: Scalars, state: Readonly<Record<string, unkn
  * Scalars that no transition changes are found by assuming all constant and dropping those that some step changes, until
  * nothing is dropped; they become constants, which folds away what depends on them.
  */
-export function translateModel(instance: ModelInstance, sources: Readonly<Record<string, string>>): SymbolicModel {
+export function translateModel(
+  instance: ModelInstance,
+  sources: Readonly<Record<string, string>>,
+  free: FreeFields = {},
+): SymbolicModel {
   const index = indexSources(sources);
   const shape = new Scalars(instance.schema.root);
   const initial = scalarValues(shape, instance.schema.initial());
   const constants = new Set(shape.paths.keys());
   for (;;) {
     const terms = new Terms();
-    const transitions = translateAll(instance, index, shape, initial, constants, terms);
+    const transitions = translateAll(instance, index, shape, initial, constants, terms, free);
     const changed = new Set(
       transitions.flatMap(({ updates }) => [...updates.keys()].filter(scalar => constants.has(scalar))),
     );
     if (changed.size === 0)
-      return { instance, terms, shape, initial: initial.map(value => terms.constant(value)), transitions, constants };
+      return {
+        instance,
+        terms,
+        shape,
+        initial: initial.map(value => terms.constant(value)),
+        transitions,
+        constants,
+        free,
+      };
     for (const scalar of changed) constants.delete(scalar);
   }
 }
