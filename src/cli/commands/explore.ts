@@ -15,6 +15,7 @@ import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type ExplorePayload, type ExploreTarget, targetSystem } from '../explore-target.ts';
 import { explorationText } from '../explore-text.ts';
+import { quintOfProof, quintOfTarget } from '../export-quint.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { readPolicyInput } from '../policy-input.ts';
@@ -125,8 +126,25 @@ function unwind(targets: readonly NamedTarget[], args: Arguments, environment: E
   return rows.every(({ failure }) => failure === undefined) ? EXIT.holds : EXIT.refuted;
 }
 
+/** `--export quint`: the module on stdout. */
+async function exportModel(args: Arguments, environment: Environment): Promise<ExitCode> {
+  const wanted = args.texts.get('configuration');
+  const proof = wanted === undefined ? undefined : quintOfProof(args.positionals[0] ?? '', wanted);
+  if (proof !== undefined) {
+    environment.stdout(proof);
+    return EXIT.holds;
+  }
+  const targets = await targetsOf(args, environment);
+  if (!targets.ok) return targets.error;
+  const [first] = targets.value;
+  invariant(first !== undefined, 'no target');
+  environment.stdout(quintOfTarget(first.name, first.target));
+  return EXIT.holds;
+}
+
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   if (args.flags.has('induction')) return prove(args, environment);
+  if (args.texts.has('export')) return exportModel(args, environment);
   const targets = await targetsOf(args, environment);
   if (!targets.ok) return targets.error;
   if (args.flags.has('unwinding')) return unwind(targets.value, args, environment);
@@ -186,6 +204,12 @@ export const exploreCommand: Command = {
       kind: 'flag',
       help: 'model with domains: decide its flow policy by unwinding, with two runs if not',
     },
+    {
+      name: 'export',
+      kind: 'choice',
+      choices: ['quint'],
+      help: 'print the first selected configuration, or a proof with its lemmas, in that language',
+    },
     { name: 'interrupts', kind: 'flag', help: 'policy: with the device interrupts that it routes' },
     { name: 'timers', kind: 'flag', help: 'policy: with timed events' },
     {
@@ -218,6 +242,6 @@ export const exploreCommand: Command = {
     ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,
   ],
-  examples: ['explore channel', 'explore two-subjects --json'],
+  examples: ['explore two-subjects --json', 'explore channel --export quint > channel.qnt'],
   run,
 };
