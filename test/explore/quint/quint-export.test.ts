@@ -7,12 +7,12 @@ import { modelSystem, modelView } from '../../../src/explore/model-system.ts';
 import { exportQuint, quintVariables } from '../../../src/explore/quint/quint-export.ts';
 import { scalarValues, translateModel } from '../../../src/explore/symbolic/symbolic-model.ts';
 import { readModelSources } from '../../../src/host/model-sources.ts';
-import { runQuint } from '../../../src/host/quint.ts';
 import { channelModel } from '../../../src/model/channel.model.ts';
 import { MODELS } from '../../../src/model/index.ts';
 import type { Model } from '../../../src/model/model.ts';
 import { readItf } from '../../../src/trace/itf.ts';
 import { defined } from '../../../src/units/invariant.ts';
+import { runQuint } from './run-quint.ts';
 
 const installed = runQuint(['--version']);
 const folder = mkdtempSync(join(tmpdir(), 'muencheck-quint-'));

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { err, ok, type Result } from '../units/result.ts';
+import { err, ok, type Result } from '../../../src/units/result.ts';
 
 /** Runs Quint's command line: what it prints, or why there is nothing. */
 export function runQuint(args: readonly string[], limitSeconds = 120): Result<string, string> {
