@@ -1,6 +1,14 @@
-import { DecoderOptions, Decoder as Iced, Instruction as IcedInstruction, Mnemonic } from 'iced-x86';
+import {
+  DecoderOptions,
+  Formatter,
+  FormatterSyntax,
+  Decoder as Iced,
+  Instruction as IcedInstruction,
+  MemorySizeOptions,
+  Mnemonic,
+} from 'iced-x86';
 import { Decoder, DecodeStatus, newInstruction } from '../../src/impl/x86/decoder.ts';
-import { mnemonicOf } from '../../src/impl/x86/table.ts';
+import { mnemonicText, operandTexts } from '../../src/impl/x86/disassembler.ts';
 import type { Rng } from '../../src/units/rng.ts';
 
 /** Encodings that iced-x86 decodes otherwise, and why. */
@@ -23,7 +31,6 @@ const EXPLAINED: readonly { readonly mine: string; readonly iced: string; readon
   })),
 ];
 
-const JUMPS = ['', 'jcxz', 'jecxz', 'jrcxz'];
 const BITS = [16, 32, 64];
 
 export interface IcedCounts {
@@ -35,7 +42,22 @@ export interface IcedCounts {
   readonly differences: Map<string, { count: number; readonly bytes: string }>;
 }
 
-/** Decodes bytes with the table's decoder and with iced-x86 and compares length and mnemonic. */
+/** iced-x86's Intel syntax with sizes and RIP-relative addresses spelled out. */
+function intelFormatter(): Formatter {
+  const formatter = new Formatter(FormatterSyntax.Intel);
+  formatter.spaceAfterOperandSeparator = true;
+  formatter.memorySizeOptions = MemorySizeOptions.Always;
+  formatter.ripRelativeAddresses = true;
+  formatter.branchLeadingZeros = false;
+  formatter.showBranchSize = false;
+  formatter.usePseudoOps = false;
+  return formatter;
+}
+
+/** Operands without their numbers, so that differences of one kind count together. */
+const shapeOf = (operands: string): string => operands.replace(/\b[0-9][0-9A-F]*h?\b/g, '#');
+
+/** Decodes bytes with the table's decoder and with iced-x86 and compares length, mnemonic and the text of the operands. */
 export class IcedComparison {
   readonly counts: IcedCounts = {
     total: 0,
@@ -48,6 +70,7 @@ export class IcedComparison {
   readonly #decoder = new Decoder();
   readonly #mine = newInstruction();
   readonly #theirs = new IcedInstruction();
+  readonly #formatter = intelFormatter();
 
   compare(bytes: Uint8Array, mode: number): void {
     const { counts } = this;
@@ -61,22 +84,38 @@ export class IcedComparison {
     iced.decodeOut(this.#theirs);
     iced.free();
     const theirs = this.#theirs.mnemonic === 0 ? 'invalid' : Mnemonic[this.#theirs.mnemonic]!.toLowerCase();
-    const mine = status === DecodeStatus.ok ? this.#mnemonic() : 'invalid';
+    const mine = status === DecodeStatus.ok ? mnemonicText(this.#mine) : 'invalid';
     if (mine === theirs && (mine === 'invalid' || this.#mine.length === this.#theirs.length)) {
       if (mine === 'invalid') counts.invalid += 1;
-      else counts.agree += 1;
+      else {
+        counts.agree += 1;
+        this.#compareOperands(bytes, mode, mine);
+      }
     } else if (EXPLAINED.some(row => row.mine === mine && row.iced === theirs)) counts.explained += 1;
-    else {
-      const key = `mode ${BITS[mode]}: ${mine} (${this.#mine.length} bytes) here, ${theirs} (${this.#theirs.length}) in iced-x86`;
-      const known = counts.differences.get(key);
-      if (known === undefined) counts.differences.set(key, { count: 1, bytes: Buffer.from(bytes).toString('hex') });
-      else known.count += 1;
-    }
+    else
+      this.#differ(
+        `mode ${BITS[mode]}: ${mine} (${this.#mine.length} bytes) here, ${theirs} (${this.#theirs.length}) in iced-x86`,
+        bytes,
+      );
   }
 
-  #mnemonic(): string {
-    const { row, addressSize, operandSize } = this.#mine;
-    return row.isNamedByAddressSize ? JUMPS[addressSize]! : mnemonicOf(row, operandSize);
+  #differ(key: string, bytes: Uint8Array): void {
+    const { differences } = this.counts;
+    const known = differences.get(key);
+    if (known === undefined) differences.set(key, { count: 1, bytes: Buffer.from(bytes).toString('hex') });
+    else known.count += 1;
+  }
+
+  #compareOperands(bytes: Uint8Array, mode: number, mnemonic: string): void {
+    const mine = operandTexts(this.#mine, { mode, address: 0n }).join(', ');
+    const text = this.#formatter.formatAllOperands(this.#theirs);
+    // The segment of a string's destination is always ES.
+    const theirs = this.#mine.row.isString ? text.replace(/es:(\[[er]?di\])/, '$1') : text;
+    if (mine === theirs) return;
+    // 90 with a prefix is XCHG of the accumulator with itself, which is NOP.
+    if (mnemonic === 'nop' && /^([er]?ax), \1$/.test(theirs)) return;
+    const key = `mode ${BITS[mode]}: ${mnemonic} ${shapeOf(mine)} here, ${shapeOf(theirs)} in iced-x86`;
+    this.#differ(key, bytes);
   }
 }
 

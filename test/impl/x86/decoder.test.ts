@@ -4,7 +4,7 @@ import { compareOpcodes, compareRandom, IcedComparison } from '../../oracle/iced
 
 const isDeep = process.env.MUENCHECK_BUDGET === 'deep';
 
-describe('the decoder agrees with iced-x86 on length and mnemonic', () => {
+describe('decoder and disassembler agree with iced-x86 on length, mnemonic and operands', () => {
   it('over all opcodes, ModRM bytes and prefixes', () => {
     const comparison = new IcedComparison();
     compareOpcodes(comparison, createRng(1), isDeep ? 1 : 13);
