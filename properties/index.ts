@@ -15,6 +15,7 @@ import { ioBitmaps, msrBitmaps, msrStores } from './isolation/bitmaps.ts';
 import { claimsHold } from './isolation/claims.ts';
 import { extendedState } from './isolation/extended-state.ts';
 import { sharingIsExplained } from './isolation/intent.ts';
+import { machineCodeNoninterference } from './isolation/machine-code.ts';
 import { noninterference } from './isolation/noninterference.ts';
 import { kernelPageTables, subjectPageTables } from './isolation/page-tables.ts';
 import { processorTime } from './isolation/processor-time.ts';
@@ -39,6 +40,7 @@ import { signalRefinement } from './sessions/signal-refinement.ts';
 import { terminalLink } from './sessions/terminal.ts';
 import { entryChecks } from './vmx/entry-checks.ts';
 import { everyExitReason } from './vmx/every-exit-reason.ts';
+import { machineCodeRefinement } from './vmx/machine-code.ts';
 
 /** All registered properties, in report order. */
 export const PROPERTIES: readonly Property[] = [
@@ -55,6 +57,7 @@ export const PROPERTIES: readonly Property[] = [
   noninterference,
   processorTime,
   extendedState,
+  machineCodeNoninterference,
   storesConfined,
   startUpChecks,
   devicesConfined,
@@ -70,6 +73,7 @@ export const PROPERTIES: readonly Property[] = [
   everyArrival,
   everyExitReason,
   entryChecks,
+  machineCodeRefinement,
   muchannelRefinement,
   readerSurvivesHostileWriter,
   logProxyRefinement,

@@ -10,6 +10,8 @@ export type PairPlan =
   | { readonly excluded: string }
   | {
       readonly high: OperationDecoder;
+      /** What programs of `high` may use. */
+      readonly highWords: Vocabulary;
       readonly low: OperationDecoder;
       /** Third parties that run programs of their own; the others stay silent. */
       readonly others: readonly { readonly subject: string; readonly decoder: OperationDecoder }[];
@@ -82,6 +84,7 @@ export function pairPlan(
   });
   return {
     high: operationDecoder(restricted, HIGH, startTsc, endTsc),
+    highWords: restricted,
     low: operationDecoder(vocabulary(low), LOW, startTsc, endTsc),
     others,
     preludes: joinPreludes([

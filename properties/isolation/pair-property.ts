@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { OperationDecoder } from '../../src/arbitraries/decode-operation.ts';
+import { preludeCode, programBlocks } from '../../src/arbitraries/machine-code/code-program.ts';
+import { codeVocabulary } from '../../src/arbitraries/machine-code/code-vocabulary.ts';
 import { generate } from '../../src/arbitraries/run-spec.ts';
 import { minimise } from '../../src/engine/minimise.ts';
 import type { CheckContext, Failure, Property, Task, TaskResult } from '../../src/engine/property.ts';
@@ -60,6 +61,10 @@ export interface PairOptions {
   readonly killedBy: readonly string[];
   /** Effective runs that every pair gets at the smoke budget. */
   readonly effectiveRuns: number;
+  /** The high subject runs generated machine code instead of hosted operations. */
+  readonly runsMachineCode?: boolean;
+  /** Operations and instructions that the shortest minor frame holds. */
+  readonly operationsPerFrame?: number;
   /** Describes the first difference between two complete sides, empty if there is none. */
   readonly difference: (low: string, left: Side, right: Side) => string;
 }
@@ -140,7 +145,11 @@ function testPair(options: PairOptions, context: CheckContext, found: Workbench,
   if ('excluded' in plan)
     return { count: { high, low, effectiveRuns: 0, totalRuns: 0, excluded: plan.excluded }, steps: 0 };
   const inputs = inputsArbitrary(found, high);
-  const arbitrary = pairArbitrary(plan, inputs, high, low, endTsc, cyclesPerInstruction(time, OPERATIONS_PER_FRAME));
+  const cycles = cyclesPerInstruction(time, options.operationsPerFrame ?? OPERATIONS_PER_FRAME);
+  const programOf = options.runsMachineCode === true ? codeOf(context, found, plan, high) : operationsOf(plan, high);
+  if (typeof programOf === 'string')
+    return { count: { high, low, effectiveRuns: 0, totalRuns: 0, excluded: programOf }, steps: 0 };
+  const arbitrary = pairArbitrary(plan, inputs, { high, low, endTsc, cycles, programOf });
   const seed = deriveSeed(context.seed, `${options.id} ${high} ${low}`);
   const wanted = context.budget.runs ?? options.effectiveRuns * BUDGET_FACTOR[context.budget.name];
   const frames = new ReadableFrames(context.document, low);
@@ -167,13 +176,36 @@ function testPair(options: PairOptions, context: CheckContext, found: Workbench,
 const words = (maxLength: number): fc.Arbitrary<readonly number[]> =>
   fc.array(fc.nat(0x7fff_ffff), { maxLength, size: 'max' });
 
+type Testable = Exclude<PairPlan, { readonly excluded: string }>;
+/** Program of the high subject from random words. */
+type ProgramOf = (words: readonly number[]) => SubjectProgram;
+
+interface PairShape {
+  readonly high: string;
+  readonly low: string;
+  readonly endTsc: number;
+  readonly cycles: number;
+  readonly programOf: ProgramOf;
+}
+
+function operationsOf(plan: Testable, high: string): ProgramOf {
+  const prelude = plan.preludes.get(high) ?? [];
+  return list => ({ subject: high, operations: [...prelude, ...list.flatMap(word => plan.high.decode(word))] });
+}
+
+/** Machine code for the high subject; a text says why there can be none. */
+function codeOf(context: CheckContext, { bench }: Workbench, plan: Testable, high: string): ProgramOf | string {
+  const vocabulary = codeVocabulary(context.document, bench.system.kernel.tables, plan.highWords, false);
+  if (vocabulary === undefined) return 'no executable memory at the entry point';
+  const prelude = preludeCode(plan.preludes.get(high) ?? [], vocabulary);
+  if (prelude === undefined) return 'its way to the CPU is not a call';
+  return list => ({ subject: high, machineCode: programBlocks(list, vocabulary, prelude) });
+}
+
 function pairArbitrary(
-  plan: Exclude<PairPlan, { readonly excluded: string }>,
+  plan: Testable,
   inputs: fc.Arbitrary<readonly ExternalInterrupt[]>,
-  high: string,
-  low: string,
-  endTsc: number,
-  cycles: number,
+  { high, low, endTsc, cycles, programOf }: PairShape,
 ): fc.Arbitrary<PairBody> {
   const commonDecoders = [{ subject: low, decoder: plan.low }, ...plan.others];
   // Half of the common operations are the low subject's own, so that it looks around while others act.
@@ -196,22 +228,13 @@ function pairArbitrary(
       cyclesPerInstruction: cycles,
       endTsc,
       maxKernelSteps: MAX_KERNEL_STEPS,
-      programs: [
-        { subject: high, operations: highProgram(plan.high, plan.preludes.get(high) ?? [], operations) },
-        ...commonPrograms,
-      ],
+      programs: [programOf(operations), ...commonPrograms],
       interrupts,
       interleavings: [],
     });
     return { high, low, left: side(left), right: side(right) };
   });
 }
-
-const highProgram = (
-  decoder: OperationDecoder,
-  prelude: readonly Operation[],
-  list: readonly number[],
-): readonly Operation[] => [...prelude, ...list.flatMap(word => decoder.decode(word))];
 
 /** One of the two runs. */
 export interface Side {

@@ -245,12 +245,14 @@ const subjectMonitor: SoftwareEntry = {
     },
     resumeEvent: requiredEvent('vmcall event that hands the CPU to the monitored subject'),
     resetEvent: optionalEvent('vmcall event that resets it, for a subject that cannot be entered'),
+    faultSkip: count('bytes to skip after a fault, which has no instruction length', 0, 0, 15),
   },
   create: given =>
     subjectMonitorSoftware({
       stateAddress: given.number('stateAddress'),
       resumeEvent: given.number('resumeEvent'),
       resetEvent: given.event('resetEvent'),
+      faultSkip: given.number('faultSkip'),
     }),
 };
 

@@ -14,6 +14,8 @@ export interface SubjectMonitorConfig {
   readonly resumeEvent: number;
   /** vmcall event that resets the monitored subject and hands over; undefined to resume instead. */
   readonly resetEvent: number | undefined;
+  /** Bytes by which it skips what traps without an instruction length: faults. */
+  readonly faultSkip?: number;
 }
 
 type Phase = 'resume' | 'reason' | 'length' | 'ripLow' | 'ripHigh' | 'storeLow' | 'storeHigh';
@@ -54,7 +56,7 @@ function nextOfMonitor(config: SubjectMonitorConfig, state: SubjectMonitorState,
       }
       return read('length', STATE.instructionLength, { exitReason: input.low });
     case 'length':
-      return read('ripLow', STATE.rip, { instructionLength: input.low });
+      return read('ripLow', STATE.rip, { instructionLength: input.low === 0 ? (config.faultSkip ?? 0) : input.low });
     case 'ripLow':
       return read('ripHigh', STATE.rip + 4, { ripLow: input.low });
     case 'ripHigh': {
