@@ -40,6 +40,7 @@ import { signalRefinement } from './sessions/signal-refinement.ts';
 import { terminalLink } from './sessions/terminal.ts';
 import { entryChecks } from './vmx/entry-checks.ts';
 import { everyExitReason } from './vmx/every-exit-reason.ts';
+import { everyIntercept } from './vmx/every-intercept.ts';
 import { machineCodeRefinement } from './vmx/machine-code.ts';
 
 /** All registered properties, in report order. */
@@ -72,6 +73,7 @@ export const PROPERTIES: readonly Property[] = [
   interruptStepRefinement,
   everyArrival,
   everyExitReason,
+  everyIntercept,
   entryChecks,
   machineCodeRefinement,
   muchannelRefinement,

@@ -3,6 +3,7 @@ import { CHANNEL_FAULTS } from './channel-faults.ts';
 import { COMPILE_FAULTS } from './compile-faults.ts';
 import type { Fault } from './fault.ts';
 import { GENODE_FAULTS } from './genode-faults.ts';
+import { GUEST_FAULTS } from './guest-faults.ts';
 import { KERNEL_EXTENDED_FAULTS } from './kernel-extended-faults.ts';
 import { KERNEL_FAULTS } from './kernel-faults.ts';
 import { KERNEL_INTERRUPT_FAULTS } from './kernel-interrupt-faults.ts';
@@ -24,6 +25,7 @@ export const FAULTS: readonly Fault[] = [
   ...COMPILE_FAULTS,
   ...STRUCTURE_FAULTS,
   ...MACHINE_FAULTS,
+  ...GUEST_FAULTS,
   ...CHANNEL_FAULTS,
   ...PROXY_FAULTS,
   ...GENODE_FAULTS,
