@@ -2,6 +2,7 @@ import { preludeCode } from '../../src/arbitraries/machine-code/code-program.ts'
 import { codeVocabulary } from '../../src/arbitraries/machine-code/code-vocabulary.ts';
 import { type InterceptCase, interceptCases, NO_EXIT } from '../../src/arbitraries/machine-code/intercept-cases.ts';
 import type { CheckContext, Failure, Task, TaskResult } from '../../src/engine/property.ts';
+import { guestRip } from '../../src/impl/hosted-subject.ts';
 import { hexOfBytes } from '../../src/impl/machine-code/code-image.ts';
 import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
 import { ENTRY_FAILURE } from '../../src/impl/vmx/exit-reasons.ts';
@@ -33,12 +34,13 @@ interface Observed {
   readonly vector: number;
   readonly qualification: number;
   readonly length: number;
+  readonly rip: number;
 }
 
 function observe(found: Workbench, spec: RunSpec, subject: string): Observed {
   const { bench } = found;
   const loaded = bench.load(spec);
-  const none: Observed = { executed: 0, reason: NO_EXIT, vector: 0, qualification: 0, length: 0 };
+  const none: Observed = { executed: 0, reason: NO_EXIT, vector: 0, qualification: 0, length: 0, rip: 0 };
   if (!loaded.ok) return none;
   const { system } = bench;
   const id = system.kernel.tables.subjects.find(row => row.name === subject)!.id;
@@ -60,6 +62,7 @@ function observe(found: Workbench, spec: RunSpec, subject: string): Observed {
         vector: cpu.vmread(FIELD.interruptInfo) & 0xff,
         qualification: cpu.vmread(FIELD.qualification),
         length: cpu.vmread(FIELD.length),
+        rip: guestRip(cpu),
       };
     },
   };
@@ -78,6 +81,8 @@ function difference(expected: InterceptCase, observed: Observed): string {
   if (wanted !== got) return `${expected.id} ${got}, by the policy it ${wanted}`;
   if (expected.qualification !== undefined && expected.qualification !== observed.qualification)
     return `${expected.id}: exit qualification 0x${observed.qualification.toString(16)}, by the manual 0x${expected.qualification.toString(16)}`;
+  if (expected.rip !== undefined && expected.rip !== observed.rip)
+    return `${expected.id} exits at RIP 0x${observed.rip.toString(16)}`;
   if (expected.length !== undefined && expected.length !== observed.length)
     return `${expected.id}: instruction length ${observed.length} instead of ${expected.length}`;
   return '';

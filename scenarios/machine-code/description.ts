@@ -29,7 +29,7 @@ const guest: SubjectDescription = {
       address: 0x60_0000,
       writable: false,
       executable: false,
-      fill: 0x5a,
+      fill: 0x90,
     },
     { name: 'ram', type: 'subject', sizeBytes: 0x8000, address: 0x100_0000, writable: true, executable: true },
   ],

@@ -1,4 +1,4 @@
-import { CodeMode } from '../../impl/x86/decoder.ts';
+import { CodeMode } from '../../impl/x86/code-mode.ts';
 
 /** Registers by encoding number. */
 export const Reg = { ax: 0, cx: 1, dx: 2, bx: 3, sp: 4, bp: 5, si: 6, di: 7 } as const;

@@ -12,6 +12,8 @@ export interface InterceptCase {
   readonly vector?: number;
   /** Exit qualification, where the case is about it. */
   readonly qualification?: number;
+  /** RIP at the exit, where the case is about it. */
+  readonly rip?: number;
   /** Length of the instruction, where the exit defines it. */
   readonly length?: number;
 }
@@ -63,13 +65,9 @@ function simpleCases(subject: Subject, add: Add): void {
   if (!isSet(proc2, 'PAUSELoopExiting'))
     add('PAUSE', by(isSet(proc, 'PAUSEExiting'), 40, CONTINUES), plain, 0xf3, 0x90);
   add('INVLPG', by(isSet(proc, 'INVLPGExiting'), 14, CONTINUES), plain, 0x0f, 0x01, 0x3b);
-  // The processor announces neither MONITOR nor SMX, so that MONITOR, MWAIT and GETSEC are invalid opcodes before any exit.
-  for (const [id, ...bytes] of [
-    ['MONITOR', 0x0f, 0x01, 0xc8],
-    ['MWAIT', 0x0f, 0x01, 0xc9],
-    ['GETSEC', 0x0f, 0x37],
-  ] as const)
-    add(id, undefinedOpcode, plain, ...bytes);
+  if (isSet(proc, 'MONITORExiting')) add('MONITOR', exits(39), plain, 0x0f, 0x01, 0xc8);
+  if (isSet(proc, 'MWAITExiting')) add('MWAIT', exits(36), plain, 0x0f, 0x01, 0xc9);
+  add('GETSEC without CR4.SMXE', undefinedOpcode, plain, 0x0f, 0x37);
   // RSM exits in SMM only.
   add('RSM', undefinedOpcode, plain, 0x0f, 0xaa);
   add('XSETBV without CR4.OSXSAVE', undefinedOpcode, plain, 0x0f, 0x01, 0xd1);
@@ -195,7 +193,7 @@ function memoryCases(document: PolicyDocument, subject: Subject, is64Bit: boolea
     // What lies in writable memory of the kernel's making stays as it is.
     const isPrivate = grant?.writable !== true || grant.name.startsWith(`${subject.name}|`);
     if (isPrivate) add(`write ${name}`, grant?.writable === true ? CONTINUES : refused, set, 0x89, 0x03);
-    if (grant?.executable !== true) add(`fetch ${name}`, refused, set, 0xff, 0xe3);
+    if (grant?.executable !== true) add(`fetch ${name}`, { ...refused, rip: address }, set, 0xff, 0xe3);
   }
 }
 
