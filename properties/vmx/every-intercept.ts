@@ -167,9 +167,7 @@ function judge(context: CheckContext, found: Workbench, spec: RunSpec): RunFindi
   const program = spec.programs.find(row => 'machineCode' in row);
   if (program === undefined || !('machineCode' in program)) return fine;
   const scene = sceneOf(context, found, program.subject);
-  const row = scene?.cases.find(
-    candidate => JSON.stringify(scene.specOf(candidate).programs) === JSON.stringify(spec.programs),
-  );
+  const row = scene?.cases.find(candidate => JSON.stringify(scene.specOf(candidate)) === JSON.stringify(spec));
   if (row === undefined) return fine;
   const what = difference(row, observe(found, spec, program.subject));
   if (what === '') return fine;

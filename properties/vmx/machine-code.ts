@@ -72,7 +72,7 @@ export const machineCodeRefinement = runProperty({
     { id: 'entered', description: 'a run in which the machine code executed' },
     { id: 'exit', description: 'a VM exit' },
   ],
-  killedBy: ['event-to-wrong-subject', 'rip-not-advanced'],
+  killedBy: ['event-to-wrong-subject', 'vmcs-not-switched'],
   tasks: context =>
     context.document.subjects.map(({ name }, index) => ({ property: ID, index, slice: { subject: name } })),
   runSlice,

@@ -96,7 +96,7 @@ export const GUEST_FAULTS: readonly Fault[] = seamFaults('machine', [
   {
     id: 'guest-rdtsc-unchecked',
     title: 'a subject reads the time-stamp counter although RDTSC exiting is set',
-    precedent: 'Muen threat model: subjects have a coarse time page instead of RDTSC',
+    precedent: 'CVE-2020-2732 (KVM): an instruction intercept of a nested guest was missing',
     killedBy: ['vmx/every-intercept'],
     replace: missing(what => what.kind === 'rdtsc'),
   },

@@ -23,7 +23,13 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'event-to-wrong-subject',
     title: 'a target event is set pending for the subject after the one that the event names',
     precedent: 'Muen cc8e59a94 (2022-10): after a reschedule the caller went on with a stale subject',
-    killedBy: ['isolation/noninterference', INTERLEAVED, VMCALLS],
+    killedBy: [
+      'isolation/noninterference',
+      INTERLEAVED,
+      VMCALLS,
+      'isolation/machine-code',
+      'vmx/machine-code-refinement',
+    ],
     replace: ops => ({
       setEventPending: (kernel, subject, event) =>
         ops.setEventPending(kernel, (subject + 1) % kernel.tables.subjects.length, event),
@@ -255,7 +261,7 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'vmcs-not-switched',
     title: 'a handover keeps the VMCS of the subject that handed over',
     precedent: 'Muen cc8e59a94 (2022-10): the caller used a stale next subject',
-    killedBy: [VMCALLS, STEPS],
+    killedBy: [VMCALLS, STEPS, 'vmx/machine-code-refinement'],
     replace: ops => ({
       loadVmcs(kernel, cpu, subject) {
         const isSameGroup = kernel.at.vmcsSlots.some(

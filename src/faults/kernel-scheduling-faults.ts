@@ -52,7 +52,7 @@ export const KERNEL_SCHEDULING_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'deadline-relative',
     title: 'the timer is armed with the length of the minor frame at each entry, so exits prolong the frame',
     precedent: 'Genode f74962bdad: time of a scheduling context that was removed was not charged to it',
-    killedBy: [STEPS, 'scheduling/plan-followed', 'isolation/processor-time'],
+    killedBy: [STEPS, 'scheduling/plan-followed', 'isolation/processor-time', 'isolation/machine-code'],
     replace: () => ({
       armTimer(kernel, cpu) {
         const plan = kernel.tables.plans[cpu.id]![currentMajorFrame(kernel)]!;

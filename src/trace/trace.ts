@@ -118,7 +118,8 @@ export function countOperations(body: TraceBody): number {
 
 function programLength(program: SubjectProgram): number {
   if ('operations' in program) return program.operations.length;
-  return 'machineCode' in program ? program.machineCode.length : 0;
+  // Blocks of NOPs only keep addresses, and the last one is the loop that every program ends in.
+  return 'machineCode' in program ? program.machineCode.filter(({ hex }) => !/^(?:90)*(?:ebfe)?$/.test(hex)).length : 0;
 }
 
 /** Number of external inputs in a trace body: interrupts and interleaving deviations. */
