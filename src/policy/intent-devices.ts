@@ -82,7 +82,11 @@ function clashOf(
   const { physical } = later;
   if (physical === earlier.physical) {
     if (!earlier.subject) return kernelDevice(facts, later, earlier);
-    if (isDeviceManager(facts, later, earlier) || isDeviceManager(facts, earlier, later)) {
+    if (
+      isDeviceManager(facts, later, earlier) ||
+      isDeviceManager(facts, earlier, later) ||
+      manageOne(facts, later, earlier)
+    ) {
       return { rule: 'device-manager', text: say`configuration space and function are split between ${both}` };
     }
     const message = say`device ${quoted(physical.name)} (${physical.at}) is assigned to ${both}`;
@@ -120,13 +124,36 @@ function kernelDevice(
   return finding('INTENT-KERNEL-DEVICE', later.logical.at, message);
 }
 
-/** A device manager emulates the configuration space for its co-scheduled driver and gets nothing else of the device. */
+/**
+ * A device manager emulates the configuration space for its co-scheduled driver, or for one processor of a driver with
+ * siblings, and gets nothing else of the device.
+ */
 function isDeviceManager(facts: IntentFacts, manager: Assignment, driver: Assignment): boolean {
-  const a = manager.subject && facts.seats.get(manager.subject.name);
-  const b = driver.subject && facts.seats.get(driver.subject.name);
+  if (manager.subject === undefined || driver.subject === undefined) return false;
+  const group = facts.seats.get(manager.subject.name)?.group;
+  const family = facts.familyOf(driver.subject.name);
+  const isCoScheduled = [...facts.subjects.keys()].some(
+    name => facts.familyOf(name) === family && facts.seats.get(name)?.group === group,
+  );
   const configOnly = hasOnlyConfiguration(manager.logical);
   const disjoint = driver.logical.memory.every(mapping => mapping.physical !== 'mmconf');
-  return a !== undefined && b !== undefined && a.group === b.group && configOnly && disjoint;
+  return group !== undefined && isCoScheduled && configOnly && disjoint;
+}
+
+/** Two device managers of processors of one driver, which has the device. */
+function manageOne(facts: IntentFacts, a: Assignment, b: Assignment): boolean {
+  const { physical } = a;
+  return [...facts.subjects.values()].some(subject =>
+    subject.devices.some(logical => {
+      const driver = { subject, logical, physical };
+      return (
+        logical.physical === physical.name &&
+        !hasOnlyConfiguration(logical) &&
+        isDeviceManager(facts, a, driver) &&
+        isDeviceManager(facts, b, driver)
+      );
+    }),
+  );
 }
 
 function commonPorts(a: Assignment, b: Assignment): Sentence | undefined {
