@@ -38,7 +38,7 @@ export class FreeMemory {
       else if (last !== undefined && last.end === start) last.end = end;
       else if (end > start) this.#free.push({ start, end });
     }
-    this.#devices.push(...devices.map(({ start, end }) => ({ start, end })).sort(byStart));
+    for (const { start, end } of [...devices].sort(byStart)) this.#devices.push({ start, end });
   }
 
   /** Takes a region at its own address. @returns false when the bytes are not all in one free piece or in one device. */

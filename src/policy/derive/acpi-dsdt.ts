@@ -79,7 +79,7 @@ const vectorsOf = ({ irqs }: LogicalDevice): readonly number[] =>
 /** Vectors that the pins of a device stand for: each line's, or the first of its messages. */
 function pinVectors(device: LogicalDevice, physical: PhysicalDevice | undefined): readonly number[] {
   const vectors = vectorsOf(device);
-  return physical?.pci?.msi === true ? [Math.min(...vectors)] : vectors;
+  return physical?.pci?.msi === true ? [vectors.reduce((least, vector) => Math.min(least, vector))] : vectors;
 }
 
 /** Which interrupt each pin of a device raises. */

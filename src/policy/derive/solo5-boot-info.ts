@@ -20,7 +20,10 @@ export function buildSolo5BootInfo(document: PolicyDocument, subject: Subject): 
   const commandLine = new TextEncoder().encode(subject.bootparams ?? '');
   const info = new ByteWriter(INFO_BYTES + commandLine.length + 1);
   info.u64(0, ram.mapping.virtualAddress + ram.region.sizeBytes);
-  info.u64(8, Math.max(...binaries.map(({ mapping, region }) => mapping.virtualAddress + region.sizeBytes - 1)));
+  info.u64(
+    8,
+    binaries.reduce((end, { mapping, region }) => Math.max(end, mapping.virtualAddress + region.sizeBytes - 1), 0),
+  );
   info.u64(24, (addressOfType(mapped, 'subject_solo5_boot_info') ?? 0) + INFO_BYTES);
   info.bytes.set(commandLine, INFO_BYTES);
   return ok(info.bytes);

@@ -1,4 +1,4 @@
-import { childrenNamed, cloneElement, createElement, ensureElement, type TreeElement } from '../tree.ts';
+import { appendAll, childrenNamed, cloneElement, createElement, ensureElement, type TreeElement } from '../tree.ts';
 import type { Workspace } from '../workspace.ts';
 import { setAttribute } from './regions.ts';
 import {
@@ -146,8 +146,8 @@ export function addComponentEvents(workspace: Workspace): void {
         return [mapping(event, { id, logical, physical: physicalOf(map) }, 'event', action)];
       });
       if (events.length === 0) continue;
-      if (side.name === 'source') sourceGroup(instance.subject, 'vmcall').children.push(...events);
-      else targetEvents(instance.subject).push(...events);
+      if (side.name === 'source') appendAll(sourceGroup(instance.subject, 'vmcall'), events);
+      else for (const event of events) targetEvents(instance.subject).push(event);
     }
   }
 }

@@ -1,4 +1,13 @@
-import { childNamed, childrenNamed, createElement, elementAt, setText, type TreeElement } from '../tree.ts';
+import {
+  appendAll,
+  childNamed,
+  childrenNamed,
+  createElement,
+  elementAt,
+  ensureElement,
+  setText,
+  type TreeElement,
+} from '../tree.ts';
 import type { Workspace } from '../workspace.ts';
 import { LOADER_SOURCES_ADDRESS } from './layout.ts';
 import { mappingElement, setAttribute } from './regions.ts';
@@ -58,7 +67,7 @@ function expandLoader(workspace: Workspace, { loader, loadee, element, next }: L
       address += workspace.word(region, 'size');
     }
   }
-  mappingsOf(loader).push(...added);
+  appendAll(ensureElement(loader, 'memory'), added);
   return address;
 }
 

@@ -1,4 +1,4 @@
-import { childNamed, childrenNamed, createElement, insertBefore, type TreeElement } from '../tree.ts';
+import { appendAll, childNamed, childrenNamed, createElement, insertBefore, type TreeElement } from '../tree.ts';
 import type { Workspace } from '../workspace.ts';
 import { SUBJECT_MMCONF_ADDRESS } from './layout.ts';
 import { RESOURCE_KINDS } from './platform.ts';
@@ -16,7 +16,10 @@ export function addDeviceResources(workspace: Workspace): void {
     const isEmpty = !device.children.some(child => (RESOURCE_KINDS as readonly string[]).includes(child.name));
     if (physical === undefined || !isEmpty) continue;
     for (const kind of RESOURCE_KINDS) {
-      device.children.push(...childrenNamed(physical, kind).map(resource => wholeResource(device, resource)));
+      appendAll(
+        device,
+        childrenNamed(physical, kind).map(resource => wholeResource(device, resource)),
+      );
     }
   }
 }

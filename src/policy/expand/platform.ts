@@ -1,4 +1,12 @@
-import { childNamed, childrenNamed, cloneElement, createElement, insertBefore, type TreeElement } from '../tree.ts';
+import {
+  appendAll,
+  childNamed,
+  childrenNamed,
+  cloneElement,
+  createElement,
+  insertBefore,
+  type TreeElement,
+} from '../tree.ts';
 import type { Workspace } from '../workspace.ts';
 import { setAttribute } from './regions.ts';
 import { nameOf } from './subjects.ts';
@@ -40,7 +48,12 @@ export function addAliasResources(workspace: Workspace): void {
     const physical = physicalDevice(workspace, alias.attributes.physical ?? '');
     if (physical === undefined) continue;
     const resources = childrenNamed(alias, 'resource').flatMap(resource => aliasResource(device, physical, resource));
-    for (const kind of RESOURCE_KINDS) device.children.push(...resources.filter(({ name }) => name === kind));
+    for (const kind of RESOURCE_KINDS) {
+      appendAll(
+        device,
+        resources.filter(({ name }) => name === kind),
+      );
+    }
     // The resources have their physical names already.
     setAttribute(device, 'physical', nameOf(physical));
   }

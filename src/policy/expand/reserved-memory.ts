@@ -1,4 +1,12 @@
-import { childrenNamed, createElement, ensureElement, insertBefore, removeChild, type TreeElement } from '../tree.ts';
+import {
+  appendAll,
+  childrenNamed,
+  createElement,
+  ensureElement,
+  insertBefore,
+  removeChild,
+  type TreeElement,
+} from '../tree.ts';
 import type { Workspace } from '../workspace.ts';
 import { mappingElement, word } from './regions.ts';
 import { nameOf } from './subjects.ts';
@@ -31,7 +39,7 @@ export function addReservedBlocks(workspace: Workspace): void {
         size: workspace.text(reserved, 'size'),
       }),
     );
-    memory.children.push(...blocks);
+    appendAll(memory, blocks);
   }
 }
 

@@ -20,7 +20,7 @@ export function processorCpus(root: TreeElement): readonly TreeElement[] {
     if (childNamed(processor, 'cpu') !== undefined) return false;
     const cores = Math.min(Number(processor.attributes.cpuCores) || 0, 64);
     const cpus = Array.from({ length: cores }, (_, id) => createElement(processor, 'cpu', { apicId: String(2 * id) }));
-    processor.children.unshift(...cpus);
+    processor.children = [...cpus, ...processor.children];
     return cores > 0;
   });
 }

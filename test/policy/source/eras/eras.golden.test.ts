@@ -26,7 +26,16 @@ const of2016 = (system: string, hardware: string): readonly [SourceInputs, Polic
   sharedFiles({ platform: `${OLD}/platform`, xml: `${OLD}/xml` }),
 ];
 
-function of2021(system: string, hardware: string): readonly [SourceInputs, PolicyFiles] {
+/** The plan of four CPUs that there is for one machine, and what of it a machine of two can run. */
+const FOUR_CPUS = 'plans/integration_tests_kt.xml';
+const firstTwoCpus = (plan: string): string => plan.replace(/ *<cpu id="[23]">[\s\S]*?<\/cpu>\n/g, '');
+
+function of2021(
+  system: string,
+  hardware: string,
+  plan = 'plans/demo_system_vtd-qemu-kvm.xml',
+  edit: (text: string) => string = text => text,
+): readonly [SourceInputs, PolicyFiles] {
   const files = sharedFiles({
     hardware: `${LATER}/policy/hardware`,
     platform: `${LATER}/policy/platform`,
@@ -34,9 +43,14 @@ function of2021(system: string, hardware: string): readonly [SourceInputs, Polic
     components: `${LATER}/components`,
     plans: `${LATER}/policy/scheduling/static`,
   });
-  // The plan is generated for each system and machine; the two-CPU plan that is there stands in.
-  const read: PolicyFiles['read'] = path =>
-    files.read(path.endsWith('/scheduling_plans.xml') ? 'plans/demo_system_vtd-qemu-kvm.xml' : path);
+  // The plan is generated for each system and machine; one that is there stands in.
+  const read: PolicyFiles['read'] = path => {
+    if (!path.endsWith('/scheduling_plans.xml')) return files.read(path);
+    const bytes = files.read(plan);
+    return bytes.ok && bytes.value !== undefined
+      ? { ok: true, value: new TextEncoder().encode(edit(new TextDecoder().decode(bytes.value))) }
+      : bytes;
+  };
   const inputs = {
     policy: `xml/${system}.xml`,
     hardware: [`hardware/${hardware}.xml`, 'hardware/common_hardware.xml'],
@@ -95,6 +109,14 @@ describe.skipIf(!hasShared)(`policies of old eras (${hasShared ? '../shared' : S
       'schema from before 2023-02',
       'schema from before 2022-02',
     ]);
+  });
+
+  it('2021: siblings that share a network card, on the machine that the system is made for', () => {
+    expect(completed(of2021('integration_tests_kt', 'kontron-ktqm77', FOUR_CPUS)).errors).toEqual([]);
+  });
+
+  it('2021: integration tests with a plan that schedules all their subjects', () => {
+    expect(completed(of2021('integration_tests', 'lenovo-t430s', FOUR_CPUS, firstTwoCpus)).errors).toEqual([]);
   });
 
   it('2016: VirtualBox on Genode is read; what later kernels do not allow is said', () => {
