@@ -23,7 +23,7 @@ function maxLine({ document }: PolicyIndex): number | undefined {
     const last = value('gsi_base') + value('max_redirection_entry');
     return Number.isSafeInteger(last) ? [last] : [];
   });
-  return lines.length === 0 ? undefined : Math.max(...lines);
+  return lines.length === 0 ? undefined : lines.reduce((most, line) => Math.max(most, line));
 }
 
 function reportRange(
