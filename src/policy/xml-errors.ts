@@ -9,6 +9,8 @@ export interface XmlErrorPlace {
   readonly position: number;
   /** Innermost open element. */
   readonly tag: { readonly name: string; readonly at: SourcePosition } | undefined;
+  /** Element that was closed last. */
+  readonly closed: { readonly name: string; readonly at: SourcePosition } | undefined;
 }
 
 export interface XmlProblem {
@@ -137,16 +139,25 @@ export function classifyXmlError(message: string, place: XmlErrorPlace, starts: 
   const row = rowOf(message, place.source);
   const text = message.replace(/\.$/, '');
   const opened = place.tag === undefined ? '' : `; <${place.tag.name}> of line ${place.tag.at.line} is still open`;
+  const mismatch = mismatchOf(row, place);
   const duplicate = /^duplicate attribute: (.*)$/.exec(text)?.[1];
   const offset = duplicate === undefined ? errorOffset(row, place) : duplicateOffset(place, duplicate);
   const { line, column } = positionAt(starts, offset);
   const found = row.at === 'character' || row.at === 'text' ? describeCharacter(place.source, offset) : '';
   return {
     code: row.code,
-    message: `${text}${found} at line ${line}, column ${column}${row.at === 'end' || row.code === 'XML-MISMATCH' ? opened : ''}`,
+    message: mismatch ?? `${text}${found} at line ${line}, column ${column}${row.at === 'end' ? opened : ''}`,
     offset,
     hint: row.hint,
   };
+}
+
+/** What a closing tag and the innermost element are, when they do not fit. */
+function mismatchOf({ code, starts }: XmlErrorRow, { source, position, closed }: XmlErrorPlace): string | undefined {
+  if (code !== 'XML-MISMATCH') return undefined;
+  const name = /<\/([^<>]*?)\s*>?$/.exec(source.slice(Math.max(0, position - 200), position))?.[1] ?? '';
+  if (closed === undefined || starts.startsWith('unmatched')) return `</${name}> closes no element`;
+  return `</${name}> does not close <${closed.name}> of line ${closed.at.line}`;
 }
 
 function rowOf(message: string, source: string): XmlErrorRow {

@@ -123,7 +123,7 @@ function readTree(place: XmlSource, limits: XmlLimits): XmlElement {
   };
   const tree = new TreeBuilder(place, limits, refuse);
   parser.on('error', error => {
-    const where = { source, position: parser.position, tag: tree.innermost };
+    const where = { source, position: parser.position, tag: tree.innermost, closed: tree.lastClosed };
     const problem = classifyXmlError(error.message, where, starts);
     refuse(problem.code, problem.offset, problem.message, problem.hint);
   });
@@ -182,6 +182,11 @@ class TreeBuilder {
 
   get innermost(): OpenElement | undefined {
     return this.#open.at(-1);
+  }
+
+  get lastClosed(): XmlElement | undefined {
+    const parent = this.innermost;
+    return parent === undefined ? this.root : parent.children.at(-1);
   }
 
   skip(position: number): void {

@@ -34,3 +34,28 @@ export function suggestion(word: string, candidates: readonly string[]): string 
   const found = nearest(word, candidates);
   return found === undefined ? '' : ` Did you mean ${found}?`;
 }
+
+/** Names that are looked through, and lookups that are made: suggestions are for people, not for generated input. */
+const MAX_CANDIDATES = 2000;
+const MAX_LOOKUPS = 20;
+
+/** As `suggestion`, for many words and candidates: its work is bounded, later words get no suggestion. */
+export function suggester(candidates: Iterable<string>): (word: string) => string {
+  let names: readonly string[] | undefined;
+  let lookups = 0;
+  return word => {
+    if (lookups >= MAX_LOOKUPS) return '';
+    lookups += 1;
+    names ??= firstOf(candidates, MAX_CANDIDATES);
+    return suggestion(word, names);
+  };
+}
+
+function firstOf(values: Iterable<string>, count: number): readonly string[] {
+  const found: string[] = [];
+  for (const value of values) {
+    if (found.length >= count) break;
+    found.push(value);
+  }
+  return found;
+}

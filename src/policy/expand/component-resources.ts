@@ -80,7 +80,10 @@ function mapping(
   return createElement(cause, name, Object.fromEntries(known), children);
 }
 
-/** Adds a reader or writer to the subject for each channel that its component requires. */
+/**
+ * Adds a reader or writer to the subject for each channel that its component requires. What comes of a requirement
+ * stands where the subject maps it: that is where the policy says who gets what.
+ */
 export function addComponentChannels(workspace: Workspace): void {
   for (const instance of instancesOf(workspace)) {
     const channels = ensureElement(instance.subject, 'channels').children;
@@ -89,7 +92,7 @@ export function addComponentChannels(workspace: Workspace): void {
       if (map === undefined) continue;
       const { event, logical, size, vector, virtualAddress } = end.attributes;
       const physical = physicalOf(map);
-      channels.push(mapping(end, { event, logical, physical, size, vector, virtualAddress }, end.name));
+      channels.push(mapping(map, { event, logical, physical, size, vector, virtualAddress }, end.name));
     }
   }
 }
@@ -102,7 +105,7 @@ export function addComponentMemory(workspace: Workspace): void {
       if (map === undefined) continue;
       const { executable, logical, virtualAddress, writable } = required.attributes;
       const physical = physicalOf(map);
-      mappingsOf(instance.subject).push(mapping(required, { executable, logical, physical, virtualAddress, writable }));
+      mappingsOf(instance.subject).push(mapping(map, { executable, logical, physical, virtualAddress, writable }));
     }
   }
 }
@@ -114,7 +117,7 @@ export function addComponentDevices(workspace: Workspace): void {
       const map = mapOf(instance.reference, required.attributes.logical);
       if (map === undefined) continue;
       const attributes = { logical: required.attributes.logical ?? '', physical: physicalOf(map) };
-      devicesOf(instance.subject).push(createElement(required, 'device', attributes, deviceParts(required, map)));
+      devicesOf(instance.subject).push(createElement(map, 'device', attributes, deviceParts(required, map)));
     }
   }
 }
@@ -128,8 +131,8 @@ function deviceParts(required: TreeElement, maps: TreeElement): TreeElement[] {
       const map = mapOf(maps, part.attributes.logical);
       if (map === undefined) return [];
       const attributes = { ...part.attributes, physical: physicalOf(map) };
-      const all = createElement(part, kind, attributes, deviceParts(part, map));
-      return [createElement(part, kind, pick(all, PART_ATTRIBUTES), all.children)];
+      const all = createElement(map, kind, attributes, deviceParts(part, map));
+      return [createElement(map, kind, pick(all, PART_ATTRIBUTES), all.children)];
     }),
   );
 }
@@ -143,7 +146,7 @@ export function addComponentEvents(workspace: Workspace): void {
         if (map === undefined) return [];
         const { id, logical } = event.attributes;
         const action = event.children.map(cloneElement);
-        return [mapping(event, { id, logical, physical: physicalOf(map) }, 'event', action)];
+        return [mapping(map, { id, logical, physical: physicalOf(map) }, 'event', action)];
       });
       if (events.length === 0) continue;
       if (side.name === 'source') appendAll(sourceGroup(instance.subject, 'vmcall'), events);

@@ -1,3 +1,4 @@
+import { suggester } from '../../units/nearest.ts';
 import { parseBoolean, parseInteger } from '../source/config-value.ts';
 import type { XmlElement } from '../xml.ts';
 import { at, descendants, type LibraryRule, type LibraryVisit, libraryRule } from './library-rule.ts';
@@ -43,13 +44,14 @@ function checkNames(
   known: ReadonlySet<string>,
   visit: LibraryVisit,
 ): void {
+  const suggest = suggester(known);
   for (const element of elements) {
     const name = nameOf(element);
     if (name === undefined) continue;
     visit.examined();
     if (known.has(name)) continue;
-    const message = `<${element.name}> refers to the variable '${name}', but only ${known.size} others are defined`;
-    visit.report(element, message, 'Define it in <config> or <expressions>, or correct the name.');
+    const message = `<${element.name}> refers to the variable '${name}', which is not among the ${known.size} that are defined`;
+    visit.report(element, message, `Define it in <config> or <expressions>, or correct the name.${suggest(name)}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { suggester } from '../../units/nearest.ts';
 import type { LogicalDevice } from '../document.ts';
 import { type DeviceResources, deviceReferences, ownerName } from '../policy-index.ts';
 import { type Rule, rule, type Visit, validatorRule } from '../rule.ts';
@@ -72,11 +73,13 @@ export const REFERENCE_RULES: readonly Rule[] = [
       validator: 'memory.Physical_Memory_References',
     },
     ({ mappings, regions }, visit) => {
+      const suggest = suggester(regions.keys());
       for (const owned of mappings) {
         const { logical, physical } = owned.mapping;
         if (isUnknown(visit, regions, physical)) {
           const message = `mapping '${logical}' of ${ownerName(owned)} refers to the memory region '${physical}', which does not exist`;
-          visit.report(owned.mapping, message, `Add a region '${physical}' to /system/memory or correct the name.`);
+          const hint = `Add a region '${physical}' to /system/memory or correct the name.${suggest(physical)}`;
+          visit.report(owned.mapping, message, hint);
         }
       }
     },
@@ -107,13 +110,14 @@ export const REFERENCE_RULES: readonly Rule[] = [
     },
     ({ document, devices }, visit) => {
       const hint = 'Name a device of /system/hardware/devices (aliases are resolved in format B).';
+      const suggest = suggester(devices.keys());
       const domains = document.deviceDomains.flatMap(domain =>
         domain.devices.map(device => ({ owner: `device domain '${domain.name}'`, device })),
       );
       for (const { owner, device } of [...deviceReferences(document), ...domains]) {
         if (isUnknown(visit, devices, device.physical)) {
           const message = `device '${device.logical}' of ${owner} refers to '${device.physical}', which does not exist`;
-          visit.report(device, message, hint);
+          visit.report(device, message, `${hint}${suggest(device.physical)}`);
         }
       }
     },
@@ -128,6 +132,7 @@ export const REFERENCE_RULES: readonly Rule[] = [
     },
     ({ sources, targets, events }, visit) => {
       const hint = 'Add the event to /system/events or correct the name.';
+      const suggest = suggester(events.keys());
       for (const [ends, kind] of [
         [sources, 'source'],
         [targets, 'target'],
@@ -136,7 +141,7 @@ export const REFERENCE_RULES: readonly Rule[] = [
           for (const { subject, event } of list) {
             if (isUnknown(visit, events, event.physical)) {
               const message = `${kind} event '${event.logical}' of subject '${subject.name}' refers to the event '${event.physical}', which does not exist`;
-              visit.report(event, message, hint);
+              visit.report(event, message, `${hint}${suggest(event.physical)}`);
             }
           }
         }

@@ -62,6 +62,12 @@ const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
   'EXPAND-LIBRARY-CYCLE': [
     ['<library name="libbase">', '<library name="libbase"><depends><library ref="liblog"/></depends>'],
   ],
+  'EXPAND-SUBJECT-NAME': [
+    [
+      '  <subject name="three">',
+      '  <subject name="three"><component ref="plain"/></subject>\n  <subject name="three">',
+    ],
+  ],
   'EXPAND-MSI-NAME': [['<msi name="msi2"/>', '<msi name="msi1"/>']],
   'EXPAND-RESERVED-NAME': [
     [
@@ -207,6 +213,15 @@ describe('checks of the expansion', () => {
     };
     expect(codes('16#01#')).not.toContain('EXPAND-SIBLING-BDF');
     expect(codes('16#02#')).toContain('EXPAND-SIBLING-BDF');
+  });
+
+  test('a name that may be meant is offered', () => {
+    const outcome = expandPolicy(
+      source(SMALL_SOURCE.replace('<map logical="log" physical="log"/>', '<map logical="log" physical="lgo"/>')),
+    );
+    expect(outcome.ok ? [] : outcome.error.map(({ hint }) => hint)).toContainEqual(
+      expect.stringContaining('Did you mean log?'),
+    );
   });
 
   test('an I/O APIC that claims every interrupt number leaves none for messages', () => {

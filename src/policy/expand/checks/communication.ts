@@ -1,7 +1,7 @@
 import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import type { Workspace } from '../../workspace.ts';
 import { nameOf, subjectsOf } from '../subjects.ts';
-import type { SourceCheck } from './source-check.ts';
+import { reportUnknown, type SourceCheck } from './source-check.ts';
 
 /** An end of a channel or of an event at a subject. */
 interface End {
@@ -36,6 +36,8 @@ function eventSources(workspace: Workspace): ReadonlyMap<string, readonly End[]>
 const eventTargets = (workspace: Workspace): ReadonlyMap<string, readonly End[]> =>
   endsAt(workspace, 'events/target/event');
 
+const physicalOf = ({ attributes }: TreeElement): string => attributes.physical ?? '';
+
 const channelsOf = (workspace: Workspace): TreeElement[] => workspace.all('channels/channel');
 
 /** Checks of channels. */
@@ -47,11 +49,11 @@ export const CHANNEL_CHECKS: readonly SourceCheck[] = [
     check(workspace, report) {
       const known = new Set(channelsOf(workspace).map(nameOf));
       for (const subject of subjectsOf(workspace)) {
-        for (const end of childrenNamed(subject, 'channels').flatMap(section => section.children)) {
-          const { logical = '', physical = '' } = end.attributes;
-          const message = `the channel '${logical}' of subject '${nameOf(subject)}' names '${physical}', which does not exist`;
-          if (!known.has(physical)) report(end, message, 'Add the channel, or correct the name.');
-        }
+        const ends = childrenNamed(subject, 'channels').flatMap(section => section.children);
+        const what = (end: TreeElement): string =>
+          `the channel '${end.attributes.logical ?? ''}' of subject '${nameOf(subject)}' names`;
+        const names = { names: known, hint: 'Add the channel, or correct the name.' };
+        reportUnknown(report, names, ends, physicalOf, what);
       }
     },
   },
@@ -115,11 +117,10 @@ export const EVENT_CHECKS: readonly SourceCheck[] = [
     check(workspace, report) {
       const known = new Set(workspace.all('events/event').map(nameOf));
       for (const ends of [...eventSources(workspace).values(), ...eventTargets(workspace).values()]) {
-        for (const { subject, element } of ends) {
-          const { physical = '' } = element.attributes;
-          const message = `subject '${nameOf(subject)}' names the event '${physical}', which does not exist`;
-          if (!known.has(physical)) report(element, message, 'Add the event, or correct the name.');
-        }
+        const owners = new Map(ends.map(({ subject, element }) => [element, nameOf(subject)]));
+        const what = (element: TreeElement): string => `subject '${owners.get(element) ?? ''}' names the event`;
+        const names = { names: known, hint: 'Add the event, or correct the name.' };
+        reportUnknown(report, names, [...owners.keys()], physicalOf, what);
       }
     },
   },

@@ -1,8 +1,7 @@
-import { placeOf } from '../../finding.ts';
 import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import type { Workspace } from '../../workspace.ts';
 import { nameOf, subjectsOf } from '../subjects.ts';
-import { type Report, repeated, type SourceCheck } from './source-check.ts';
+import { type Report, reportRepeated, reportUnknown, type SourceCheck } from './source-check.ts';
 
 /** A subject's reference to a component that exists. */
 interface Instance {
@@ -59,11 +58,9 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     check(workspace, report) {
       const known = new Set(workspace.all('components/component').map(nameOf));
       for (const subject of subjectsOf(workspace)) {
-        for (const reference of childrenNamed(subject, 'component')) {
-          const { ref = '' } = reference.attributes;
-          const message = `subject '${nameOf(subject)}' instantiates the component '${ref}', which does not exist`;
-          if (!known.has(ref)) report(reference, message, 'Add the component specification, or correct the name.');
-        }
+        const what = () => `subject '${nameOf(subject)}' instantiates the component`;
+        const names = { names: known, hint: 'Add the component specification, or correct the name.' };
+        reportUnknown(report, names, childrenNamed(subject, 'component'), ({ attributes }) => attributes.ref, what);
       }
     },
   },
@@ -72,10 +69,8 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     name: 'Component_Name_Uniqueness',
     title: 'Validate that the names of components are unique.',
     check(workspace, report) {
-      for (const [component, first] of repeated(workspace.all('components/component'), nameOf)) {
-        const message = `component '${nameOf(component)}' is defined again (first: ${placeOf(first)})`;
-        report(component, message, 'Rename one of them.');
-      }
+      const what = (component: TreeElement): string => `component '${nameOf(component)}' is defined`;
+      reportRepeated(report, workspace.all('components/component'), nameOf, what);
     },
   },
   {
@@ -87,10 +82,9 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
         const channels = elementsAt(component, 'requires/channels')
           .flatMap(section => section.children)
           .filter(({ name }) => name !== 'array');
-        for (const [channel, first] of repeated(channels, logicalOf)) {
-          const message = `component '${nameOf(component)}' has the channel '${logicalOf(channel)}' again (first: ${placeOf(first)})`;
-          report(channel, message, 'Rename one of them.');
-        }
+        const what = (channel: TreeElement): string =>
+          `component '${nameOf(component)}' has the channel '${logicalOf(channel)}'`;
+        reportRepeated(report, channels, logicalOf, what);
       }
     },
   },
@@ -100,10 +94,9 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     title: 'Validate that a subject maps each logical resource of its component once.',
     check(workspace, report) {
       for (const { subject, reference } of instancesOf(workspace)) {
-        for (const [map, first] of repeated(mapsOf(reference), logicalOf)) {
-          const message = `subject '${nameOf(subject)}' maps the logical resource '${logicalOf(map)}' again (first: ${placeOf(first)})`;
-          report(map, message, 'Remove one of the maps.');
-        }
+        const what = (map: TreeElement): string =>
+          `subject '${nameOf(subject)}' maps the logical resource '${logicalOf(map)}'`;
+        reportRepeated(report, mapsOf(reference), logicalOf, what, 'Remove one of the maps.');
       }
     },
   },
@@ -113,11 +106,13 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     title: 'Validate that subjects map only what their component requires.',
     check(workspace, report) {
       for (const instance of instancesOf(workspace)) {
-        const required = new Set(requirementsOf(instance).map(({ element }) => logicalOf(element)));
-        for (const map of mapsOf(instance.reference)) {
-          const message = `subject '${nameOf(instance.subject)}' maps the logical resource '${logicalOf(map)}', which component '${nameOf(instance.component)}' does not require`;
-          if (!required.has(logicalOf(map))) report(map, message, 'Remove the map, or correct the logical name.');
-        }
+        const required = {
+          names: new Set(requirementsOf(instance).map(({ element }) => logicalOf(element))),
+          problem: `which component '${nameOf(instance.component)}' does not require`,
+          hint: 'Remove the map, or correct the logical name.',
+        };
+        const what = () => `subject '${nameOf(instance.subject)}' maps the logical resource`;
+        reportUnknown(report, required, mapsOf(instance.reference), logicalOf, what);
       }
     },
   },

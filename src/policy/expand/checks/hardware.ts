@@ -1,11 +1,10 @@
-import { placeOf } from '../../finding.ts';
 import { childrenNamed, type TreeElement } from '../../tree.ts';
 import type { Workspace } from '../../workspace.ts';
 import { capability } from '../device-interrupts.ts';
 import { bdfOf } from '../logical-devices.ts';
 import { activeCpuCount } from '../processors.ts';
 import { nameOf } from '../subjects.ts';
-import { repeated, type SourceCheck } from './source-check.ts';
+import { repeated, reportRepeated, reportUnknown, type SourceCheck } from './source-check.ts';
 
 const devicesOf = (workspace: Workspace): TreeElement[] => workspace.all('hardware/devices/device');
 
@@ -18,10 +17,8 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
     check(workspace, report) {
       for (const device of devicesOf(workspace)) {
         const messages = childrenNamed(device, 'irq').flatMap(irq => childrenNamed(irq, 'msi'));
-        for (const [msi, first] of repeated(messages, nameOf)) {
-          const message = `device '${nameOf(device)}' has the MSI '${nameOf(msi)}' again (first: ${placeOf(first)})`;
-          report(msi, message, 'Rename one of them.');
-        }
+        const what = (msi: TreeElement): string => `device '${nameOf(device)}' has the MSI '${nameOf(msi)}'`;
+        reportRepeated(report, messages, nameOf, what);
       }
     },
   },
@@ -30,10 +27,8 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
     name: 'Hardware_Reserved_Memory_Region_Name_Uniqueness',
     title: 'Validate that the names of reserved memory regions are unique.',
     check(workspace, report) {
-      for (const [region, first] of repeated(workspace.all('hardware/memory/reservedMemory'), nameOf)) {
-        const message = `the reserved memory region '${nameOf(region)}' is defined again (first: ${placeOf(first)})`;
-        report(region, message, 'Rename one of them.');
-      }
+      const what = (region: TreeElement): string => `the reserved memory region '${nameOf(region)}' is defined`;
+      reportRepeated(report, workspace.all('hardware/memory/reservedMemory'), nameOf, what);
     },
   },
   {
@@ -42,11 +37,10 @@ export const RESERVED_MEMORY_CHECKS: readonly SourceCheck[] = [
     title: 'Validate that reserved memory regions which devices name exist.',
     check(workspace, report) {
       const known = new Set(workspace.all('hardware/memory/reservedMemory').map(nameOf));
-      for (const reference of workspace.all('hardware/devices/device/reservedMemory')) {
-        const { ref = '' } = reference.attributes;
-        const message = `a device names the reserved memory region '${ref}', which does not exist`;
-        if (!known.has(ref)) report(reference, message, 'Add the region to hardware/memory, or remove the reference.');
-      }
+      const references = workspace.all('hardware/devices/device/reservedMemory');
+      const names = { names: known, hint: 'Add the region to hardware/memory, or remove the reference.' };
+      const what = () => 'a device names the reserved memory region';
+      reportUnknown(report, names, references, ({ attributes }) => attributes.ref, what);
     },
   },
   {

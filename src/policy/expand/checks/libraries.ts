@@ -1,7 +1,6 @@
-import { placeOf } from '../../finding.ts';
 import { childrenNamed, type TreeElement } from '../../tree.ts';
 import { nameOf } from '../subjects.ts';
-import { repeated, type SourceCheck } from './source-check.ts';
+import { reportRepeated, reportUnknown, type SourceCheck } from './source-check.ts';
 
 /** Checks of libraries, which the first stage resolves; those of aliases and classes are library rules. */
 export const LIBRARY_CHECKS: readonly SourceCheck[] = [
@@ -10,9 +9,8 @@ export const LIBRARY_CHECKS: readonly SourceCheck[] = [
     name: 'Library_Name_Uniqueness',
     title: 'Validate that the names of libraries are unique.',
     check(workspace, report) {
-      for (const [library, first] of repeated(workspace.all('components/library'), nameOf)) {
-        report(library, `library '${nameOf(library)}' is defined again (first: ${placeOf(first)})`, 'Rename one.');
-      }
+      const what = (library: TreeElement): string => `library '${nameOf(library)}' is defined`;
+      reportRepeated(report, workspace.all('components/library'), nameOf, what);
     },
   },
   {
@@ -23,11 +21,9 @@ export const LIBRARY_CHECKS: readonly SourceCheck[] = [
       const known = new Set(workspace.all('components/library').map(nameOf));
       const users = [...workspace.all('components/component'), ...workspace.all('components/library')];
       for (const user of users) {
-        for (const reference of dependenciesOf(user)) {
-          const { ref = '' } = reference.attributes;
-          const message = `${user.name} '${nameOf(user)}' depends on the library '${ref}', which does not exist`;
-          if (!known.has(ref)) report(reference, message, 'Add the library specification, or remove the dependency.');
-        }
+        const what = () => `${user.name} '${nameOf(user)}' depends on the library`;
+        const names = { names: known, hint: 'Add the library specification, or remove the dependency.' };
+        reportUnknown(report, names, dependenciesOf(user), ({ attributes }) => attributes.ref, what);
       }
     },
   },

@@ -3,7 +3,13 @@ import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import { bdfOf } from '../logical-devices.ts';
 import { placesOf } from '../scheduling-ids.ts';
 import { devicesOf, familyOf, mappingsOf, nameOf, originOf, subjectsByName, subjectsOf } from '../subjects.ts';
-import { type Report, repeated, type SourceCheck } from './source-check.ts';
+import { type Report, reportRepeated, reportUnknown, type SourceCheck } from './source-check.ts';
+
+const logicalOf = ({ attributes }: TreeElement): string => attributes.logical ?? '';
+const physicalOf = ({ attributes }: TreeElement): string => attributes.physical ?? '';
+
+/** Subjects that the expansion adds when the plan names them. */
+const isGenerated = (name: string): boolean => name === 'tau0' || name.startsWith('mugenschedcfg_auto_idle_');
 
 /** Checks of subjects before components are resolved. */
 export const SIBLING_CHECKS: readonly SourceCheck[] = [
@@ -15,10 +21,8 @@ export const SIBLING_CHECKS: readonly SourceCheck[] = [
       for (const subject of subjectsOf(workspace)) {
         for (const device of elementsAt(subject, 'devices/device')) {
           const messages = childrenNamed(device, 'irq').flatMap(irq => childrenNamed(irq, 'msi'));
-          for (const [msi, first] of repeated(messages, ({ attributes }) => attributes.logical)) {
-            const message = `subject '${nameOf(subject)}' has the MSI '${msi.attributes.logical}' again (first: ${placeOf(first)})`;
-            report(msi, message, 'Rename one of them.');
-          }
+          const what = (msi: TreeElement): string => `subject '${nameOf(subject)}' has the MSI '${logicalOf(msi)}'`;
+          reportRepeated(report, messages, logicalOf, what);
         }
       }
     },
@@ -32,12 +36,23 @@ export const SIBLING_CHECKS: readonly SourceCheck[] = [
       for (const device of workspace.all('subjects/subject/devices/device')) {
         const physical = devices.get(device.attributes.physical ?? '');
         if (physical === undefined) continue;
-        const known = new Set(elementsAt(physical, 'irq/msi').map(nameOf));
-        for (const msi of elementsAt(device, 'irq/msi')) {
-          const message = `a subject uses the MSI '${msi.attributes.physical}', which device '${nameOf(physical)}' does not have`;
-          if (!known.has(msi.attributes.physical ?? '')) report(msi, message, 'Name an MSI of the device.');
-        }
+        const known = {
+          names: new Set(elementsAt(physical, 'irq/msi').map(nameOf)),
+          problem: `which device '${nameOf(physical)}' does not have`,
+          hint: 'Name an MSI of the device.',
+        };
+        reportUnknown(report, known, elementsAt(device, 'irq/msi'), physicalOf, () => 'a subject uses the MSI');
       }
+    },
+  },
+  {
+    code: 'EXPAND-SUBJECT-NAME',
+    // Of mucfgvalidate; without it two subjects would get one set of regions.
+    name: 'Name_Uniqueness',
+    title: 'Validate that the names of subjects are unique.',
+    check(workspace, report) {
+      const what = (subject: TreeElement): string => `the subject '${nameOf(subject)}' is defined`;
+      reportRepeated(report, subjectsOf(workspace), nameOf, what);
     },
   },
   {
@@ -81,11 +96,8 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
         ...workspace.all('subjects/subject/memory/memory'),
         ...workspace.all('deviceDomains/domain/memory/memory'),
       ];
-      for (const mapping of mappings) {
-        const { logical = '', physical = '' } = mapping.attributes;
-        const message = `the mapping '${logical}' names the memory region '${physical}', which does not exist`;
-        if (!known.has(physical)) report(mapping, message, 'Add the region, or correct the name.');
-      }
+      const what = (mapping: TreeElement): string => `the mapping '${logicalOf(mapping)}' names the memory region`;
+      reportUnknown(report, { names: known, hint: 'Add the region, or correct the name.' }, mappings, physicalOf, what);
     },
   },
   {
@@ -113,11 +125,9 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
         ...workspace.all('subjects/subject/devices/device'),
         ...workspace.all('deviceDomains/domain/devices/device'),
       ];
-      for (const user of users) {
-        const { logical = '', physical = '' } = user.attributes;
-        const message = `the logical device '${logical}' names the device '${physical}', which does not exist`;
-        if (!known.has(physical)) report(user, message, 'Name a device of the hardware section, an alias or a class.');
-      }
+      const hint = 'Name a device of the hardware section, an alias or a class.';
+      const what = (user: TreeElement): string => `the logical device '${logicalOf(user)}' names the device`;
+      reportUnknown(report, { names: known, hint }, users, physicalOf, what);
     },
   },
   {
@@ -129,11 +139,12 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
       for (const device of workspace.all('subjects/subject/devices/device')) {
         const physical = devices.get(device.attributes.physical ?? '');
         if (physical === undefined) continue;
-        const known = new Set(childrenNamed(physical, 'memory').map(nameOf));
-        for (const memory of childrenNamed(device, 'memory')) {
-          const message = `a subject maps the memory '${memory.attributes.physical}', which device '${nameOf(physical)}' does not have`;
-          if (!known.has(memory.attributes.physical ?? '')) report(memory, message, 'Name memory of the device.');
-        }
+        const known = {
+          names: new Set(childrenNamed(physical, 'memory').map(nameOf)),
+          problem: `which device '${nameOf(physical)}' does not have`,
+          hint: 'Name memory of the device.',
+        };
+        reportUnknown(report, known, childrenNamed(device, 'memory'), physicalOf, () => 'a subject maps the memory');
       }
     },
   },
@@ -143,9 +154,17 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     title: 'Validate that every subject is in a scheduling group.',
     check(workspace, report) {
       const places = placesOf(workspace);
+      const known = subjectsByName(workspace);
+      const strangers = workspace
+        .all('scheduling/partitions/partition/group/subject')
+        .filter(entry => !known.has(nameOf(entry)) && !isGenerated(nameOf(entry)));
+      const named = strangers.slice(0, 4).map(entry => `'${nameOf(entry)}' (${placeOf(entry)})`);
+      const instead = named.length === 0 ? '' : ` It names ${named.join(', ')}, which no subject is called.`;
       for (const subject of subjectsOf(workspace)) {
         const message = `subject '${nameOf(subject)}' is in no scheduling group`;
-        if (!places.has(nameOf(subject))) report(subject, message, 'Add it to a group of the scheduling plan.');
+        if (!places.has(nameOf(subject))) {
+          report(subject, message, `Add it to a group of the scheduling plan.${instead}`);
+        }
       }
     },
   },
@@ -156,11 +175,9 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     check(workspace, report) {
       const known = subjectsByName(workspace);
       for (const subject of subjectsOf(workspace)) {
-        for (const element of monitorsOf(subject)) {
-          const { subject: monitored = '' } = element.attributes;
-          const message = `subject '${nameOf(subject)}' monitors the subject '${monitored}', which does not exist`;
-          if (!known.has(monitored)) report(element, message, 'Name a subject of the policy.');
-        }
+        const what = () => `subject '${nameOf(subject)}' monitors the subject`;
+        const names = { names: known, hint: 'Name a subject of the policy.' };
+        reportUnknown(report, names, monitorsOf(subject), ({ attributes }) => attributes.subject, what);
       }
     },
   },
@@ -175,7 +192,8 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
           const loadee = known.get(loader.attributes.subject ?? '');
           if (loadee === undefined || loadee === subject) continue;
           const offset = workspace.word(loader, 'virtualAddress');
-          const last = Math.max(0, ...mappingsOf(loadee).map(mapping => workspace.word(mapping, 'virtualAddress')));
+          const addresses = mappingsOf(loadee).map(mapping => workspace.word(mapping, 'virtualAddress'));
+          const last = addresses.reduce((most, address) => Math.max(most, address), 0);
           const message = `subject '${nameOf(subject)}' loads '${nameOf(loadee)}' at ${loader.attributes.virtualAddress}: memory of it would lie above the 47-bit address space`;
           if (offset + last >= 2 ** 47) report(loader, message, 'Choose a lower virtualAddress.');
         }
@@ -229,15 +247,13 @@ export const SCHEDULING_CHECKS: readonly SourceCheck[] = [
     name: 'Minor_Frame_Partition_References',
     title: 'Validate that scheduling partitions which minor frames name exist.',
     check(workspace, report) {
-      const known = new Set(workspace.all('scheduling/partitions/partition').map(nameOf));
-      const missing = new Set<string>();
-      for (const frame of workspace.all('scheduling/majorFrame/cpu/minorFrame')) {
-        const { partition = '' } = frame.attributes;
-        if (known.has(partition) || missing.has(partition)) continue;
-        missing.add(partition);
-        const message = `the scheduling plan names the partition '${partition}', which does not exist`;
-        report(frame, message, 'Add the partition, or correct the name.');
-      }
+      const names = new Set(workspace.all('scheduling/partitions/partition').map(nameOf));
+      const partitionOf = ({ attributes }: TreeElement): string => attributes.partition ?? '';
+      // Each name once.
+      const frames = workspace.all('scheduling/majorFrame/cpu/minorFrame');
+      const first = [...new Map([...frames].reverse().map(frame => [partitionOf(frame), frame])).values()].reverse();
+      const known = { names, hint: 'Add the partition, or correct the name.' };
+      reportUnknown(report, known, first, partitionOf, () => 'the scheduling plan names the partition');
     },
   },
   {
@@ -246,10 +262,8 @@ export const SCHEDULING_CHECKS: readonly SourceCheck[] = [
     title: 'Validate that every subject is in one scheduling group only.',
     check(workspace, report) {
       const entries = workspace.all('scheduling/partitions/partition/group/subject');
-      for (const [entry, first] of repeated(entries, nameOf)) {
-        const message = `subject '${nameOf(entry)}' is in more than one scheduling group (first: ${placeOf(first)})`;
-        report(entry, message, 'Leave it in one group.');
-      }
+      const what = (entry: TreeElement): string => `subject '${nameOf(entry)}' is in a scheduling group`;
+      reportRepeated(report, entries, nameOf, what, 'Leave it in one group.');
     },
   },
 ];
