@@ -177,6 +177,17 @@ export const QEMU_DIFFERENCES: readonly EmulatorDifference[] = [
   ),
   row('pae32', /^(reserved bit 62|reserved bit 50|no-execute without NXE): /, QEMU_RESERVED),
   row('pae32', /^(PDE reserved bit of a large page|32-bit paging: reserved bit 21 of a 4 MiB page)$/, QEMU_RESERVED),
+  row(
+    'smp32',
+    /^illegal vector: error status$/,
+    'a vector below 16 is an error and is not delivered (Vol. 3A, "Error Handling"); QEMU delivers it',
+  ),
+  row(
+    'smp32',
+    /^software disabled: LVT is masked$/,
+    'software disabling masks the local vector table (Vol. 3A, "Local APIC State After It Has Been Software Disabled"); QEMU does not',
+  ),
+  row('smp32', /^x2APIC: /, 'QEMU 7.2 has no x2APIC mode in software emulation'),
 ];
 
 /** Bochs 2.7 with the model corei7_skylake_x. */
@@ -200,5 +211,15 @@ export const BOCHS_DIFFERENCES: readonly EmulatorDifference[] = [
     'paging64',
     /^SMAP: descriptor table on a user page, with AC$/,
     'EFLAGS.AC allows explicit accesses alone (Vol. 3A, "Determination of Access Rights"); Bochs takes it for implicit ones, too',
+  ),
+  row(
+    'smp32',
+    /^illegal vector: error status$/,
+    'an illegal vector in the interrupt command register is "send illegal vector" (Vol. 3A, "Error Handling"); Bochs says "receive illegal vector"',
+  ),
+  row(
+    'smp32',
+    /^x2APIC: logical id$/,
+    'the logical id of x2APIC mode follows from the APIC id (Vol. 3A, "Deriving Logical x2APIC ID from the Local x2APIC ID"); Bochs gives 0',
   ),
 ];

@@ -27,8 +27,8 @@ function inFolder<T>(run: (folder: string) => T): T {
 }
 
 /** Bochs as this suite uses it: one processor with VMX, 64 MiB, our image as its BIOS, COM1 to a file, no clock. */
-const bochsConfiguration = (megabytes: number): string => `
-cpu: model=corei7_skylake_x, count=1, ips=1000000, reset_on_triple_fault=0, ignore_bad_msrs=0
+const bochsConfiguration = (megabytes: number, processors: number): string => `
+cpu: model=corei7_skylake_x, count=${processors}, ips=1000000, reset_on_triple_fault=0, ignore_bad_msrs=0
 megs: ${megabytes}
 romimage: file=rom.bin
 display_library: term
@@ -45,10 +45,10 @@ log: bochs.log
 const DEBUGGER_INPUT = 'c\n';
 
 /** Runs a ROM image on Bochs until its guest powers the machine off. */
-export function runBochs(rom: Uint8Array, timeoutMs = 60_000): Transcript {
+export function runBochs(rom: Uint8Array, processors = 1, timeoutMs = 60_000): Transcript {
   return inFolder(folder => {
     writeFileSync(join(folder, 'rom.bin'), rom);
-    writeFileSync(join(folder, 'bochsrc'), bochsConfiguration(64));
+    writeFileSync(join(folder, 'bochsrc'), bochsConfiguration(64, processors));
     const { error } = spawnSync('bochs', ['-q', '-f', 'bochsrc'], {
       cwd: folder,
       input: DEBUGGER_INPUT,
@@ -67,7 +67,7 @@ export function runBochs(rom: Uint8Array, timeoutMs = 60_000): Transcript {
 }
 
 /** Runs a ROM image on QEMU without hardware virtualization until its guest powers the machine off. */
-export function runQemu(rom: Uint8Array, timeoutMs = 60_000): Transcript {
+export function runQemu(rom: Uint8Array, processors = 1, timeoutMs = 60_000): Transcript {
   return inFolder(folder => {
     writeFileSync(join(folder, 'rom.bin'), rom);
     const { status, stdout, stderr, error } = spawnSync(
@@ -87,6 +87,7 @@ export function runQemu(rom: Uint8Array, timeoutMs = 60_000): Transcript {
           '-net',
           'none',
         ],
+        ...['-smp', `${processors}`],
         ...['-serial', 'stdio', '-no-reboot', '-device', 'isa-debug-exit,iobase=0x501,iosize=1'],
       ],
       { cwd: folder, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 1 << 28 },

@@ -6,7 +6,7 @@ import { DEFAULT_CAPABILITIES, type VmxCapabilities } from '../../src/impl/vmx/c
 import { VmxHooks } from '../../src/impl/vmx/vmx-hooks.ts';
 import { Interpreter } from '../../src/impl/x86/interpreter.ts';
 import { readMsr, writeMsr } from '../../src/impl/x86/msr.ts';
-import { Cr0, Field, Seg } from '../../src/impl/x86/state-layout.ts';
+import { Activity, Cr0, Field, Seg } from '../../src/impl/x86/state-layout.ts';
 import { X86Processor } from '../../src/impl/x86/x86-processor.ts';
 import { hpa } from '../../src/units/address.ts';
 import type { Transcript } from './emulators.ts';
@@ -61,6 +61,7 @@ export interface GuestMachine {
   readonly hooks: VmxHooks;
   readonly ports: SerialPorts;
   readonly apic: LocalApic;
+  readonly bus: DirectApicBus;
 }
 
 /** Our machine with one processor that stands where boot.asm hands over to the guest: flat 32-bit protected mode. */
@@ -82,10 +83,49 @@ export function guestMachine(image: Uint8Array, capabilities: VmxCapabilities = 
   state.rip = BigInt(LOAD_ADDRESS);
   cpu.updateContext();
   Interpreter.attach(cpu);
-  return { cpu, hooks, ports, apic };
+  return { cpu, hooks, ports, apic, bus };
+}
+
+/** As `guestMachine`, with further processors that wait for their start-up IPI. */
+export function multiprocessor(image: Uint8Array, processors: number): GuestMachine[] {
+  const first = guestMachine(image);
+  const others = Array.from({ length: processors - 1 }, (_, index) => joinedMachine(first, index + 1));
+  return [first, ...others];
+}
+
+function joinedMachine({ cpu: first, ports, bus }: GuestMachine, id: number): GuestMachine {
+  const apic = new LocalApic(id, bus);
+  bus.connect(apic);
+  const platform: ApicPlatform = new ApicPlatform(apic, ports, () => cpu);
+  const hooks = new VmxHooks(first.memory, platform, { read: readMsr, write: writeMsr });
+  const cpu: X86Processor = new X86Processor(first.memory, { id, hooks, frameLimit: MEMORY_FRAMES });
+  cpu.state.setU64(Field.apicBase, cpu.state.u64(Field.apicBase) & ~BOOTSTRAP);
+  cpu.state.setU32(Field.activity, Activity.waitForSipi);
+  cpu.updateContext();
+  Interpreter.attach(cpu);
+  return { cpu, hooks, ports, apic, bus };
+}
+
+/** Runs processors in turn until the guest powers the machine off. */
+export function runTogether(machines: readonly GuestMachine[], maxInstructions: number): Transcript {
+  const [{ ports }] = machines as [GuestMachine];
+  let executed = 0;
+  while (!ports.isOff && executed < maxInstructions) {
+    let turn = 0;
+    for (const { cpu } of machines) turn += ports.isOff ? 0 : cpu.run(TURN).executed;
+    if (turn === 0 && !machines.some(({ cpu, hooks }) => hooks.skipToEvent(cpu))) break;
+    executed += turn;
+  }
+  return ports.isOff
+    ? { ok: true, text: ports.text }
+    : { ok: false, reason: `stopped after ${executed} instructions; last output: ${ports.text.slice(-300)}` };
 }
 
 const SLICE = 1_000_000;
+/** Instructions of a processor's turn. */
+const TURN = 100;
+/** IA32_APIC_BASE.BSP. */
+const BOOTSTRAP = 1n << 8n;
 
 /** Runs a guest on our machine until it powers the machine off. */
 export function runHere(image: Uint8Array, maxInstructions: number, capabilities?: VmxCapabilities): Transcript {

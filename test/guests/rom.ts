@@ -16,7 +16,10 @@ export const SYSTEM_GUESTS = [
   'debug64',
   'system32',
   'pae32',
+  'smp32',
 ] as const;
+/** Processors that a system guest runs on. */
+export const processorsOf = (guest: string): number => (guest.startsWith('smp') ? 2 : 1);
 /** Guests with a source of the same name in src/guests. */
 export const GUESTS = ['boot', 'vmx-cases', 'x86-loop', 'native-program', 'vm-program', ...SYSTEM_GUESTS] as const;
 export type Guest = (typeof GUESTS)[number];

@@ -7,8 +7,8 @@ import { rootCases } from '../impl/vmx/cases/root-cases.ts';
 import { BOCHS_DIFFERENCES, type EmulatorDifference, QEMU_DIFFERENCES } from './emulator-differences.ts';
 import { bochsMissing, qemuMissing, runBochs, runQemu, type Transcript } from './emulators.ts';
 import { executedRows } from './executed-rows.ts';
-import { imageOf, runHere } from './machine.ts';
-import { builtGuest, romImage, SYSTEM_GUESTS } from './rom.ts';
+import { imageOf, multiprocessor, runHere, runTogether } from './machine.ts';
+import { builtGuest, processorsOf, romImage, SYSTEM_GUESTS } from './rom.ts';
 import { differences } from './transcript.ts';
 
 const MAX_INSTRUCTIONS = 3_000_000;
@@ -33,14 +33,20 @@ function unexplained(guest: string, found: readonly string[], known: readonly Em
 
 describe.each(SYSTEM_GUESTS)('system behaviour: %s', guest => {
   const image = builtGuest(guest);
-  const here = (): string => textOf(runHere(image, MAX_INSTRUCTIONS));
+  const processors = processorsOf(guest);
+  const here = (): string =>
+    textOf(
+      processors === 1
+        ? runHere(image, MAX_INSTRUCTIONS)
+        : runTogether(multiprocessor(image, processors), MAX_INSTRUCTIONS),
+    );
 
   it('is on our machine as it was on Bochs, apart from what Bochs is known to do otherwise', () => {
     expect(unexplained(guest, differences(here(), golden(guest)), BOCHS_DIFFERENCES)).toEqual([]);
   });
 
   it.skipIf(bochsMissing !== '')(`is the same on Bochs ${bochsMissing}`, () => {
-    const text = textOf(runBochs(romImage(image)));
+    const text = textOf(runBochs(romImage(image), processors));
     if (process.env.MUENCHECK_UPDATE === '1') writeFileSync(goldenPath(guest), text);
     expect(text.split('\n')).toEqual(golden(guest).split('\n'));
   });
@@ -48,7 +54,7 @@ describe.each(SYSTEM_GUESTS)('system behaviour: %s', guest => {
   it.skipIf(qemuMissing !== '')(
     `is the same on QEMU, apart from what QEMU is known to do otherwise ${qemuMissing}`,
     () => {
-      const text = textOf(runQemu(romImage(image)));
+      const text = textOf(runQemu(romImage(image), processors));
       expect(unexplained(guest, differences(here(), text), QEMU_DIFFERENCES)).toEqual([]);
     },
   );
@@ -57,7 +63,10 @@ describe.each(SYSTEM_GUESTS)('system behaviour: %s', guest => {
 describe('the transcripts column of the instruction table', () => {
   it('names for each system row the guests that execute it, on our machine as well', () => {
     const executed = new Map<string, ReadonlySet<number>>(
-      SYSTEM_GUESTS.map(guest => [guest, executedRows(builtGuest(guest), MAX_INSTRUCTIONS)]),
+      SYSTEM_GUESTS.filter(guest => processorsOf(guest) === 1).map(guest => [
+        guest,
+        executedRows(builtGuest(guest), MAX_INSTRUCTIONS),
+      ]),
     );
     const cases = [...rootCases(), ...simpleCases()];
     const hypervisor = imageOf(builtGuest('vmx-cases'), caseData(cases));

@@ -73,6 +73,18 @@ const isPat = (value: bigint): boolean => {
   return true;
 };
 
+/** IA32_APIC_BASE: enabled, x2APIC mode. */
+const APIC_ENABLE = 1n << 11n;
+const X2APIC_ENABLE = 1n << 10n;
+
+/** x2APIC mode is entered from xAPIC mode and left by disabling (SDM Vol. 3A, "x2APIC State Transitions"). */
+function mayChangeMode(old: bigint, value: bigint): boolean {
+  const both = APIC_ENABLE | X2APIC_ENABLE;
+  if ((value & both) === X2APIC_ENABLE) return false;
+  if ((value & both) === both) return (old & APIC_ENABLE) !== 0n;
+  return (value & both) !== APIC_ENABLE || (old & X2APIC_ENABLE) === 0n;
+}
+
 /** The core's MSRs (SDM Vol. 4). */
 export const MSRS: readonly MsrRow[] = [
   {
@@ -89,7 +101,7 @@ export const MSRS: readonly MsrRow[] = [
   {
     ...plain(0x1b, 'IA32_APIC_BASE', Field.apicBase),
     write: (cpu, value) => {
-      if ((value & 0xffff_c000_0000_02ffn) !== 0n) return false;
+      if ((value & 0xffff_c000_0000_02ffn) !== 0n || !mayChangeMode(cpu.state.u64(Field.apicBase), value)) return false;
       cpu.state.setU64(Field.apicBase, value);
       // Another page is the local APIC's now.
       cpu.space.cache.flushMatching(() => true);
