@@ -1,21 +1,21 @@
 import { PAGE_SIZE_BYTES } from '../../units/address.ts';
 import { InvariantError } from '../../units/invariant.ts';
 import type { PhysicalMemory } from '../memory.ts';
-import { AccessKind, AddressSpace } from './address-space.ts';
+import { AddressSpace } from './address-space.ts';
 import { Breakpoints } from './breakpoints.ts';
+import { CodeFetch } from './code-fetch.ts';
 import { CodeMode } from './code-mode.ts';
 import { CpuState, STATE_FRAMES } from './cpu-state.ts';
-import { Decoder, DecodeStatus, MAX_INSTRUCTION_BYTES, newInstruction } from './decoder.ts';
+import { Decoder, newInstruction } from './decoder.ts';
 import { defaultHooks } from './default-hooks.ts';
-import { deliverThroughIdt } from './deliver.ts';
 import { deriveContext } from './derived-context.ts';
 import { effectiveAddress } from './effective-address.ts';
 import { type EvaluationTarget, Evaluator } from './evaluate.ts';
-import { type DeliveredEvent, EventType, type SystemHooks } from './hooks.ts';
+import { EventDelivery } from './event-delivery.ts';
+import type { DeliveredEvent, SystemHooks } from './hooks.ts';
 import type { Instruction } from './instruction.ts';
 import type { Processor, RunResult, StopReason } from './processor.ts';
 import { resetState } from './reset.ts';
-import { isCanonical } from './stack-frame.ts';
 import { Activity, Field, Flag, Interruptibility, Seg, STATE_BYTES } from './state-layout.ts';
 import { HELPERS } from './system.ts';
 import { JUMP_FRAMES, TLB_FRAMES } from './tlb-layout.ts';
@@ -42,10 +42,6 @@ const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 /** Frames that a processor without a limit of its own may reach: 512 MiB. */
 const DEFAULT_FRAME_LIMIT = 0x2_0000;
 
-/** Exceptions that make a double fault of a second one (SDM Vol. 3A, table "Interrupt and Exception Classes"). */
-const isContributory = (vector: number): boolean => vector === 0 || (vector >= 10 && vector <= 13);
-const HAS_ERROR_CODE = [8, 10, 11, 12, 13, 14, 17];
-
 /** A logical processor of `PhysicalMemory`, with the reference evaluator as its default tier. */
 export class X86Processor implements Processor, EvaluationTarget {
   readonly id: number;
@@ -68,10 +64,8 @@ export class X86Processor implements Processor, EvaluationTarget {
   readonly decoder = new Decoder();
   readonly breakpoints = new Breakpoints();
   readonly #firstSlot: number;
-  readonly #window = new Uint8Array(32);
-  #pendingVector = -1;
-  #pendingError: number | undefined;
-  #pendingPayload = 0n;
+  readonly #code = new CodeFetch(this);
+  readonly #events = new EventDelivery(this);
 
   constructor(memory: PhysicalMemory, options: ProcessorOptions = {}) {
     this.id = options.id ?? 0;
@@ -114,7 +108,7 @@ export class X86Processor implements Processor, EvaluationTarget {
     const { state } = this;
     while (this.attention) {
       this.attention = false;
-      const decision = this.#guarded(() => this.hooks.boundary(this));
+      const decision = this.#events.guarded(() => this.hooks.boundary(this));
       if (decision === 'stop' || this.stopRequested) return 'stopped';
       if (decision === 'wait') return state.u32(Field.activity) === Activity.shutdown ? 'shutdown' : 'waiting';
     }
@@ -131,7 +125,7 @@ export class X86Processor implements Processor, EvaluationTarget {
     const budget = isSingle ? 1 : Math.max(1, Math.min(left, this.hooks.instructionsUntilEvent(this)));
     const retired = state.u64(Field.retired);
     let executed = 1;
-    this.#hasLeftByGate = false;
+    this.#events.hasLeftByGate = false;
     this.breakpoints.hits = 0;
     try {
       if (this.breakpoints.isActive && (flags & Flag.rf) === 0) this.#checkInstructionBreakpoint();
@@ -143,7 +137,7 @@ export class X86Processor implements Processor, EvaluationTarget {
       this.unwoundAfter = 1;
       state.setU64(Field.retired, retired + BigInt(executed));
       this.attention = true;
-      this.#dispatchPending();
+      this.#events.dispatchPending();
       this.#endShadow(shadow);
       return executed;
     }
@@ -152,8 +146,6 @@ export class X86Processor implements Processor, EvaluationTarget {
     return executed;
   }
 
-  /** The instruction at hand went through a gate of its own. */
-  #hasLeftByGate = false;
   /** Instructions that a tier had tried when it unwound, the unwound one included. */
   unwoundAfter = 1;
 
@@ -172,7 +164,7 @@ export class X86Processor implements Processor, EvaluationTarget {
     if ((flags & Flag.rf) !== 0) state.setU32(Field.systemFlags, state.u32(Field.systemFlags) & ~Flag.rf);
     const hits = BigInt(this.breakpoints.hits);
     // INT n, INT3 and INTO clear TF before a trap could come.
-    const traps = hits | ((flags & Flag.tf) === 0 || this.#hasLeftByGate ? 0n : SINGLE_STEP);
+    const traps = hits | ((flags & Flag.tf) === 0 || this.#events.hasLeftByGate ? 0n : SINGLE_STEP);
     if (traps === 0n) return;
     const pending = state.u64(Field.pendingDebug);
     if ((state.u32(Field.interruptibility) & Interruptibility.movSs) !== 0) {
@@ -180,7 +172,7 @@ export class X86Processor implements Processor, EvaluationTarget {
       return;
     }
     state.setU64(Field.pendingDebug, 0n);
-    this.raise(Vector.debug, undefined, traps | (pending & DEBUG_CAUSES));
+    this.#events.raise(Vector.debug, undefined, traps | (pending & DEBUG_CAUSES));
   }
 
   /** Instruction breakpoints are faults (SDM Vol. 3B, "Instruction-Breakpoint Exception Condition"). */
@@ -204,57 +196,7 @@ export class X86Processor implements Processor, EvaluationTarget {
 
   /** Decodes the instruction at RIP into `instruction`; faults unwind. */
   fetch(): void {
-    const { state, memory } = this;
-    const rip = state.rip;
-    let low = Number(rip & 0xffff_ffffn);
-    let high = Number(rip >> 32n);
-    if (this.codeMode === CodeMode.bits64) {
-      if (!isCanonical(rip)) this.fault(Vector.protection, 0);
-    } else {
-      if (rip > BigInt(state.limit(Seg.cs))) this.fault(Vector.protection, 0);
-      const linear = (state.segmentBase(Seg.cs) + rip) & 0xffff_ffffn;
-      low = Number(linear);
-      high = 0;
-    }
-    const first = this.space.place(low, high, AccessKind.fetch);
-    const inPage = PAGE_SIZE_BYTES - (low & 0xfff);
-    let status: number;
-    if (first >= 0 && inPage >= MAX_INSTRUCTION_BYTES) {
-      status = this.decoder.decode(memory.bytes, first, first + MAX_INSTRUCTION_BYTES, this.codeMode, this.instruction);
-    } else {
-      const count = Math.min(inPage, MAX_INSTRUCTION_BYTES);
-      this.#copyCode(first, 0, count);
-      status = this.decoder.decode(this.#window, 0, count, this.codeMode, this.instruction);
-      if (status === DecodeStatus.truncated) {
-        const nextLow = (low + inPage) >>> 0;
-        const carried = nextLow === 0 && this.codeMode === CodeMode.bits64 ? (high + 1) >>> 0 : high;
-        const second = this.space.place(nextLow, carried, AccessKind.fetch);
-        this.#copyCode(second, count, MAX_INSTRUCTION_BYTES - count);
-        status = this.decoder.decode(this.#window, 0, MAX_INSTRUCTION_BYTES, this.codeMode, this.instruction);
-      }
-    }
-    this.#checkDecoded(status, rip);
-  }
-
-  #checkDecoded(status: number, rip: bigint): void {
-    const { length } = this.instruction;
-    if (status === DecodeStatus.tooLong) this.fault(Vector.protection, 0);
-    if (this.codeMode !== CodeMode.bits64 && rip + BigInt(length - 1) > BigInt(this.state.limit(Seg.cs))) {
-      this.fault(Vector.protection, 0);
-    }
-    if (status !== DecodeStatus.ok) this.fault(Vector.invalidOpcode);
-  }
-
-  /** Copies code bytes to the decoding window; places below 0 are read at their physical address. */
-  #copyCode(place: number, to: number, count: number): void {
-    if (place >= 0) {
-      this.#window.set(this.memory.bytes.subarray(place, place + count), to);
-      return;
-    }
-    const from = this.space.lastPhysical;
-    for (let index = 0; index < count; index++) {
-      this.#window[to + index] = Number(this.space.readPhysical(from + index, 1));
-    }
+    this.#code.fetch();
   }
 
   callHelper(name: string): boolean {
@@ -286,121 +228,23 @@ export class X86Processor implements Processor, EvaluationTarget {
   /* Faults and events. */
 
   fault(vector: number, errorCode?: number): never {
-    this.#pendingVector = vector;
-    this.#pendingError = errorCode;
-    this.#pendingPayload = 0n;
-    throw UNWIND;
+    return this.#events.fail(vector, errorCode, 0n);
   }
 
   pageFault(linear: bigint, errorCode: number): never {
-    this.#pendingVector = Vector.page;
-    this.#pendingError = errorCode;
-    this.#pendingPayload = linear;
-    throw UNWIND;
+    return this.#events.fail(Vector.page, errorCode, linear);
   }
 
   debugFault(payload: bigint): never {
-    this.#pendingVector = Vector.debug;
-    this.#pendingError = undefined;
-    this.#pendingPayload = payload;
-    throw UNWIND;
+    return this.#events.fail(Vector.debug, undefined, payload);
   }
 
   abandon(): never {
-    this.#pendingVector = -1;
-    throw UNWIND;
-  }
-
-  /** Runs something outside of an instruction; a fault or abandonment in it is dealt with. */
-  #guarded<T>(action: () => T): T | undefined {
-    try {
-      return action();
-    } catch (error) {
-      if (error !== UNWIND) throw error;
-      this.#dispatchPending();
-      this.attention = true;
-      return undefined;
-    }
-  }
-
-  #dispatchPending(): void {
-    const vector = this.#pendingVector;
-    this.#pendingVector = -1;
-    if (vector >= 0) this.raise(vector, this.#pendingError, this.#pendingPayload);
-  }
-
-  /** Delivers an exception of the instruction at hand. */
-  raise(vector: number, errorCode: number | undefined, payload: bigint): void {
-    const hasCode = errorCode !== undefined && HAS_ERROR_CODE.includes(vector);
-    const isReal = (this.state.u32(Field.cr0) & 1) === 0;
-    this.deliver({
-      vector,
-      type: EventType.hardwareException,
-      errorCode: hasCode && !isReal ? errorCode : undefined,
-      instructionLength: 0,
-      payload,
-    });
+    return this.#events.abandon();
   }
 
   deliver(event: DeliveredEvent): void {
-    this.#hasLeftByGate = event.type >= EventType.softwareInterrupt;
-    let next: DeliveredEvent | undefined = event;
-    while (next !== undefined) next = this.#deliverOnce(next);
-    this.delivering = undefined;
-    this.attention = true;
-  }
-
-  /** Delivers one event; returns the event that a fault on the way makes of it. */
-  #deliverOnce(event: DeliveredEvent): DeliveredEvent | undefined {
-    try {
-      if (this.isNonRoot && this.hooks.interceptEvent(this, event)) return undefined;
-      if (event.vector === Vector.debug && event.type === EventType.hardwareException) {
-        this.state.setU64(Field.dr7, this.state.u64(Field.dr7) & ~GENERAL_DETECT);
-        this.state.setU64(Field.dr6, (this.state.u64(Field.dr6) & ~0xfn) | event.payload | 0xffff_0ff0n);
-      }
-      this.delivering = event;
-      deliverThroughIdt(this, this.space, event);
-      this.updateContext();
-      return undefined;
-    } catch (error) {
-      if (error !== UNWIND) throw error;
-      if (this.#pendingVector < 0) return undefined;
-      return this.#combine(event, this.#pendingVector, this.#pendingError, this.#pendingPayload);
-    }
-  }
-
-  #combine(
-    first: DeliveredEvent,
-    vector: number,
-    errorCode: number | undefined,
-    payload: bigint,
-  ): DeliveredEvent | undefined {
-    this.#pendingVector = -1;
-    // A guest leaves by the second exception, if that one is intercepted, before it can make a double fault.
-    const second = { vector, type: EventType.hardwareException, errorCode, instructionLength: 0, payload };
-    if (this.isNonRoot && this.hooks.interceptEvent(this, second)) return undefined;
-    if (vector === Vector.page) this.state.setU64(Field.cr2, payload);
-    const isException = first.type === EventType.hardwareException;
-    if (isException && first.vector === Vector.doubleFault) {
-      this.#tripleFault();
-      return undefined;
-    }
-    const isDouble =
-      isException &&
-      ((isContributory(first.vector) && isContributory(vector)) ||
-        (first.vector === Vector.page && (isContributory(vector) || vector === Vector.page)));
-    return {
-      vector: isDouble ? Vector.doubleFault : vector,
-      type: EventType.hardwareException,
-      errorCode: isDouble ? 0 : errorCode,
-      instructionLength: 0,
-      payload: isDouble ? 0n : payload,
-    };
-  }
-
-  #tripleFault(): void {
-    if (this.isNonRoot && this.hooks.tripleFault(this)) return;
-    this.state.setU32(Field.activity, Activity.shutdown);
+    this.#events.deliver(event);
   }
 
   /* Accesses. */
@@ -482,5 +326,3 @@ const SINGLE_STEP = 0x4000n;
 const DEBUG_CAUSES = 0x400fn;
 /** "Enabled breakpoint" of the pending debug exceptions (SDM Vol. 3C, "Guest Non-Register State"). */
 const ENABLED_BREAKPOINT = 0x1000n;
-/** DR7.GD. */
-const GENERAL_DETECT = 0x2000n;
