@@ -30,6 +30,8 @@ import { logProxyRefinement } from './proxies/log-proxy-refinement.ts';
 import { rpcProxyRefinement } from './proxies/rpc-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
+import { blockDevice } from './sessions/block.ts';
+import { fileSystem } from './sessions/file-system.ts';
 import { inputEvents } from './sessions/input.ts';
 import { packetStream } from './sessions/packet-stream.ts';
 import { quotaConserved } from './sessions/quota-conserved.ts';
@@ -89,6 +91,8 @@ export const PROPERTIES: readonly Property[] = [
   reportRom,
   terminalLink,
   inputEvents,
+  blockDevice,
+  fileSystem,
   determinism,
   compiledModel,
   tableBitFlips,

@@ -9,6 +9,8 @@ type ServiceFault = Omit<SeamFault<'genode'>, 'replace'> & {
 const REPORT_ROM = ['sessions/report-rom'];
 const TERMINAL = ['sessions/terminal'];
 const INPUT = ['sessions/input'];
+const BLOCK = ['sessions/block'];
+const FILES = ['sessions/file-system'];
 
 const faults: readonly ServiceFault[] = [
   {
@@ -52,6 +54,80 @@ const faults: readonly ServiceFault[] = [
     precedent: 'Linux evdev (SYN_DROPPED): after an overrun a client that keeps the rest has keys that stay pressed',
     killedBy: INPUT,
     replace: () => ({ afterInputOverflow: queue => queue.slice(1) }),
+  },
+  {
+    id: 'block-range-wraps',
+    title: 'first block and count are added in 32 bits before they are compared with the end of the disk',
+    precedent: 'CVE-2018-2698 (VirtualBox VDMA): unchecked sum of offset and size',
+    killedBy: BLOCK,
+    replace: () => ({
+      isBlockRange: (first, count, total) => BigInt.asUintN(32, first + BigInt(count)) <= BigInt(total),
+    }),
+  },
+  {
+    id: 'block-range-off-by-one',
+    title: 'the block behind the last one counts as part of the disk',
+    precedent: 'CVE-2015-3456 (VENOM): index at the bound of its buffer accepted',
+    killedBy: BLOCK,
+    replace: () => ({
+      isBlockRange: (first, count, total) => first <= BigInt(total) && BigInt(count) <= BigInt(total) - first + 1n,
+    }),
+  },
+  {
+    id: 'block-packet-unchecked',
+    title: 'more blocks are moved than the packet has room for',
+    precedent: 'CVE-2018-3294 (VirtualBox e1000): length of a descriptor not compared with its buffer',
+    killedBy: BLOCK,
+    replace: () => ({ fitsPacket: () => true }),
+  },
+  {
+    id: 'block-read-only-ignored',
+    title: 'a session that may only read writes',
+    precedent: 'XSA-142 (CVE-2015-7311): read-only disks of a guest were writeable',
+    killedBy: BLOCK,
+    replace: () => ({ mayWriteBlocks: () => true }),
+  },
+  {
+    id: 'block-part-ignored',
+    title: 'a session that has a part of the disk counts blocks from its start',
+    precedent: 'XSA-155 (CVE-2015-8550): block back end trusts what the front end says',
+    killedBy: BLOCK,
+    replace: () => ({ diskBlock: (_first, block) => block }),
+  },
+  {
+    id: 'file-cut-bytes-return',
+    title: 'what was cut off a file is there again when it is extended',
+    precedent: 'CVE-2012-4508 (Linux ext4): stale data of a file exposed',
+    killedBy: FILES,
+    replace: () => ({ clearsCutBytes: () => false }),
+  },
+  {
+    id: 'directory-moved-below-itself',
+    title: 'a directory can be moved below itself, where nothing reaches it any longer',
+    precedent: 'Linux: cross-directory renames need s_vfs_rename_mutex against loops',
+    killedBy: FILES,
+    replace: () => ({ refusesCycle: () => false }),
+  },
+  {
+    id: 'file-read-only-ignored',
+    title: 'a handle that was opened for reading can change its file',
+    precedent: 'CVE-2022-0847 (Linux, Dirty Pipe): files overwritten by who may only read them',
+    killedBy: FILES,
+    replace: () => ({ mayWriteFile: (_handle, isSessionWriteable) => isSessionWriteable }),
+  },
+  {
+    id: 'file-append-overwrites',
+    title: 'what is appended overwrites the last byte',
+    precedent: 'CWE-193: off by one, at the end of a file',
+    killedBy: FILES,
+    replace: () => ({ appendPlace: sizeBytes => Math.max(0, sizeBytes - 1) }),
+  },
+  {
+    id: 'file-watch-missed',
+    title: 'a watcher is not told of a change that came while it was not waiting',
+    precedent: 'Genode 42397cb512: lost first wake-up',
+    killedBy: FILES,
+    replace: () => ({ isUnseen: (version, told) => version > told + 1 }),
   },
 ];
 

@@ -12,6 +12,23 @@ export interface ServiceOps {
   wakesReader(before: number): boolean;
   /** Events that stay when one more does not fit into the queue of an Input session. */
   afterInputOverflow<Event>(queue: readonly Event[]): readonly Event[];
+  /** True if blocks lie inside of a session's part of the disk. */
+  isBlockRange(first: bigint, count: number, total: number): boolean;
+  /** True if so many bytes of blocks have room in a packet. */
+  fitsPacket(sizeBytes: number, packetBytes: number): boolean;
+  mayWriteBlocks(isWriteable: boolean): boolean;
+  /** Block of the disk behind a block of a session's part. */
+  diskBlock(firstOfPart: number, block: number): number;
+  /** True if the bytes behind the new end of a file are cleared. */
+  clearsCutBytes(): boolean;
+  /** True if a directory cannot be moved below itself. */
+  refusesCycle(): boolean;
+  /** True if a handle may change its node, by how it was opened and by what its session may. */
+  mayWriteFile(isOpenForWriting: boolean, isSessionWriteable: boolean): boolean;
+  /** Place at which a file of this size is appended to. */
+  appendPlace(sizeBytes: number): number;
+  /** True if a node changed since a watcher was told last. */
+  isUnseen(version: number, told: number): boolean;
 }
 
 const atMost = (value: bigint, limit: number): number => (value > BigInt(limit) ? limit : Number(value));
@@ -23,4 +40,13 @@ export const serviceOps: ServiceOps = {
   terminalCount: (named, bufferBytes, possible) => Math.min(atMost(named, bufferBytes), possible),
   wakesReader: () => true,
   afterInputOverflow: () => [],
+  isBlockRange: (first, count, total) => first <= BigInt(total) && BigInt(count) <= BigInt(total) - first,
+  fitsPacket: (sizeBytes, packetBytes) => sizeBytes <= packetBytes,
+  mayWriteBlocks: isWriteable => isWriteable,
+  diskBlock: (firstOfPart, block) => firstOfPart + block,
+  clearsCutBytes: () => true,
+  refusesCycle: () => true,
+  mayWriteFile: (isOpenForWriting, isSessionWriteable) => isOpenForWriting && isSessionWriteable,
+  appendPlace: sizeBytes => sizeBytes,
+  isUnseen: (version, told) => version !== told,
 };

@@ -1,5 +1,7 @@
 import type { XmlElement } from '../../../policy/xml.ts';
 import { ok, type Result } from '../../../units/result.ts';
+import { blockService } from './block.ts';
+import { fileSystemService } from './file-system.ts';
 import { inputService } from './input.ts';
 import { reportRomService } from './report-rom.ts';
 import { rtcService } from './rtc.ts';
@@ -36,4 +38,6 @@ export const SERVICE_PROGRAMS: readonly ServiceProgram[] = [
     ok(terminalService(ops)),
   ),
   row('input_script', 'Input events that its configuration lists', inputService),
+  row('ram_block', 'A disk in RAM', blockService),
+  row('ram_fs', 'Directories, files and symbolic links in RAM', fileSystemService),
 ];
