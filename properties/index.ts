@@ -25,8 +25,11 @@ import { interruptRemapping, vtdTables } from './isolation/vtd.ts';
 import { compiledModel } from './meta/compiled-model.ts';
 import { determinism } from './meta/determinism.ts';
 import { tableBitFlips } from './meta/table-bit-flips.ts';
+import { everyRestart } from './proxies/every-restart.ts';
 import { serverSurvivesHostileClient } from './proxies/hostile-client.ts';
+import { instanceSurvivesHostilePeer } from './proxies/hostile-peer.ts';
 import { logProxyRefinement } from './proxies/log-proxy-refinement.ts';
+import { proxiedServiceRefinement } from './proxies/proxied-service-refinement.ts';
 import { rpcProxyRefinement } from './proxies/rpc-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
@@ -83,6 +86,9 @@ export const PROPERTIES: readonly Property[] = [
   logProxyRefinement,
   serverSurvivesHostileClient,
   rpcProxyRefinement,
+  proxiedServiceRefinement,
+  instanceSurvivesHostilePeer,
+  everyRestart,
   signalRefinement,
   rpcOrder,
   sessionRefinement,

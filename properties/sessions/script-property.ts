@@ -24,6 +24,8 @@ const MAX_STEPS = 60;
 const OPERANDS = 5;
 /** Further runs that are tried for a shorter failure. */
 const FURTHER_RUNS = 100;
+/** Further runs of scripts that take long. */
+const FEW_FURTHER_RUNS = 4;
 
 /** A property of a machine of Genode's base that needs no Muen system around it. */
 export interface ScriptPropertyOptions extends Pick<Property, 'id' | 'claim' | 'method' | 'witnesses' | 'killedBy'> {
@@ -32,11 +34,15 @@ export interface ScriptPropertyOptions extends Pick<Property, 'id' | 'claim' | '
   /** Operations of somebody hostile, left out of every other script: some claims are made for honest peers only. */
   readonly hostile?: Readonly<Record<string, number>>;
   readonly run: (context: CheckContext, steps: readonly ScriptStep[]) => ScriptJudgement;
+  /** Runs of each of the two tasks, for scripts that take long; 150 by default. */
+  readonly runsPerTask?: number;
+  /** Cases that are all tried, one a task: the first step of a script, `case`, says which. */
+  readonly cases?: number;
   /** What the property assumes, for explanations. */
   readonly premise: string;
 }
 
-const usesGenode = ({ software }: CheckContext): boolean =>
+export const usesGenode = ({ software }: CheckContext): boolean =>
   software.some(({ software: name }) => name.startsWith('log-proxy') || name.startsWith('genode'));
 
 function scriptArbitrary(operations: Readonly<Record<string, number>>): fc.Arbitrary<readonly ScriptStep[]> {
@@ -51,12 +57,14 @@ function scriptArbitrary(operations: Readonly<Record<string, number>>): fc.Arbit
   return fc.array(step, { maxLength: MAX_STEPS, size: 'max' });
 }
 
-/** Fewest steps first, then operands as small as possible. */
+/** Fewest steps first, then operands as small as possible unless a run takes long. */
 function minimiseScript(
   steps: readonly ScriptStep[],
+  isSlow: boolean,
   fails: (steps: readonly ScriptStep[]) => boolean,
 ): readonly ScriptStep[] {
   let current = shrinkList(steps, fails);
+  if (isSlow) return current;
   for (const [index, { operands }] of current.entries()) {
     for (let place = 0; place < operands.length; place++) {
       for (const value of [0, 1, 2, 3]) {
@@ -81,7 +89,7 @@ function areaOf(id: Property['id']): Area {
 
 /** Builds a property from a machine that runs scripts. */
 export function scriptProperty(options: ScriptPropertyOptions): Property {
-  const { operations, hostile, run, premise, ...rest } = options;
+  const { operations, hostile, run, premise, runsPerTask, cases, ...rest } = options;
   const outcomeOf = (context: CheckContext, steps: readonly ScriptStep[]): TraceOutcome | undefined => {
     const { what, step } = run(context, steps);
     if (what === '') return undefined;
@@ -96,7 +104,7 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
     };
   };
   const explain = (context: CheckContext, steps: readonly ScriptStep[]): Failure => {
-    const small = minimiseScript(steps, tried => run(context, tried).what !== '');
+    const small = minimiseScript(steps, runsPerTask !== undefined, tried => run(context, tried).what !== '');
     const body: TraceBody = { kind: 'script', steps: small };
     return { body, outcome: defined(outcomeOf(context, small), 'outcome of the minimised script') };
   };
@@ -106,14 +114,17 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
     passes: 'tested',
     notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
     tasks: () =>
-      Array.from({ length: TASKS }, (_, index): Task => ({ property: rest.id, index, slice: { part: index } })),
+      Array.from(
+        { length: cases ?? TASKS },
+        (_, index): Task => ({ property: rest.id, index, slice: { part: index } }),
+      ),
     runTask: (context, task) => runSlice(options, context, task, steps => explain(context, steps)),
     replay: (context, trace) => (trace.body.kind === 'script' ? outcomeOf(context, trace.body.steps) : undefined),
   };
 }
 
 function runSlice(
-  { id, operations, hostile, run }: ScriptPropertyOptions,
+  { id, operations, hostile, run, runsPerTask, cases }: ScriptPropertyOptions,
   context: CheckContext,
   task: Task,
   explain: (steps: readonly ScriptStep[]) => Failure,
@@ -122,9 +133,15 @@ function runSlice(
   const honest = scriptArbitrary(operations);
   const attacked = scriptArbitrary({ ...operations, ...hostile });
   const seed = deriveSeed(context.seed, `${id}#${task.index}`);
-  const scriptOf = (index: number) => generate(index % 2 === 0 ? attacked : honest, deriveSeed(seed, String(index)));
+  const first: readonly ScriptStep[] = cases === undefined ? [] : [{ operation: 'case', operands: [task.index] }];
+  const scriptOf = (index: number) => [
+    ...first,
+    ...generate(index % 2 === 0 ? attacked : honest, deriveSeed(seed, String(index))),
+  ];
   const wanted =
-    budget.runs === undefined ? RUNS_PER_TASK * BUDGET_FACTOR[budget.name] : Math.ceil(budget.runs / TASKS);
+    budget.runs === undefined
+      ? (runsPerTask ?? RUNS_PER_TASK) * BUDGET_FACTOR[budget.name]
+      : Math.ceil(budget.runs / (cases ?? TASKS));
   let steps = 0;
   let witnesses: Record<string, number> = {};
   for (let index = 0; index < wanted; index++) {
@@ -133,8 +150,12 @@ function runSlice(
     steps += judgement.effective;
     witnesses = addCounts(witnesses, judgement.witnesses);
     if (judgement.what === '') continue;
-    const failure = shortest(explain(script), Math.min(wanted, index + FURTHER_RUNS), index + 1, scriptOf, script =>
-      run(context, script).what === '' ? undefined : explain(script),
+    const failure = shortest(
+      explain(script),
+      Math.min(wanted, index + (runsPerTask === undefined ? FURTHER_RUNS : FEW_FURTHER_RUNS)),
+      index + 1,
+      scriptOf,
+      script => (run(context, script).what === '' ? undefined : explain(script)),
     );
     return { runs: index + 1, steps, states: 0, witnesses, unspecified: {}, failure };
   }

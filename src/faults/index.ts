@@ -13,6 +13,7 @@ import { PAGING_FAULTS } from './paging-faults.ts';
 import { PROXY_FAULTS } from './proxy-faults.ts';
 import { SERVICE_FAULTS } from './service-faults.ts';
 import { STRUCTURE_FAULTS } from './structure-faults.ts';
+import { VHW_FAULTS } from './vhw-faults.ts';
 
 /** All seeded faults. */
 export const FAULTS: readonly Fault[] = [
@@ -30,4 +31,5 @@ export const FAULTS: readonly Fault[] = [
   ...PROXY_FAULTS,
   ...GENODE_FAULTS,
   ...SERVICE_FAULTS,
+  ...VHW_FAULTS,
 ];

@@ -88,25 +88,26 @@ export class ReplayedGuest implements Guest {
     return this.#next === this.#results.length;
   }
 
-  #perform(access: Access): Uint8Array {
+  /** @param make makes the operations, which only a new access needs */
+  #perform(resultBytes: number, make: () => readonly Operation[]): Uint8Array {
     const result = this.#results[this.#next];
-    if (result === undefined) throw new AccessNeeded(access);
-    if (result.length !== access.resultBytes) throw new InvariantError('a handler repeats its accesses differently');
+    if (result === undefined) throw new AccessNeeded({ operations: make(), resultBytes });
+    if (result.length !== resultBytes) throw new InvariantError('a handler repeats its accesses differently');
     this.#next += 1;
     return result;
   }
 
   read(address: number, sizeBytes: number): Uint8Array {
     if (sizeBytes === 0) return NO_BYTES;
-    return this.#perform({ operations: readOperations(address, sizeBytes), resultBytes: sizeBytes });
+    return this.#perform(sizeBytes, () => readOperations(address, sizeBytes));
   }
 
   write(address: number, bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#perform({ operations: writeOperations(address, bytes), resultBytes: 0 });
+    if (bytes.length > 0) this.#perform(0, () => writeOperations(address, bytes));
   }
 
   raise(event: number): void {
-    this.#perform({ operations: [{ kind: 'vmcall', low: event, high: 0, cpl: 0 }], resultBytes: 0 });
+    this.#perform(0, () => [{ kind: 'vmcall', low: event, high: 0, cpl: 0 }]);
   }
 
   armTimer(tsc: number, event: number): void {
@@ -116,16 +117,16 @@ export class ReplayedGuest implements Guest {
       high: Math.floor(tsc / TWO32) >>> 0,
       event,
     };
-    this.#perform({ operations: [operation], resultBytes: 0 });
+    this.#perform(0, () => [operation]);
   }
 
   portIn(port: number, sizeBytes: 1 | 2 | 4): number {
-    const bytes = this.#perform({ operations: [{ kind: 'in', port, sizeBytes }], resultBytes: sizeBytes });
+    const bytes = this.#perform(sizeBytes, () => [{ kind: 'in', port, sizeBytes }]);
     return littleEndian(bytes, 0, sizeBytes);
   }
 
   portOut(port: number, sizeBytes: 1 | 2 | 4, value: number): void {
-    this.#perform({ operations: [{ kind: 'out', port, sizeBytes, value }], resultBytes: 0 });
+    this.#perform(0, () => [{ kind: 'out', port, sizeBytes, value }]);
   }
 }
 

@@ -3,6 +3,7 @@ import { pagesInside } from '../core/ram.ts';
 import { createParent } from '../core/sessions.ts';
 import { ackSignal, pendingSignal } from '../core/signals.ts';
 import type { InitConfig } from '../init/config.ts';
+import { PROGRAMS } from '../programs/programs.ts';
 import type { RomModules } from '../services/rom.ts';
 import type { Service } from '../services/service.ts';
 import {
@@ -14,7 +15,7 @@ import {
   hostStart,
   hostWake,
 } from '../services/service-host.ts';
-import type { ComponentEvent, Program, ProgramOps } from './component.ts';
+import type { ComponentEvent, Program, ProgramOps, ProgramRow } from './component.ts';
 import { ComponentEnv, hostEnvOf, LOG_HANDLE, wakeClient } from './component-env.ts';
 import { LOG_REGION } from './core-services.ts';
 import type { EventLoop } from './event-loop.ts';
@@ -41,6 +42,8 @@ const CORE_RESERVE = { ramBytes: 0x1_0000, caps: 500 };
 export interface InstanceConfig {
   readonly init: InitConfig;
   readonly modules: RomModules;
+  /** Programs besides those that everybody has. */
+  readonly programs?: readonly ProgramRow[];
 }
 
 const failed = (state: InstanceState, failure: string): InstanceState => ({ ...state, phase: 'failed', failure });
@@ -315,7 +318,7 @@ function readInfo(ws: Workspace): void {
 
 /** One Genode instance as an event loop of its subject. */
 export function genodeInstance(config: InstanceConfig, ops: ProgramOps): EventLoop<InstanceState> {
-  const library = new Library(config.modules, ops);
+  const library = new Library(config.modules, [...PROGRAMS, ...(config.programs ?? [])], ops);
   const step = (ws: Workspace, vectors: readonly number[]): boolean => {
     const { phase } = ws.state;
     if (phase === 'failed') return false;

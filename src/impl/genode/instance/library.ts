@@ -1,11 +1,10 @@
 import type { XmlElement } from '../../../policy/xml.ts';
 import { err, ok, type Result } from '../../../units/result.ts';
-import { PROGRAMS } from '../programs/programs.ts';
 import type { RomModules } from '../services/rom.ts';
 import type { Service } from '../services/service.ts';
 import { type HostedService, hostService } from '../services/service-host.ts';
 import { SERVICE_PROGRAMS } from '../services/service-programs.ts';
-import type { Program, ProgramOps } from './component.ts';
+import type { Program, ProgramOps, ProgramRow } from './component.ts';
 import { coreServices } from './core-services.ts';
 import type { SubjectInfo } from './subject-info.ts';
 import { CORE } from './workspace.ts';
@@ -18,11 +17,13 @@ export type Made =
 /** The programs of an instance, made from their configurations, each once. */
 export class Library {
   readonly #modules: RomModules;
+  readonly #programs: readonly ProgramRow[];
   readonly #ops: ProgramOps;
   readonly #made = new Map<string, Result<Made, string>>();
 
-  constructor(modules: RomModules, ops: ProgramOps) {
+  constructor(modules: RomModules, programs: readonly ProgramRow[], ops: ProgramOps) {
     this.#modules = modules;
+    this.#programs = programs;
     this.#ops = ops;
   }
 
@@ -40,7 +41,7 @@ export class Library {
         const created = service.create(config, this.#ops.genode.service);
         return created.ok ? ok({ kind: 'services', services: [created.value] }) : created;
       }
-      const row = PROGRAMS.find(candidate => candidate.binary === binary);
+      const row = this.#programs.find(candidate => candidate.binary === binary);
       if (row === undefined) return err(`no program "${binary}"`);
       const created = row.create(config, this.#ops);
       return created.ok ? ok({ kind: 'program', program: created.value }) : created;

@@ -77,8 +77,8 @@ export interface VhwOps {
   payloadBytes(claimed: number): number | undefined;
   /** True to tell the peer after a message was published or taken. */
   rings(): boolean;
-  /** Times that the header of a message is read from the peer's memory. */
-  headerReads(): number;
+  /** Message of the peer to read next: behind the last that an earlier life took, if the own region knows that. */
+  resumeAt(taken: number | undefined, written: number): number;
 }
 
 export const vhwOps: VhwOps = {
@@ -86,7 +86,7 @@ export const vhwOps: VhwOps = {
   believes: (claimed, taken, written) => (claimed >= taken && claimed <= written ? claimed : undefined),
   payloadBytes: claimed => (claimed <= PAYLOAD_BYTES ? claimed : undefined),
   rings: () => true,
-  headerReads: () => 1,
+  resumeAt: (taken, written) => taken ?? (written > ELEMENTS ? written : 0),
 };
 
 /** Low word of an epoch as messages name it, never 0. */
@@ -213,9 +213,8 @@ export class MuchannelVhw implements Vhw {
    */
   #resumeAt(epoch: Word64, header: Uint8Array): number {
     const own = this.#guest.read(this.#link.outAddress + LINK_REGION_BYTES - TAKEN_BYTES, TAKEN_BYTES);
-    if (isEqual64(wordAt(own, 0), epoch)) return numberAt(own, 8, 8);
-    const written = numberAt(header, HEADER.writeCount, 8);
-    return written > ELEMENTS ? written : 0;
+    const taken = isEqual64(wordAt(own, 0), epoch) ? numberAt(own, 8, 8) : undefined;
+    return this.#ops.resumeAt(taken, numberAt(header, HEADER.writeCount, 8));
   }
 
   /** Says how far the peer's channel was read: the count first, so that it never counts for another epoch. */
@@ -252,9 +251,6 @@ export class MuchannelVhw implements Vhw {
     const judged = messageHeader(this.#guest.read(address, MESSAGE_HEADER_BYTES));
     const payloadBytes = this.#ops.payloadBytes(judged.payloadBytes);
     if (payloadBytes === undefined) return this.#breakOff(epoch);
-    let { message } = judged;
-    for (let reads = 1; reads < this.#ops.headerReads(); reads++)
-      message = messageHeader(this.#guest.read(address, MESSAGE_HEADER_BYTES)).message;
     const payload = this.#guest.read(address + MESSAGE_HEADER_BYTES, payloadBytes);
     const after = this.#guest.read(inAddress + HEADER.epoch, 8);
     const writeStart = wordAt(this.#guest.read(inAddress + HEADER.writeStart, 8), 0);
@@ -262,7 +258,7 @@ export class MuchannelVhw implements Vhw {
     if (this.#channel.isOverrun(writeStart, count, word64(BigInt(ELEMENTS)))) return this.#breakOff(epoch);
     this.#change({ read: this.state.read + 1, isRingDue: true });
     this.#publishTaken();
-    return { kind: 'message', message: { ...message, payload: [...payload] } };
+    return { kind: 'message', message: { ...judged.message, payload: [...payload] } };
   }
 
   ring(): void {

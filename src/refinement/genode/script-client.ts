@@ -1,0 +1,191 @@
+import type { Environment, Handle, Program, ProgramRow } from '../../impl/genode/instance/component.ts';
+import { copiedBytes } from '../../impl/genode/proxy/message.ts';
+import type { RpcValue } from '../../impl/genode/proxy/values.ts';
+import type { SessionInterface } from '../../impl/genode/services/interface.ts';
+import { ok } from '../../units/result.ts';
+
+/** What a client does, one after the other: each waits for its answer. */
+export type ClientAction =
+  | { readonly kind: 'open'; readonly label: string }
+  | { readonly kind: 'call'; readonly opcode: number; readonly values: readonly RpcValue[]; readonly fill: number }
+  | { readonly kind: 'packet'; readonly bytes: Uint8Array; readonly more: readonly number[] }
+  | { readonly kind: 'close' };
+
+/** What a client sees, as text: equal texts mean that it cannot tell two systems apart. */
+export interface ScriptClientState {
+  readonly next: number;
+  readonly handle: Handle;
+  readonly dataspace: number;
+  readonly seen: readonly string[];
+  readonly isOpen: boolean;
+  readonly waitsForPacket: boolean;
+  /** A session was asked for. */
+  readonly isWaiting: boolean;
+  readonly given: readonly RpcValue[];
+}
+
+const show = (value: RpcValue): string => (typeof value === 'object' ? `[${value.join()}]` : String(value));
+
+/** Bytes that a client puts into its dataspace before a call that reads it. */
+export const fillBytes = (count: number, fill: number): Uint8Array =>
+  Uint8Array.from({ length: count }, (_, index) => (fill * 31 + index * 7) & 0xff);
+
+const digest = (bytes: Uint8Array): string =>
+  `${bytes.length}:${bytes.reduce((sum, byte) => (Math.imul(sum, 31) + byte) >>> 0, 7)}`;
+
+class Script {
+  readonly #face: SessionInterface;
+  readonly #actions: readonly ClientAction[];
+  readonly #env: Environment;
+  /** Functions whose results depend on the time. */
+  readonly #timed: readonly string[];
+  readonly #reopens: boolean;
+  state: ScriptClientState;
+
+  constructor(
+    face: SessionInterface,
+    actions: readonly ClientAction[],
+    timed: readonly string[],
+    reopens: boolean,
+    env: Environment,
+    state: ScriptClientState,
+  ) {
+    this.#reopens = reopens;
+    this.#face = face;
+    this.#actions = actions;
+    this.#timed = timed;
+    this.#env = env;
+    this.state = state;
+  }
+
+  #change(changes: Partial<ScriptClientState>): void {
+    this.state = { ...this.state, ...changes };
+  }
+
+  see(text: string): void {
+    this.#change({ seen: [...this.state.seen, text] });
+  }
+
+  /** Does actions until one has to wait for its answer. */
+  proceed(): void {
+    for (;;) {
+      const action = this.#actions[this.state.next];
+      if (action === undefined) return;
+      this.#change({ next: this.state.next + 1 });
+      if (this.#perform(action)) return;
+    }
+  }
+
+  /** True if an answer must come first. */
+  #perform(action: ClientAction): boolean {
+    const { handle, isOpen } = this.state;
+    if (action.kind === 'open' || (action.kind === 'call' && !isOpen && this.#reopens)) {
+      if (isOpen) return false;
+      // What was to be done at the session that is gone is not done again.
+      this.#change({
+        handle: this.#env.open(this.#face.service, action.kind === 'open' ? action.label : 'a'),
+        dataspace: 0,
+        isWaiting: true,
+      });
+      return true;
+    }
+    if (!isOpen) return false;
+    switch (action.kind) {
+      case 'call': {
+        const called = this.#face.functions[action.opcode]!;
+        const bytes = copiedBytes(called, 'in', action.values, [], this.#env.sizeOf(this.state.dataspace));
+        if (bytes > 0) this.#env.write(this.state.dataspace, 0, fillBytes(bytes, action.fill));
+        this.#change({ given: action.values });
+        this.#env.call(handle, called.name, ...action.values);
+        return true;
+      }
+      case 'packet': {
+        if (this.#env.streams.streamDataspace(handle, 'tx') === 0) return false;
+        const sent = this.#env.streams.submit(handle, 'tx', action.bytes, action.more);
+        this.#change({ waitsForPacket: sent !== undefined });
+        return sent !== undefined;
+      }
+      case 'close':
+        this.#env.close(handle);
+        this.#change({ isOpen: false });
+        return false;
+    }
+  }
+
+  reply(name: string, values: readonly RpcValue[] | undefined, error: string): void {
+    const called = this.#face.functions.find(row => row.name === name);
+    if (values === undefined || called === undefined) {
+      this.see(`${name} ! ${error}`);
+      // The session is gone with its server: the next action opens another one.
+      if (error === 'session-dead') this.#change({ isOpen: false });
+      return;
+    }
+    const shown = values.map((value, index) => {
+      const { kind } = called.results[index]!.type;
+      if (kind === 'dataspace') {
+        this.#change({ dataspace: Number(value) });
+        return `${this.#env.sizeOf(Number(value))} bytes`;
+      }
+      if (kind === 'capability') return `${this.#env.sizeOf(Number(value))} bytes`;
+      return this.#timed.includes(name) ? 'time' : show(value);
+    });
+    const { dataspace, given } = this.state;
+    const bytes = copiedBytes(called, 'out', given, values, this.#env.sizeOf(dataspace));
+    const data = bytes === 0 ? '' : ` ${digest(this.#env.read(dataspace, 0, bytes))}`;
+    this.see(`${name} = ${shown.join()}${data}`);
+  }
+
+  packet(): boolean {
+    const { handle, waitsForPacket } = this.state;
+    const back = waitsForPacket ? this.#env.streams.takeAcknowledged(handle, 'tx') : undefined;
+    if (back === undefined) return false;
+    this.#change({ waitsForPacket: false });
+    this.see(`packet ${back.more.join()} ${digest(this.#env.streams.readPacket(handle, 'tx', back))}`);
+    return true;
+  }
+}
+
+/**
+ * A client of one service that follows a script and remembers what it sees.
+ * @param reopens opens a session again in place of the first call after it died
+ */
+export function scriptClient(
+  face: SessionInterface,
+  actions: readonly ClientAction[],
+  timed: readonly string[],
+  reopens = false,
+): ProgramRow {
+  const program: Program<ScriptClientState> = {
+    initial: {
+      next: 0,
+      handle: -1,
+      dataspace: 0,
+      seen: [],
+      isOpen: false,
+      waitsForPacket: false,
+      isWaiting: false,
+      given: [],
+    },
+    vectors: [],
+    hasSessionThreads: false,
+    handle(state, event, env) {
+      const script = new Script(face, actions, timed, reopens, env, state);
+      const isOwn = 'handle' in event && event.handle === state.handle;
+      if (event.kind === 'start') script.proceed();
+      else if (event.kind === 'opened' && isOwn) {
+        script.state = { ...script.state, isOpen: true, isWaiting: false };
+        script.see('opened');
+        script.proceed();
+      } else if (event.kind === 'denied' && isOwn) {
+        script.see('denied');
+        script.state = { ...script.state, isWaiting: false };
+        script.proceed();
+      } else if (event.kind === 'reply' && isOwn) {
+        script.reply(event.name, event.values, event.error);
+        script.proceed();
+      } else if (event.kind === 'packets' && isOwn && script.packet()) script.proceed();
+      return script.state;
+    },
+  };
+  return { binary: 'script_client', title: 'Follows a script', create: () => ok(program as unknown as Program<never>) };
+}
