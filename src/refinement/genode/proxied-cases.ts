@@ -13,5 +13,25 @@ export interface ProxiedCase {
 export const PROXIED_CASES: readonly ProxiedCase[] = [
   { service: 'LOG', binary: '', config: '', timed: [] },
   { service: 'ROM', binary: '', config: '', timed: [] },
+  { service: 'Report', binary: 'report_rom', config: '<config/>', timed: [] },
+  {
+    service: 'ROM',
+    binary: 'report_rom',
+    config: '<config><policy label_suffix="a" report="b"/><policy label_suffix="label 1" report="c"/></config>',
+    timed: [],
+  },
+  {
+    service: 'Rtc',
+    binary: 'system_rtc',
+    config: '<config year="2026" month="11" day="26" hour="11" minute="30" second="0"/>',
+    timed: ['current_time'],
+  },
+  { service: 'Terminal', binary: 'terminal_crosslink', config: '', timed: [] },
+  {
+    service: 'Input',
+    binary: 'input_script',
+    config: '<config period_us="1000" repeat="yes"><press code="30" char="97"/><release code="30"/></config>',
+    timed: ['pending', 'flush'],
+  },
   { service: 'Timer', binary: 'timer', config: '', timed: ['elapsed_ms', 'elapsed_us'] },
 ];

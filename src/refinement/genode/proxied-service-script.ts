@@ -39,7 +39,11 @@ const localConfig = (row: ProxiedCase): string =>
 export const remoteConfigs = (row: ProxiedCase): readonly [string, string] => {
   const config = `<config link="link" peer="apps"><service name="${row.service}"/></config>`;
   const client = `<start name="proxy"><binary name="proxy_client"/>${provides(row.service)}${config}</start>`;
-  const server = `<start name="proxy"><binary name="proxy_server"/>${config}</start>`;
+  const route =
+    row.binary === ''
+      ? ''
+      : `<route><service name="${row.service}"><child name="service"/></service><any-service><parent/></any-service></route>`;
+  const server = `<start name="proxy"><binary name="proxy_server"/>${route}${config}</start>`;
   return [
     `<config>${PROVIDES}${client}${clientNode(row.service, 'proxy')}</config>`,
     `<config>${PROVIDES}${realService(row)}${server}</config>`,

@@ -131,7 +131,7 @@ class Script {
     });
     const { dataspace, given } = this.state;
     const bytes = copiedBytes(called, 'out', given, values, this.#env.sizeOf(dataspace));
-    const data = bytes === 0 ? '' : ` ${digest(this.#env.read(dataspace, 0, bytes))}`;
+    const data = bytes === 0 || this.#timed.includes(name) ? '' : ` ${digest(this.#env.read(dataspace, 0, bytes))}`;
     this.see(`${name} = ${shown.join()}${data}`);
   }
 
