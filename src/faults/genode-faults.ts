@@ -222,7 +222,7 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
     id: 'proxy-label-unprefixed',
     title: "a peer's session has the label that the peer chose, without the peer's name",
     precedent: 'CVE-2010-0419 (KVM): identity taken from the guest',
-    killedBy: PROXY,
+    killedBy: [...PROXY, 'proxies/instance-survives-hostile-peer'],
     replace: replaceIn('proxyServer', () => ({ peerLabel: (_, label) => label })),
   },
   {
