@@ -1,4 +1,4 @@
-import type { Intercept } from '../x86/hooks.ts';
+import { EventType, type Intercept } from '../x86/hooks.ts';
 import type { Processor } from '../x86/processor.ts';
 import { Cr0, Field } from '../x86/state-layout.ts';
 import { Proc, Proc2 } from './control-bits.ts';
@@ -22,6 +22,7 @@ const at = {
   virtualApic: vmcsWord('VIRTUAL_APIC_ADDRESS'),
 };
 
+const DEBUG = 1;
 const INVALID_OPCODE = 6;
 
 /** Reasons of instructions that exit always, or with one primary or secondary control (SDM Vol. 3C, "Instructions That Cause VM Exits"). */
@@ -111,10 +112,18 @@ function exitOf(unit: VmxUnit, cpu: Processor, what: Intercept): ExitInformation
     case 'io':
       return portAccess(unit, cpu, what);
     case 'taskSwitch':
-      return { reason: 9, qualification: BigInt(what.selector) | (BigInt(what.source) << 30n) };
+      return taskSwitch(cpu, what.selector, what.source);
     default:
       return simple(unit, what.kind);
   }
+}
+
+/** The exit of a task switch; a hardware event that asked for it has no instruction length, and a fault sets RF. */
+function taskSwitch({ delivering }: Processor, selector: number, source: number): ExitInformation {
+  const exit = { reason: 9, qualification: BigInt(selector) | (BigInt(source) << 30n) };
+  if (delivering === undefined || delivering.type >= EventType.softwareInterrupt) return exit;
+  const isFault = delivering.type === EventType.hardwareException && delivering.vector !== DEBUG;
+  return { ...exit, length: 0, setsResume: isFault };
 }
 
 function simple(unit: VmxUnit, kind: string): ExitInformation | undefined {

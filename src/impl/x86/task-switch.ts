@@ -6,9 +6,9 @@ import {
   readDescriptor,
   selectorError,
 } from './descriptor.ts';
-import { TaskSwitchSource } from './hooks.ts';
+import { EventType, TaskSwitchSource } from './hooks.ts';
 import type { Processor } from './processor.ts';
-import { Seg } from './state-layout.ts';
+import { Field, Seg } from './state-layout.ts';
 import { Vector } from './unwind.ts';
 
 /*
@@ -56,6 +56,9 @@ export function switchTask(cpu: Processor, target: Descriptor, source: TaskSwitc
 /** An event through a task gate of the IDT. */
 export function switchByGate(cpu: Processor, selector: number, external: number): never {
   checkTask(cpu, selector, external);
+  const { delivering } = cpu;
+  if (delivering?.vector === Vector.page && delivering.type === EventType.hardwareException)
+    cpu.state.setU64(Field.cr2, delivering.payload);
   return leave(cpu, selector, TaskSwitchSource.gate, selectorError(selector) + external);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Proc } from '../../../src/impl/vmx/control-bits.ts';
+import { Exit, Pin, Proc } from '../../../src/impl/vmx/control-bits.ts';
 import { vmcsWord } from '../../../src/impl/vmx/vmcs.ts';
 import { VMCS_FIELDS } from '../../../src/impl/vmx/vmcs-fields.ts';
 import { Activity, Field, Gpr } from '../../../src/impl/x86/state-layout.ts';
@@ -7,7 +7,7 @@ import { frameOf, hpa } from '../../../src/units/address.ts';
 import { type GuestMachine, guestMachine, imageOf } from '../../guests/machine.ts';
 import { builtGuest } from '../../guests/rom.ts';
 import { caseData, code, encodingOf, launch, OP, type Op, op, vmwrite } from './cases/case-program.ts';
-import { GUEST_CODE, LONG, profileValue, VMCS_A } from './cases/profiles.ts';
+import { GUEST_CODE, GUEST_STUBS, LONG, profileValue, VMCS_A } from './cases/profiles.ts';
 
 /** Machine whose hypervisor image runs one case, stopping at each VM exit as hosted root software wants it. */
 function stopped(...ops: readonly Op[]): GuestMachine {
@@ -62,6 +62,63 @@ describe('hosted root software', () => {
     expect(cpu.run(1000).reason).toBe('stopped');
     expect(read(machine, 'EXIT_REASON') & 0xffff_ffffn).toBe(1n);
     expect(read(machine, 'GUEST_RIP')).toBe(BigInt(GUEST_CODE));
+  });
+
+  it('acknowledges the interrupt at the exit where the control says so, and leaves it pending else', () => {
+    const exitControls = profileValue(LONG, encodingOf('EXIT_CONTROLS'));
+    for (const [controls, info] of [
+      [exitControls | BigInt(Exit.acknowledgeInterrupt), 0x8000_0045n],
+      [exitControls, 0n],
+    ] as const) {
+      const machine = stopped(...code(GUEST_CODE, 0xeb, 0xfe), vmwrite('EXIT_CONTROLS', controls), launch());
+      const { cpu, apic } = machine;
+      while (!cpu.isNonRoot) cpu.run(1000);
+      apic.write(0xf0, 0x1ff, 0);
+      apic.receive(0, 0x45);
+      cpu.run(1000);
+      expect(read(machine, 'EXIT_INTERRUPT_INFO') & 0xffff_ffffn).toBe(info);
+      expect(apic.pendingVector(0)).toBe(info === 0n ? 0x45 : -1);
+    }
+  });
+
+  it('an NMI exits with NMI exiting, and is delivered to the guest without it', () => {
+    const spin = code(GUEST_CODE, 0xeb, 0xfe);
+    const exiting = stopped(...spin, launch());
+    while (!exiting.cpu.isNonRoot) exiting.cpu.run(1000);
+    exiting.apic.receive(4, 0);
+    expect(exiting.cpu.run(1000).reason).toBe('stopped');
+    expect(read(exiting, 'EXIT_REASON') & 0xffff_ffffn).toBe(0n);
+    expect(read(exiting, 'EXIT_INTERRUPT_INFO') & 0xffff_ffffn).toBe(0x8000_0202n);
+    const pins = profileValue(LONG, encodingOf('PIN_CONTROLS'));
+    const own = stopped(...spin, vmwrite('PIN_CONTROLS', pins & ~BigInt(Pin.nmiExiting | Pin.virtualNmis)), launch());
+    while (!own.cpu.isNonRoot) own.cpu.run(1000);
+    own.apic.receive(4, 0);
+    own.cpu.run(1000);
+    // The handler of the guest calls the hypervisor.
+    expect(read(own, 'EXIT_REASON') & 0xffff_ffffn).toBe(18n);
+    expect(read(own, 'GUEST_RIP') >= BigInt(GUEST_STUBS)).toBe(true);
+    expect(read(own, 'GUEST_INTERRUPTIBILITY') & 8n).toBe(8n);
+  });
+
+  it('virtual NMIs: blocking by NMI in the guest is virtual and does not hold an NMI back', () => {
+    const machine = stopped(...code(GUEST_CODE, 0xeb, 0xfe), vmwrite('GUEST_INTERRUPTIBILITY', 8), launch());
+    while (!machine.cpu.isNonRoot) machine.cpu.run(1000);
+    machine.apic.receive(4, 0);
+    expect(machine.cpu.run(1000).reason).toBe('stopped');
+    expect(read(machine, 'EXIT_INTERRUPT_INFO') & 0xffff_ffffn).toBe(0x8000_0202n);
+    expect(read(machine, 'GUEST_INTERRUPTIBILITY') & 8n).toBe(8n);
+  });
+
+  it('adds the TSC offset to what the guest reads', () => {
+    const machine = stopped(
+      ...code(GUEST_CODE, 0x0f, 0x31, 0x0f, 0xa2),
+      proc(Proc.tscOffsetting),
+      vmwrite('TSC_OFFSET', 1n << 40n),
+      launch(),
+    );
+    machine.cpu.run(500_000);
+    expect(read(machine, 'EXIT_REASON') & 0xffff_ffffn).toBe(10n);
+    expect(machine.cpu.state.gpr(Gpr.rdx)).toBe(0x100n);
   });
 
   it('is told of a start-up IPI to a guest that waits for one', () => {
