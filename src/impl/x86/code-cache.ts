@@ -16,7 +16,7 @@ import { type DecodeRun, decoderOf, RUN_ENDED } from './wasm-decoder.ts';
 const POOL_FRAMES = 256;
 const POOL_RECORDS = (POOL_FRAMES * PAGE_SIZE_BYTES) / RECORD_BYTES;
 /** Longest run that is decoded at once. */
-const MAX_RUN = 64;
+const MAX_RUN = 128;
 /** Longest instruction minus one: how far in front of a written byte an instruction may start. */
 const REACH = 14;
 /** Bytes behind an instruction that the decoder may look at. */

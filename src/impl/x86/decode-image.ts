@@ -1,5 +1,5 @@
 import { CodeMode } from './code-mode.ts';
-import { Immediate, MAPS } from './decode-index.ts';
+import { Immediate } from './decode-index.ts';
 import {
   ADDRESSES,
   IS_PREFIX,
@@ -19,14 +19,20 @@ import { INSTRUCTIONS } from './table.ts';
 
 /* The decoder's tables for 64-bit mode as bytes, for the decoder that runs on the WebAssembly.Memory. */
 
-/** One-byte opcodes and 0F, 0F 38, 0F 3A. */
-const LEGACY_MAPS = MAPS - 3;
-const KEYS = LEGACY_MAPS * 256;
+const KEYS = OPCODES;
 
 /** An opcode that the WebAssembly decoder leaves to the other. */
 export const OPCODE_IS_LEFT = 0x1_0000;
 /** Bits of a row in the image, beside the immediate's kind in bits 3:0. */
-export const ImageRow = { sizeShift: 4, isLeft: 0x40, isSized: 0x80, isString: 0x100, endsRun: 0x200 } as const;
+export const ImageRow = {
+  sizeShift: 4,
+  isLeft: 0x40,
+  isSized: 0x80,
+  isString: 0x100,
+  endsRun: 0x200,
+  usesVvvv: 0x400,
+  isVvvvDestination: 0x800,
+} as const;
 
 /** Unconditional near jumps and returns: what follows need not be code. */
 export const endsRun = ({ mnemonic, class: kind }: InstructionRow): boolean =>
@@ -62,7 +68,9 @@ const imageRow = (row: InstructionRow): number => {
     (kind > Immediate.full || (bits & RowBits.isSpecial) !== 0 ? ImageRow.isLeft : 0) |
     (row.isSized ? ImageRow.isSized : 0) |
     (row.isString ? ImageRow.isString : 0) |
-    (endsRun(row) ? ImageRow.endsRun : 0)
+    (endsRun(row) ? ImageRow.endsRun : 0) |
+    ((bits & RowBits.usesVvvv) !== 0 ? ImageRow.usesVvvv : 0) |
+    ((bits & RowBits.isVvvvDestination) !== 0 ? ImageRow.isVvvvDestination : 0)
   );
 };
 

@@ -1,6 +1,7 @@
 import { defined } from '../../units/invariant.ts';
 import { MAX_FRAMES, type PhysicalMemory } from '../memory.ts';
 import { ImageOffset, ImageRow, OPCODE_IS_LEFT } from './decode-image.ts';
+import { VEX_MAP_OFFSET } from './decode-index.ts';
 import { Address } from './decode-tables.ts';
 import { VARIANTS_PER_ROW } from './meaning.ts';
 import { RECORD_BYTES, RecordField } from './record-layout.ts';
@@ -38,6 +39,7 @@ import {
   store64,
   sub,
   when,
+  xor,
 } from './wasm-build.ts';
 
 /** Set in the result of a DecodeRun if its last record ends a run. */
@@ -54,6 +56,7 @@ const WORDS = [
   'repeat',
   'prefix',
   'rex',
+  'vvvv',
   'isTwoByte',
   'isThreeByte',
   'key',
@@ -87,6 +90,7 @@ const stop = leave(v('record'));
 
 /** 66, then F2 or F3, then REX; anything else is left. */
 const prefixes: readonly Code[] = [
+  put('vvvv', i32(0)),
   put('place', v('at')),
   put('opcode', load8(v('place'))),
   put('operandPrefix', eq(v('opcode'), i32(0x66))),
@@ -100,6 +104,22 @@ const prefixes: readonly Code[] = [
   increase('place', bit(v('rex'), 6)),
 ];
 
+/** Three-byte VEX with L = 0; bytes 1 and 2 pass through `sib` and `scale`. */
+const vex: Code = when(
+  eq(v('key'), i32(0xc4)),
+  when(or(or(v('operandPrefix'), v('repeat')), v('rex')), stop),
+  put('sib', load8(v('place'))),
+  put('scale', load8(v('place'), 1)),
+  put('key', sub(and(v('sib'), i32(0x1f)), i32(1))),
+  when(or(lessUnsigned(i32(2), v('key')), hasBits(v('scale'), 4)), stop),
+  put('key', or(shl(add(v('key'), i32(VEX_MAP_OFFSET + 1)), i32(8)), load8(v('place'), 2))),
+  // R, X, B, W in the places of REX; those of VEX are inverted, as is vvvv.
+  put('rex', or(i32(0x40), or(and(shr(v('scale'), i32(4)), i32(8)), xor(shr(v('sib'), i32(5)), i32(7))))),
+  put('vvvv', and(shr(xor(v('scale'), i32(0x78)), i32(3)), i32(0xf))),
+  put('prefix', and(v('scale'), i32(3))),
+  increase('place', i32(3)),
+);
+
 const opcode: readonly Code[] = [
   put('opcode', load8(v('place'))),
   put('isTwoByte', eq(v('opcode'), i32(0x0f))),
@@ -112,6 +132,7 @@ const opcode: readonly Code[] = [
   put('opcode', load8(v('place'))),
   increase('place', i32(1)),
   put('key', or(shl(v('key'), i32(8)), v('opcode'))),
+  vex,
   put('rule', load32(add(v('tables'), shl(v('key'), i32(2))), ImageOffset.opcode)),
   when(hasBits(v('rule'), OPCODE_IS_LEFT), stop),
 ];
@@ -169,6 +190,7 @@ const rowAndImmediate: readonly Code[] = [
   put('id', sub(v('id'), i32(1))),
   put('row', load32(add(v('tables'), shl(v('id'), i32(2))), ImageOffset.row)),
   when(hasBits(v('row'), ImageRow.isLeft), stop),
+  when(isZero(hasBits(v('row'), ImageRow.usesVvvv)), when(v('vvvv'), stop)),
   put(
     'size',
     load8(
@@ -210,7 +232,11 @@ const registerOffset = (n: Code, placeBit: number): Code =>
 const registerByte = (value: Code, rexBit: number, target: number): Code =>
   or(and(value, i32(7)), shl(hasBits(v('rex'), 1 << rexBit), i32(target - rexBit)));
 const rm = registerByte(or(v('modrm'), select(hasBits(v('rule'), 1), i32(0), v('opcode'))), 0, 3);
-const reg = select(hasBits(v('rule'), 1), registerByte(shr(v('modrm'), i32(3)), 2, 3), i32(0));
+/** A group whose destination is vvvv has its digit there. */
+const reg = and(
+  select(hasBits(v('rule'), 1), registerByte(shr(v('modrm'), i32(3)), 2, 3), i32(0)),
+  select(hasBits(v('row'), ImageRow.isVvvvDestination), i32(7), i32(0xf)),
+);
 const isRipRelative = hasBits(v('address'), Address.isRipRelative);
 /** Offset of an address register given as number plus one. */
 const addressOffset = (name: 'base' | 'index'): Code =>
@@ -227,7 +253,7 @@ const record: readonly Code[] = [
   store32(
     v('record'),
     RecordField.vvvv,
-    shl(select(isRipRelative, i32(Field.codeBase), addressOffset('base')), i32(16)),
+    or(shl(v('vvvv'), i32(3)), shl(select(isRipRelative, i32(Field.codeBase), addressOffset('base')), i32(16))),
   ),
   store32(
     v('record'),
@@ -256,8 +282,8 @@ let compiled: WebAssembly.Module | undefined;
 /**
  * A decoder of 64-bit code that runs on the WebAssembly.Memory: reads the code there and writes records.
  *
- * It knows what is usual (66, F2 or F3, REX, one to three opcode bytes, immediates of one part) from the same tables as
- * `Decoder`, and stops in front of an instruction that is not: VEX, other prefixes, rows with rules of their own.
+ * It knows what is usual (66, F2 or F3, REX or VEX, one to three opcode bytes, immediates of one part) from the same tables
+ * as `Decoder`, and stops in front of an instruction that is not: other prefixes, rows with rules of their own.
  */
 export function decoderOf(memory: PhysicalMemory): DecodeRun {
   compiled ??= new WebAssembly.Module(
