@@ -35,7 +35,9 @@ import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
 import { blockDevice } from './sessions/block.ts';
 import { fileSystem } from './sessions/file-system.ts';
+import { framebuffer } from './sessions/framebuffer.ts';
 import { inputEvents } from './sessions/input.ts';
+import { network } from './sessions/network.ts';
 import { packetStream } from './sessions/packet-stream.ts';
 import { quotaConserved } from './sessions/quota-conserved.ts';
 import { reportRom } from './sessions/report-rom.ts';
@@ -99,6 +101,8 @@ export const PROPERTIES: readonly Property[] = [
   inputEvents,
   blockDevice,
   fileSystem,
+  network,
+  framebuffer,
   determinism,
   compiledModel,
   tableBitFlips,

@@ -11,6 +11,8 @@ const TERMINAL = ['sessions/terminal'];
 const INPUT = ['sessions/input'];
 const BLOCK = ['sessions/block'];
 const FILES = ['sessions/file-system'];
+const NETWORK = ['sessions/network'];
+const SCREEN = ['sessions/framebuffer'];
 
 const faults: readonly ServiceFault[] = [
   {
@@ -128,6 +130,55 @@ const faults: readonly ServiceFault[] = [
     precedent: 'Genode 42397cb512: lost first wake-up',
     killedBy: FILES,
     replace: () => ({ isUnseen: (version, told) => version > told + 1 }),
+  },
+  {
+    id: 'nic-address-spoofed',
+    title: 'a client sends frames with the address of another',
+    precedent: 'CWE-290: identity taken from what the sender says',
+    killedBy: NETWORK,
+    replace: () => ({ mayUseSource: () => true }),
+  },
+  {
+    id: 'nic-frame-echoed',
+    title: 'a frame for all also comes back to who sent it',
+    precedent: 'CWE-406: a frame that comes back is sent again without end',
+    killedBy: NETWORK,
+    replace: () => ({ mayReceive: () => true }),
+  },
+  {
+    id: 'nic-unknown-flooded',
+    title: 'a frame for an address that nobody has reaches every client',
+    precedent: 'MAC flooding: a switch that does not know an address sends to everybody',
+    killedBy: NETWORK,
+    replace: () => ({ takesUnknown: () => true }),
+  },
+  {
+    id: 'nic-frames-not-collected',
+    title: 'the places of frames that a client has taken are not freed, until its stream is full',
+    precedent: 'Genode c02aa759e6: unacknowledged packets fill the stream, the network is stuck',
+    killedBy: NETWORK,
+    replace: () => ({ collectsFrames: () => false }),
+  },
+  {
+    id: 'framebuffer-refresh-unclipped',
+    title: 'a rectangle is refreshed as the client names it',
+    precedent: 'CVE-2018-2698 (VirtualBox VDMA): transfer with unchecked offsets relative to VRAM',
+    killedBy: SCREEN,
+    replace: () => ({ clipped: rect => rect }),
+  },
+  {
+    id: 'framebuffer-blit-outside',
+    title: 'the target of a blit is not compared with the buffer',
+    precedent: 'CVE-2014-8106 (QEMU Cirrus): blit with an unchecked target region',
+    killedBy: SCREEN,
+    replace: () => ({ mayBlitTo: () => true }),
+  },
+  {
+    id: 'framebuffer-shows-last-client',
+    title: 'the screen of a client that closed is there for the next one',
+    precedent: 'CWE-226: what is left in a resource that is used again',
+    killedBy: SCREEN,
+    replace: () => ({ blanksScreen: () => false }),
   },
 ];
 

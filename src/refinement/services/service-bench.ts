@@ -36,8 +36,8 @@ export class ServiceBench<State> implements HostEnv {
   /** Sessions whose packet streams the service did something with. */
   wokenStreams = new Set<SessionNumber>();
   timeUs = 0;
-  /** Earliest time at which the service wants to be woken. */
-  dueUs: number | undefined;
+  /** Times at which the service wants to be woken, the earliest first. */
+  #wishesUs: readonly number[] = [];
   /** First access of the service outside of its dataspaces, empty if there was none. */
   outside = '';
   /** Memory that may be allocated at most. */
@@ -99,7 +99,7 @@ export class ServiceBench<State> implements HostEnv {
   }
 
   wakeAtUs(us: number): void {
-    this.dueUs = Math.min(us, this.dueUs ?? us);
+    if (!this.#wishesUs.includes(us)) this.#wishesUs = [...this.#wishesUs, us].sort((a, b) => a - b);
   }
 
   /** Opens a session; undefined if that worked, else why not. */
@@ -133,9 +133,9 @@ export class ServiceBench<State> implements HostEnv {
   /** Lets time pass and the service do what was due. */
   advanceUs(us: number): void {
     const end = this.timeUs + us;
-    while (this.dueUs !== undefined && this.dueUs <= end) {
-      this.timeUs = Math.max(this.timeUs, this.dueUs);
-      this.dueUs = undefined;
+    for (let due = this.#wishesUs[0]; due !== undefined && due <= end; due = this.#wishesUs[0]) {
+      this.timeUs = Math.max(this.timeUs, due);
+      this.#wishesUs = this.#wishesUs.slice(1);
       this.host = hostWake(this.#ops, this.service, this.host, this);
     }
     this.timeUs = end;

@@ -29,6 +29,20 @@ export interface ServiceOps {
   appendPlace(sizeBytes: number): number;
   /** True if a node changed since a watcher was told last. */
   isUnseen(version: number, told: number): boolean;
+  /** True if a client of a network may send a frame whose source is its own address, or is not. */
+  mayUseSource(isOwn: boolean): boolean;
+  /** True if a frame of session `from` may reach a session. */
+  mayReceive(session: number, from: number): boolean;
+  /** True if frames for an address that nobody has go to sessions of a kind. */
+  takesUnknown(kind: 'nic' | 'uplink'): boolean;
+  /** True if the places of frames that were taken are freed. */
+  collectsFrames(): boolean;
+  /** Part of a rectangle that is on the screen. */
+  clipped<Rect>(rect: Rect, screen: Rect, intersect: (a: Rect, b: Rect) => Rect | undefined): Rect | undefined;
+  /** True if a blit may write its target, which lies inside of the buffer, or does not. */
+  mayBlitTo(isInside: boolean): boolean;
+  /** True if the screen is blank for the next client. */
+  blanksScreen(): boolean;
 }
 
 const atMost = (value: bigint, limit: number): number => (value > BigInt(limit) ? limit : Number(value));
@@ -49,4 +63,11 @@ export const serviceOps: ServiceOps = {
   mayWriteFile: (isOpenForWriting, isSessionWriteable) => isOpenForWriting && isSessionWriteable,
   appendPlace: sizeBytes => sizeBytes,
   isUnseen: (version, told) => version !== told,
+  mayUseSource: isOwn => isOwn,
+  mayReceive: (session, from) => session !== from,
+  takesUnknown: kind => kind === 'uplink',
+  collectsFrames: () => true,
+  clipped: (rect, screen, intersect) => intersect(rect, screen),
+  mayBlitTo: isInside => isInside,
+  blanksScreen: () => true,
 };

@@ -2,7 +2,9 @@ import type { XmlElement } from '../../../policy/xml.ts';
 import { ok, type Result } from '../../../units/result.ts';
 import { blockService } from './block.ts';
 import { fileSystemService } from './file-system.ts';
+import { framebufferService } from './framebuffer.ts';
 import { inputService } from './input.ts';
+import { nicBridgeService } from './nic-bridge.ts';
 import { reportRomService } from './report-rom.ts';
 import { rtcService } from './rtc.ts';
 import type { Service } from './service.ts';
@@ -39,5 +41,7 @@ export const SERVICE_PROGRAMS: readonly ServiceProgram[] = [
   ),
   row('input_script', 'Input events that its configuration lists', inputService),
   row('ram_block', 'A disk in RAM', blockService),
+  row('nic_bridge', 'A network of clients and the driver behind it', nicBridgeService),
+  row('ram_fb', 'A screen in RAM for one client', framebufferService),
   row('ram_fs', 'Directories, files and symbolic links in RAM', fileSystemService),
 ];
