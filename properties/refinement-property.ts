@@ -130,6 +130,8 @@ function runSlice(
     const isDirected = options.directsInterleavings === true && run % 4 < 2;
     return isDirected ? withDirectedInterleavings(found, generated, deriveSeed(seed, `points ${run}`)) : generated;
   };
+  const unspecified = (): Record<string, number> =>
+    Object.fromEntries(found.model.unspecified.map(reason => [reason, runs]));
   const follow = (spec: RunSpec) => ({ hasFailed: runBesideModel(found, spec).divergence !== undefined });
   while (runs < maxRuns && steps < maxSteps) {
     const spec = specOf(runs);
@@ -140,10 +142,10 @@ function runSlice(
     if (lockstep.divergence !== undefined) {
       const isCounted = context.budget.countsOnly === true;
       const failure = isCounted ? explain(spec) : shortestFailure(runs - 1, specOf, follow, explain);
-      return { runs, steps, states: 0, witnesses, unspecified: {}, failure };
+      return { runs, steps, states: 0, witnesses, unspecified: unspecified(), failure };
     }
   }
-  return { runs, steps, states: 0, witnesses, unspecified: {} };
+  return { runs, steps, states: 0, witnesses, unspecified: unspecified() };
 }
 
 function countWitnesses(

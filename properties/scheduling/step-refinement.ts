@@ -43,7 +43,7 @@ export const schedulingStepRefinement = refinementProperty({
   ],
   mix: {
     read: 100,
-    write: 200,
+    write: 300,
     probe: 100,
     vmcall: 1000,
     undeclared: 200,

@@ -59,6 +59,8 @@ interface StateField {
   readonly accepted: readonly number[];
   /** Values with which no subject, or not every one, is entered. */
   readonly refused: readonly number[];
+  /** How often the field is written, relative to the others; absent means once. */
+  readonly weight?: number;
 }
 
 /** Most values are accepted: a subject that is refused for one field shows nothing about the others. */
@@ -66,14 +68,15 @@ const STATE_FIELDS: readonly StateField[] = [
   { offset: 132, accepted: [0], refused: [1, 2] },
   { offset: 136, accepted: [0, 1], refused: [4] },
   { offset: 164, accepted: [0x20_0000, 0x40_0000], refused: [0] },
-  { offset: 180, accepted: [0x31], refused: [0x11, 0x8000_0030] },
-  { offset: 204, accepted: [0x2060, 0x2020], refused: [0x60] },
+  { offset: 180, accepted: [0x31], refused: [0x11, 0x8000_0030], weight: 2 },
+  { offset: 204, accepted: [0x2060, 0x2020], refused: [0x60], weight: 4 },
   { offset: 220, accepted: [2, 0x202], refused: [0, 0x2a] },
   // High halves of SYSENTER_ESP and of the base of GDTR; access rights of TR.
   { offset: 240, accepted: [0, 0x7fff, 0xffff_8000], refused: [0x8000] },
   { offset: 416, accepted: [0x8b], refused: [0x0b, 0x89, 0x1_008b] },
   { offset: 456, accepted: [0, 0xffff_ffff], refused: [0x1_0000] },
 ];
+const WEIGHTED_FIELDS = STATE_FIELDS.flatMap(field => Array.from({ length: field.weight ?? 1 }, () => field));
 
 /** Builds a decoder; `startTsc` and `endTsc` bound the triggers of timed events. */
 export function operationDecoder(vocabulary: Vocabulary, mix: Mix, startTsc: number, endTsc: number): OperationDecoder {
@@ -223,7 +226,7 @@ function store(window: Window | undefined, a: number, b: number): Operation {
   if (window.purpose === 'interface')
     return { kind: 'write', address: window.address, sizeBytes: 4, low: b % 4, high: 0 };
   if (window.purpose === 'state' && b % 8 !== 0) {
-    const { offset, accepted, refused } = pick(STATE_FIELDS, a >>> 4)!;
+    const { offset, accepted, refused } = pick(WEIGHTED_FIELDS, a >>> 4)!;
     const low = pick((b >>> 3) % 4 === 0 ? refused : accepted, b >>> 5)!;
     return { kind: 'write', address: window.address + offset, sizeBytes: 4, low, high: 0 };
   }
@@ -237,10 +240,10 @@ function undeclaredCall(vocabulary: Vocabulary, a: number, b: number): Operation
 }
 
 /** Triggers of timed events that several subjects choose, so that timers expire together. */
-const COMMON_TRIGGERS = 12;
+const COMMON_TRIGGERS = 5;
 
 function timedEvent(vocabulary: Vocabulary, a: number, b: number, startTsc: number, endTsc: number): Operation {
-  const share = a % 2 === 0 ? (a >>> 1) / 2 ** 31 : ((a >>> 1) % COMMON_TRIGGERS) / COMMON_TRIGGERS;
+  const share = a % 4 === 0 ? (a >>> 2) / 2 ** 30 : ((a >>> 2) % COMMON_TRIGGERS) / COMMON_TRIGGERS;
   const trigger = startTsc + share * (endTsc - startTsc);
   const event = pick(vocabulary.vmcalls, b >>> 8)?.number ?? 63;
   const low = Math.floor(trigger) % 2 ** 32;

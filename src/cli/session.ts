@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly jobs: number;
   readonly quiet: boolean;
   readonly timeoutSeconds?: number;
+  /** Time after which one task counts as endless, for code that is not ours; absent for ours, which bounds itself. */
+  readonly taskLimitSeconds?: number;
 }
 
 /** Runs checks of one command: owns the worker pool, the time limit, the interrupt and the progress line. */
@@ -33,9 +35,13 @@ export class Session {
     this.catalogue = catalogue;
     this.options = options;
     this.runner =
-      options.jobs === 1
+      options.jobs === 1 && options.taskLimitSeconds === undefined
         ? inProcessRunner(handle)
-        : workerRunner(new URL('./worker.ts', import.meta.url).href, options.jobs);
+        : workerRunner(
+            new URL('./worker.ts', import.meta.url).href,
+            options.jobs,
+            1000 * (options.taskLimitSeconds ?? 0),
+          );
     const facts = { isTty: environment.stderrIsTty, env: environment.env, noColor: true };
     this.progress = options.quiet ? silentProgress : createProgress(environment.stderr, facts, environment.columns);
     const stop = (reason: string): void => {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { breathe, elapsedMs, nowMs } from './clock.ts';
+import { afterMs, breathe, elapsedMs, nowMs } from './clock.ts';
 
 /** What became of one job. */
 export type JobReply<Value> =
@@ -50,6 +50,8 @@ export function inProcessRunner<Payload, Value>(
 }
 
 interface Job {
+  /** Takes the time limit back. */
+  ended: () => void;
   readonly payload: unknown;
   readonly resolve: (reply: JobReply<never>) => void;
   startMs: number;
@@ -75,15 +77,18 @@ class WorkerPool {
   private readonly module: string;
   private readonly jobs: number;
 
-  constructor(module: string, jobs: number) {
+  private readonly limitMs: number;
+
+  constructor(module: string, jobs: number, limitMs: number) {
     this.module = module;
     this.jobs = jobs;
+    this.limitMs = limitMs;
   }
 
   submit(payload: unknown): Promise<JobReply<never>> {
     return new Promise(resolve => {
       if (this.cancelled !== '') return resolve({ kind: 'cut', reason: this.cancelled });
-      this.queue.push({ payload, resolve, startMs: 0 });
+      this.queue.push({ payload, resolve, startMs: 0, ended: () => undefined });
       this.dispatch();
     });
   }
@@ -111,6 +116,7 @@ class WorkerPool {
       const job = this.queue.shift();
       if (job === undefined) return;
       job.startMs = nowMs();
+      if (this.limitMs > 0) job.ended = afterMs(this.limitMs, () => this.giveUp(slot, job));
       slot.job = job;
       slot.worker.ref();
       slot.worker.postMessage({ id: 0, payload: job.payload });
@@ -131,8 +137,19 @@ class WorkerPool {
     return slot;
   }
 
+  /** The job at hand does not come to an end: its worker is ended with it, and replaced. */
+  private giveUp(slot: Slot, job: Job): void {
+    if (slot.job !== job) return;
+    slot.job = undefined;
+    this.slots.delete(slot);
+    job.resolve({ kind: 'crashed', message: `no end after ${this.limitMs / 1000} s`, stack: '' });
+    void slot.worker.terminate();
+    if (this.cancelled === '') this.dispatch();
+  }
+
   private finish(slot: Slot, message: WorkerMessage): void {
     const job = slot.job;
+    job?.ended();
     slot.job = undefined;
     slot.worker.unref();
     if (job !== undefined) {
@@ -147,6 +164,7 @@ class WorkerPool {
 
   private lose(slot: Slot, cause: unknown): void {
     const job = slot.job;
+    job?.ended();
     slot.job = undefined;
     this.slots.delete(slot);
     job?.resolve(crashed(cause));
@@ -158,8 +176,9 @@ class WorkerPool {
  * Runs jobs in worker threads.
  *
  * @param module URL of a module that exports `handle(payload)`; payload and result are plain data.
- * @param jobs   largest number of threads, at least 1.
+ * @param jobs    largest number of threads, at least 1.
+ * @param limitMs time after which a job counts as endless, in milliseconds of the wall clock; 0 for none.
  */
-export function workerRunner<Payload, Value>(module: string, jobs: number): JobRunner<Payload, Value> {
-  return new WorkerPool(module, jobs) as JobRunner<unknown, never> as JobRunner<Payload, Value>;
+export function workerRunner<Payload, Value>(module: string, jobs: number, limitMs = 0): JobRunner<Payload, Value> {
+  return new WorkerPool(module, jobs, limitMs) as JobRunner<unknown, never> as JobRunner<Payload, Value>;
 }

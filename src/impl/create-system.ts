@@ -102,12 +102,15 @@ export function createSystem(document: PolicyDocument, seams: Seams): Result<Sys
 /** Boots all CPUs; a kernel with a defect may raise an exception already here. The text says which, empty if there is none. */
 function bootFailure(kernel: Kernel): string {
   try {
+    kernel.memory.beginBounded();
     bootKernel(kernel);
     return '';
   } catch (cause) {
     if (cause instanceof InvariantError) throw cause;
     if (cause instanceof KernelHalt) return kernel.platform.stopReason;
     return cause instanceof Error ? cause.message : 'unknown exception';
+  } finally {
+    kernel.memory.endBounded();
   }
 }
 

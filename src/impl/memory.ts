@@ -17,6 +17,16 @@ interface UndoLog {
   readonly copies: Uint32Array[];
 }
 
+/** Word accesses of one stretch of kernel code, far beyond what the longest one makes. */
+const ACCESS_LIMIT = 0x40_0000;
+
+/** Code accesses memory again and again without coming to an end. */
+export class EndlessError extends Error {
+  constructor() {
+    super(`more than ${ACCESS_LIMIT} memory accesses without an end`);
+  }
+}
+
 /**
  * Sparse host-physical memory: 4 KiB frames inside one WebAssembly.Memory, materialised on first touch.
  *
@@ -35,6 +45,9 @@ export class PhysicalMemory {
   /** Told when a watched slot is about to change; it is not watched any more then. */
   onWatchedWrite: (slot: number) => void = () => {};
   #watched = new Uint8Array(1024);
+  /** Accesses of words until a bounded stretch of code counts as endless. */
+  #accessesLeft = ACCESS_LIMIT;
+  #isBounded = false;
   readonly #slotOfFrame = new Map<number, number>();
   #frameOfSlot = new Float64Array(1024);
   #slotCount = 0;
@@ -93,11 +106,13 @@ export class PhysicalMemory {
 
   /** Unsigned 32-bit word `index` (0 .. 1023) of a slot. */
   readWord(slot: number, index: number): number {
+    if (this.#accessesLeft-- === 0) this.#renewAccesses();
     return this.words[slot * FRAME_WORDS + index]!;
   }
 
   /** Writes an unsigned 32-bit word. */
   writeWord(slot: number, index: number, value: number): void {
+    if (this.#accessesLeft-- === 0) this.#renewAccesses();
     if (this.#stepMark[slot] !== this.#stepStamp) this.#touch(slot);
     this.words[slot * FRAME_WORDS + index] = value;
   }
@@ -146,6 +161,21 @@ export class PhysicalMemory {
   }
 
   /** Starts a new step: afterwards `touchedSlots` lists what was written since. */
+  /** Until `endBounded` an endless row of word accesses ends in an `EndlessError`. */
+  beginBounded(): void {
+    this.#isBounded = true;
+    this.#accessesLeft = ACCESS_LIMIT;
+  }
+
+  endBounded(): void {
+    this.#isBounded = false;
+  }
+
+  #renewAccesses(): void {
+    this.#accessesLeft = ACCESS_LIMIT;
+    if (this.#isBounded) throw new EndlessError();
+  }
+
   beginStep(): void {
     this.epoch += 1;
     this.#stepStamp = (this.#stepStamp + 1) >>> 0;

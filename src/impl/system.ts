@@ -9,7 +9,7 @@ import { advanceGuestRip, fetchOperation, guestRip, type HostedSubject, isAtXset
 import { InterruptArrivals } from './interrupt-arrivals.ts';
 import { GuestCpus } from './machine-code/guest-cpus.ts';
 import type { MachineOps } from './machine-ops.ts';
-import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
+import { EndlessError, FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { storeMsrs } from './msr-areas.ts';
 import { handleVmExit } from './muen/kernel.ts';
 import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.ts';
@@ -378,15 +378,16 @@ export class System {
   #nextSegment(cpu: Cpu): IteratorResult<number, void> {
     this.#segmentsOfStep[cpu.id]! += 1;
     const { platform, ops } = this.kernel;
-    if (this.#segmentsOfStep[cpu.id]! > MAX_SEGMENTS) {
-      platform.power = 'panic';
-      platform.stopReason = `the kernel of CPU ${cpu.id} does not come to an end`;
-      return { done: true, value: undefined };
-    }
+    if (this.#segmentsOfStep[cpu.id]! > MAX_SEGMENTS) return this.#stopEndless(cpu);
     try {
-      return this.#handlers[cpu.id]!.next();
+      this.memory.beginBounded();
+      const result = this.#handlers[cpu.id]!.next();
+      this.memory.endBounded();
+      return result;
     } catch (cause) {
+      this.memory.endBounded();
       if (cause instanceof InvariantError) throw cause;
+      if (cause instanceof EndlessError) return this.#stopEndless(cpu);
       if (cause instanceof KernelHalt) cpu.mode = CpuMode.stopped;
       else if (cause instanceof VmxFailure) {
         this.#handlers[cpu.id] = ops.handleVmxFailure(this.kernel, cpu, cause);
@@ -405,6 +406,13 @@ export class System {
       }
       return { done: true, value: undefined };
     }
+  }
+
+  #stopEndless(cpu: Cpu): IteratorResult<number, void> {
+    const { platform } = this.kernel;
+    platform.power = 'panic';
+    platform.stopReason = `the kernel of CPU ${cpu.id} does not come to an end`;
+    return { done: true, value: undefined };
   }
 
   #noteSpin(cpu: Cpu): void {

@@ -9,6 +9,8 @@ import { initialPages } from './initial-page.ts';
 /** Parts of the model that a policy alone determines; built once, used for many runs. */
 export interface KernelModel {
   readonly config: KernelConfig;
+  /** What the kernel does for this policy and neither side models; counted once a run. */
+  readonly unspecified: readonly string[];
   /** State pages as a reset leaves them, by subject. */
   readonly initialPages: readonly Uint32Array[];
   readonly schema: KernelSchema;
@@ -60,6 +62,9 @@ const ACCESS_OF_LEAF: Readonly<Record<string, number>> = {
   auditReset: AtomicAccess.auditReset,
 };
 
+/** The kernel loads an update of microcode, if it is newer, before the first entry; processors here have none. */
+const MICROCODE = 'microcode update at boot';
+
 /** Builds and compiles the kernel model of a policy. */
 export function kernelModel(document: PolicyDocument): KernelModel {
   const config = kernelConfig(document);
@@ -73,6 +78,7 @@ export function kernelModel(document: PolicyDocument): KernelModel {
   });
   return {
     config,
+    unspecified: document.memory.some(({ type }) => type === 'kernel_microcode') ? [MICROCODE] : [],
     initialPages: initialPages(document),
     schema,
     compiled,

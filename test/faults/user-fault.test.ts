@@ -58,6 +58,10 @@ describe("a fault of the user's own module", () => {
   test.each([
     ['raises an exception', "incrementRip: () => { throw new Error('out of range'); }"],
     ['never ends', '*handleTrap() { for (;;) yield 2 as const; }'],
+    [
+      'waits without an interleaving point',
+      'incrementRip(kernel, subject) { while (kernel.memory.readWord(kernel.at.stateSlots[subject]!, 41) !== 7); }',
+    ],
     ['delivers one event for ever', '*consumeEvent() { yield 3 as const; return 0; }'],
     [
       'spins at a barrier that nobody releases',
@@ -71,6 +75,10 @@ describe("a fault of the user's own module", () => {
   test.each([
     ["resetState: () => { throw new Error('no state'); }", 'the kernel fails at boot: no state'],
     ['*waitBarrier() { for (;;) yield 12 as const; }', 'the kernel fails at boot: '],
+    [
+      'resetState: kernel => { while (kernel.memory.readWord(0, 0) !== 7); }',
+      'the kernel fails at boot: more than 4194304 memory accesses without an end',
+    ],
   ])('with which the kernel does not even boot says so, and is no verdict: %s', async (entries, message) => {
     const module = userModule(entries);
     const result = await runCli(['faults', '--from', module, '--runs', '8', '--jobs', '1', '--no-color'], {

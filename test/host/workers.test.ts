@@ -43,6 +43,13 @@ test('a worker that dies loses its own job only', async () => {
   expect(replies[1]).toMatchObject({ message: 'Error: worker thread ended with code 3' });
 });
 
+test('a job that does not end is given up after the limit, and the pool goes on', async () => {
+  runner = workerRunner(module, 1, 2000);
+  const [endless, next] = await Promise.all([runner.submit({ forever: true }), runner.submit({ echo: 1 })]);
+  expect(endless).toMatchObject({ kind: 'crashed', message: 'no end after 2 s' });
+  expect(next).toMatchObject({ kind: 'done' });
+});
+
 test('a result that is no plain data is a crash, not a hang', async () => {
   expect(await start(1).submit({ uncloneable: true })).toMatchObject({ kind: 'crashed' });
 });

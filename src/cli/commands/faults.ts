@@ -148,13 +148,21 @@ interface Matrix {
   readonly stopped: string;
 }
 
+/** Far beyond what a task of a property takes; a fault from outside may loop for ever. */
+const FOREIGN_TASK_LIMIT_SECONDS = 300;
+
 async function runMatrix(
   plans: readonly Plan[],
   args: Arguments,
   environment: Environment,
   catalogue: Catalogue,
 ): Promise<Matrix> {
-  const session = new Session(environment, catalogue, sessionOptions(args));
+  const options = sessionOptions(args);
+  const session = new Session(
+    environment,
+    catalogue,
+    args.texts.has('from') ? { ...options, taskLimitSeconds: FOREIGN_TASK_LIMIT_SECONDS } : options,
+  );
   try {
     const { refuted, errors: controlErrors, runs } = await control(plans, args, session);
     const rows: FaultVerdict[] = [];
