@@ -4,6 +4,7 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -94,6 +95,26 @@ export function writeFileAtomic(path: string, content: string | Uint8Array): Res
   try {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(temporary, content);
+    renameSync(temporary, path);
+    return ok(path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    return err(problem('write', path, cause));
+  }
+}
+
+/** As writeFileAtomic, and the content is on the disk before the name is: no crash leaves a file that is empty or cut. */
+export function writeFileDurable(path: string, content: string): Result<string, string> {
+  const temporary = `${path}.partial`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const descriptor = openSync(temporary, 'w');
+    try {
+      writeFileSync(descriptor, content);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
     renameSync(temporary, path);
     return ok(path);
   } catch (cause) {

@@ -10,6 +10,7 @@ import type { PortEffect, Ports } from './ports.ts';
 import { executePrivileged, type GuestException } from './privileged-operations.ts';
 import { ExitReasonCode } from './vmx/exit-reasons.ts';
 import { Activity, ENABLE_EPT, ProcControl, RFLAGS_IF, Vmcs, vmcsWord } from './vmx/vmcs.ts';
+import { VMCS_FIELDS } from './vmx/vmcs-fields.ts';
 import { type Access, MISCONFIGURED, NOT_PRESENT } from './x86/paging-walk.ts';
 
 const PAGE_FAULT = 14;
@@ -40,6 +41,25 @@ function raise(cpu: Cpu, subject: HostedSubject, { vector, hasErrorCode }: Guest
   }
   subject.vectors = [...subject.vectors.slice(-MAX_VECTORS + 1), vector];
   return undefined;
+}
+
+/** Fields of the guest-state area, without what the kernel or the system decides about (SDM Vol. 3C, "Guest-State Area"). */
+const KERNEL_FIELDS: readonly string[] = [
+  'GUEST_RIP',
+  'LINK_POINTER',
+  'PREEMPTION_TIMER',
+  'GUEST_PML_INDEX',
+  'GUEST_CR0',
+  'GUEST_CR4',
+];
+
+function setGuestState(cpu: Cpu, { field, low, high }: Extract<Operation, { kind: 'guestState' }>): void {
+  const row = VMCS_FIELDS[field];
+  const isShadow = row?.name === 'CR0_SHADOW' || row?.name === 'CR4_SHADOW';
+  if (row === undefined || (!isShadow && !row.name.startsWith('GUEST_')) || KERNEL_FIELDS.includes(row.name)) return;
+  const word = vmcsWord(row.name);
+  cpu.vmwrite(word, row.width === 16 ? low & 0xffff : low);
+  if (row.width === 64) cpu.vmwrite(word + 1, high);
 }
 
 /** Executes one operation of the subject in guest mode on `cpu`; returns the VM exit it causes, if any. */
@@ -96,6 +116,9 @@ export function executeOperation(
     case 'load':
       cpu.registers[2 * operation.register] = operation.low;
       cpu.registers[2 * operation.register + 1] = operation.high;
+      break;
+    case 'guestState':
+      setGuestState(cpu, operation);
       break;
     case 'sti':
       cpu.vmwrite(Vmcs.rflags, cpu.vmread(Vmcs.rflags) | RFLAGS_IF);

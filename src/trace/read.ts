@@ -48,6 +48,7 @@ const operation: Decoder<Operation> = tagged<Operation>('kind', {
   out: object({ kind: literal('out'), port: integer(0, 0xffff), sizeBytes: literal(1, 2, 4), value: word }),
   readCr: object({ kind: literal('readCr'), register: literal(0, 3, 4) }),
   writeCr: object({ kind: literal('writeCr'), register: literal(0, 3, 4), low: word, high: word }),
+  guestState: object({ kind: literal('guestState'), field: integer(0, 255), low: word, high: word }),
   sti: object({ kind: literal('sti') }),
   cli: object({ kind: literal('cli') }),
   nop: object({ kind: literal('nop') }),

@@ -33,6 +33,8 @@ export type Operation =
   /** MOV from and to a control register. */
   | { readonly kind: 'readCr'; readonly register: 0 | 3 | 4 }
   | { readonly kind: 'writeCr'; readonly register: 0 | 3 | 4; readonly low: number; readonly high: number }
+  /** Sets a field of the guest-state area, by its place in the table of VMCS fields: state that some program could have reached. */
+  | { readonly kind: 'guestState'; readonly field: number; readonly low: number; readonly high: number }
   | { readonly kind: 'sti' }
   | { readonly kind: 'cli' }
   | { readonly kind: 'nop' };

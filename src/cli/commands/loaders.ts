@@ -11,6 +11,7 @@ export const COMMAND_LOADERS: ReadonlyMap<string, () => Promise<Command>> = new 
   ['replay', async () => (await import('./replay.ts')).replayCommand],
   ['validate', async () => (await import('./validate.ts')).validateCommand],
   ['traces', async () => (await import('./traces.ts')).tracesCommand],
+  ['fuzz', async () => (await import('./fuzz.ts')).fuzzCommand],
   ['faults', async () => (await import('./faults.ts')).faultsCommand],
   ['list', async () => (await import('./list.ts')).listCommand],
   ['bench', async () => (await import('./bench.ts')).benchCommand],
@@ -18,4 +19,4 @@ export const COMMAND_LOADERS: ReadonlyMap<string, () => Promise<Command>> = new 
 ]);
 
 /** Commands of the design that this version does not have; naming one is a usage error that says so. */
-export const LATER_COMMANDS: readonly string[] = ['fuzz', 'init', 'completion'];
+export const LATER_COMMANDS: readonly string[] = ['init', 'completion'];

@@ -1,0 +1,157 @@
+import { blockBytes, kindsFor, programBlocks } from '../arbitraries/machine-code/code-program.ts';
+import { type CodeVocabulary, codeVocabulary } from '../arbitraries/machine-code/code-vocabulary.ts';
+import { vocabularies } from '../arbitraries/vocabulary.ts';
+import type { CheckContext } from '../engine/property.ts';
+import { cyclesPerInstruction } from '../impl/time-model.ts';
+import { ENTRY_FAILURE, MAX_TRAP } from '../impl/vmx/exit-reasons.ts';
+import { Vmcs } from '../impl/vmx/vmcs.ts';
+import { type KernelModel, kernelModel } from '../refinement/kernel-model.ts';
+import { Lockstep } from '../refinement/lockstep.ts';
+import { TestBench } from '../refinement/test-bench.ts';
+import type { RunSpec, SubjectProgram } from '../trace/trace.ts';
+import { err, ok, type Result } from '../units/result.ts';
+import { Coverage, hitExit, hitModel, watchedSeams } from './coverage.ts';
+import type { ExitInput, FuzzInput } from './fuzz-input.ts';
+import { operationsOf } from './fuzz-input.ts';
+
+const INSTRUCTIONS_PER_FRAME = 400;
+const MAJOR_FRAMES = 3;
+/** VM exits of one execution, at most. */
+export const MAX_KERNEL_STEPS = 60;
+/** Exits of one execution that are recorded as material for other inputs. */
+const MAX_RECORDED = 4;
+
+/** What one execution showed. */
+export interface Execution {
+  readonly features: readonly number[];
+  readonly kernelSteps: number;
+  /** Exits by basic reason, of the subject under test. */
+  readonly exits: readonly (readonly [reason: number, count: number])[];
+  readonly recorded: readonly ExitInput[];
+  /** Empty if the implementation did what the model says. */
+  readonly failure: string;
+}
+
+/** A subject that can be the attacker. */
+export interface Attacker {
+  readonly subject: string;
+  readonly code: CodeVocabulary | undefined;
+}
+
+/** A booted system that executes inputs, each from the same snapshot, beside the kernel model. */
+export class FuzzTarget {
+  readonly bench: TestBench;
+  readonly attackers: readonly Attacker[];
+  readonly #model: KernelModel;
+  readonly #coverage = new Coverage();
+  readonly #context: CheckContext;
+  /** Action of the policy by subject and reason. */
+  readonly #actions: readonly (readonly number[])[];
+
+  private constructor(context: CheckContext, bench: TestBench, coverage: Coverage) {
+    this.#context = context;
+    this.#coverage = coverage;
+    this.bench = bench;
+    this.#model = kernelModel(context.document);
+    const { tables } = bench.system.kernel;
+    this.attackers = vocabularies(context.document).map(words => ({
+      subject: words.subject,
+      code: codeVocabulary(context.document, tables, words, true),
+    }));
+    this.#actions = tables.subjects.map(subject =>
+      Array.from({ length: MAX_TRAP + 1 }, (_, reason) => {
+        const event = subject.traps[reason];
+        return event === undefined ? 0 : (event.targetSubject + 1) * 4 + (event.handover ? 2 : 0) + 1;
+      }),
+    );
+  }
+
+  static create(context: CheckContext): Result<FuzzTarget, string> {
+    const coverage = new Coverage();
+    const bench = TestBench.create(context.document, watchedSeams(context.seams, coverage));
+    if (!bench.ok) return err(bench.error[0]?.message ?? 'the system cannot be built');
+    return ok(new FuzzTarget(context, bench.value, coverage));
+  }
+
+  /** The run that an input stands for; undefined if the subject cannot run such a program. */
+  specOf(input: FuzzInput): RunSpec | undefined {
+    const { kernel, time } = this.bench.system;
+    const program = this.#programOf(input);
+    if (program === undefined) return undefined;
+    const others = this.#context.software.filter(row => row.subject !== input.subject);
+    return {
+      cyclesPerInstruction: cyclesPerInstruction(time, INSTRUCTIONS_PER_FRAME),
+      endTsc: time.startTsc + MAJOR_FRAMES * kernel.tables.majorFrames[0]!.periodCycles,
+      maxKernelSteps: MAX_KERNEL_STEPS,
+      programs: [...others.map((row): SubjectProgram => row), program],
+      interrupts: [],
+      interleavings: [],
+    };
+  }
+
+  #programOf(input: FuzzInput): SubjectProgram | undefined {
+    const { subject } = input;
+    if (input.kind === 'exits') return { subject, operations: operationsOf(input.exits) };
+    const code = this.attackers.find(row => row.subject === subject)?.code;
+    if (code === undefined) return undefined;
+    if (input.kind === 'guest') return { subject, machineCode: programBlocks(input.words, code) };
+    return { subject, machineCode: [{ address: code.entry, hex: input.hex.slice(0, 2 * code.roomBytes) }] };
+  }
+
+  /** Bytes of a block, for tests and listings. */
+  blockOf(subject: string, word: number): readonly number[] {
+    const code = this.attackers.find(row => row.subject === subject)?.code;
+    return code === undefined ? [] : blockBytes(word, code, kindsFor(code));
+  }
+
+  execute(input: FuzzInput): Execution {
+    const spec = this.specOf(input);
+    const none: Execution = { features: [], kernelSteps: 0, exits: [], recorded: [], failure: '' };
+    if (spec === undefined) return none;
+    const coverage = this.#coverage;
+    const loaded = this.bench.load(spec);
+    if (!loaded.ok) return none;
+    const system = loaded.value;
+    coverage.begin();
+    const id = system.kernel.tables.subjects.find(row => row.name === input.subject)!.id;
+    const lockstep = new Lockstep(system, this.#model);
+    lockstep.begin();
+    let mode = 0;
+    lockstep.onModelStep = step => {
+      hitModel(coverage, mode, step.mode);
+      mode = step.mode;
+    };
+    const exits = new Map<number, number>();
+    const recorded: ExitInput[] = [];
+    system.observer = {
+      onOperation: (cpu, subject, hosted, exit) => lockstep.onOperation(cpu, subject, hosted, exit),
+      onSegment: (cpu, access) => lockstep.onSegment(cpu, access),
+      onEntry: (cpu, subject) => lockstep.onEntry(cpu, subject),
+      onExit: (cpu, subject, reason) => {
+        const qualification = cpu.vmread(Vmcs.exitQualification);
+        const interruptInfo = cpu.vmread(Vmcs.exitInterruptInfo);
+        hitExit(coverage, reason, qualification, interruptInfo, this.#actions[subject]![reason & 0x3f] ?? 0);
+        if (subject === id) {
+          const basic = reason & 0xffff;
+          exits.set(basic, (exits.get(basic) ?? 0) + 1);
+          if (recorded.length < MAX_RECORDED && reason < ENTRY_FAILURE && basic !== 1 && basic !== 52) {
+            const registers = [1, 2, 3, 4].map(
+              register => [register, cpu.registers[2 * register]!, cpu.registers[2 * register + 1]!] as const,
+            );
+            recorded.push({ reason, qualification, interruptInfo, registers, fields: [] });
+          }
+        }
+        lockstep.onExit(cpu, subject, reason);
+      },
+    };
+    while (lockstep.divergence === undefined && system.step());
+    system.observer = {};
+    return {
+      features: coverage.features(),
+      kernelSteps: system.kernelSteps,
+      exits: [...exits].sort((a, b) => a[0] - b[0]),
+      recorded,
+      failure: lockstep.divergence?.what ?? '',
+    };
+  }
+}

@@ -1,0 +1,145 @@
+import { VMCS_FIELDS } from '../impl/vmx/vmcs-fields.ts';
+import type { Rng } from '../units/rng.ts';
+import type { ExitInput, FuzzInput, FuzzTargetName, Strategy } from './fuzz-input.ts';
+import type { Attacker } from './fuzz-target.ts';
+
+const MIN_BLOCKS = 3;
+const MAX_BLOCKS = 24;
+const MAX_EXITS = 6;
+const RANDOM_BYTES = 96;
+
+const pick = <T>(rng: Rng, items: readonly T[]): T => items[rng.below(items.length)]!;
+
+/** Reasons that a mutated exit may have: everything that fits into the field, the defined ones more often. */
+const LAST_REASON = 59;
+/** Handled by the kernel alone from outside: they need what only the platform has. */
+const PLATFORM = [1, 7, 33, 34, 41, 52];
+
+const position = (name: string): number => VMCS_FIELDS.findIndex(field => field.name === name);
+
+/** Fields of the guest-state area that exits are made with, and how a value is rounded to what VM entry accepts. */
+const FIELDS: readonly {
+  readonly field: number;
+  readonly round: (low: number, high: number) => readonly [number, number];
+}[] = [
+  { field: position('GUEST_RFLAGS'), round: low => [((low & 0x3f_7ed5) | 2) >>> 0, 0] },
+  { field: position('GUEST_RSP'), round: (low, high) => [low, high & 0x7fff] },
+  { field: position('GUEST_INTERRUPTIBILITY'), round: low => [low & 1 ? 0 : low & 8, 0] },
+  { field: position('GUEST_ACTIVITY'), round: low => [low & 1, 0] },
+  { field: position('GUEST_CR3'), round: (low, high) => [low & 0xffff_f000, high & 0xff] },
+  { field: position('CR0_SHADOW'), round: low => [low, 0] },
+  { field: position('CR4_SHADOW'), round: low => [low, 0] },
+  { field: position('GUEST_SYSENTER_CS'), round: low => [low, 0] },
+  { field: position('GUEST_SYSENTER_ESP'), round: (low, high) => [low, high & 0x7fff] },
+  { field: position('GUEST_SYSENTER_EIP'), round: (low, high) => [low, high & 0x7fff] },
+  { field: position('GUEST_FS_BASE'), round: (low, high) => [low, high & 0x7fff] },
+  { field: position('GUEST_GS_BASE'), round: (low, high) => [low, high & 0x7fff] },
+  { field: position('GUEST_GDTR_BASE'), round: (low, high) => [low, high & 0x7fff] },
+  { field: position('GUEST_IDTR_LIMIT'), round: low => [low & 0xffff, 0] },
+  { field: position('GUEST_CS_SELECTOR'), round: low => [low & 0xfffc, 0] },
+];
+
+const small = (rng: Rng): number =>
+  pick(rng, [0, 1, 2, 31, 63, 64, 65, 0x80, 0xff, 0xffff_ffff, rng.below(64), rng.next()]);
+
+/** A made-up exit: one in eight keeps the values that VM entry refuses. */
+export function randomExit(rng: Rng): ExitInput {
+  const isRounded = rng.below(8) !== 0;
+  const reason = rng.below(32) === 0 ? 60 + rng.below(6) : rng.below(LAST_REASON + 1);
+  const isXsetbv = rng.below(6) === 0;
+  const chosen = rng.below(4) === 0 ? 18 : isXsetbv ? 55 : PLATFORM.includes(reason) ? 18 : reason;
+  const registers = [1, 3, 4].map(register => [register, small(rng), rng.below(4) === 0 ? small(rng) : 0] as const);
+  const fields = Array.from({ length: rng.below(4) }, () => {
+    const { field, round } = pick(rng, FIELDS);
+    const low = rng.next();
+    const high = rng.next();
+    return [field, ...(isRounded ? round(low, high) : ([low, high] as const))] as const;
+  });
+  const vector = pick(rng, [0, 1, 3, 6, 8, 13, 14, 17, 18]);
+  return {
+    reason: chosen,
+    qualification: rng.below(2) === 0 ? 0 : rng.next() & 0xffff,
+    interruptInfo: chosen === 0 ? (0x8000_0300 | vector) >>> 0 : 0,
+    registers,
+    fields,
+  };
+}
+
+/** An input from nothing. */
+export function freshInput(
+  rng: Rng,
+  attackers: readonly Attacker[],
+  target: FuzzTargetName,
+  strategy: Strategy,
+): FuzzInput {
+  const usable = target === 'guest' ? attackers.filter(({ code }) => code !== undefined) : attackers;
+  const { subject } = pick(rng, usable.length === 0 ? attackers : usable);
+  if (target === 'vm-exit')
+    return { kind: 'exits', subject, exits: Array.from({ length: 1 + rng.below(MAX_EXITS) }, () => randomExit(rng)) };
+  if (strategy === 'random-bytes') {
+    const hex = Array.from({ length: RANDOM_BYTES }, () => rng.below(256).toString(16).padStart(2, '0')).join('');
+    return { kind: 'bytes', subject, hex };
+  }
+  const count = MIN_BLOCKS + rng.below(MAX_BLOCKS);
+  return { kind: 'guest', subject, words: Array.from({ length: count }, () => rng.next()) };
+}
+
+function mutateList<T>(rng: Rng, list: readonly T[], other: readonly T[], fresh: () => T, limit: number): readonly T[] {
+  const result = [...list];
+  for (let change = 1 + rng.below(3); change > 0; change--) {
+    const at = rng.below(result.length + 1);
+    switch (rng.below(5)) {
+      case 0:
+        result.splice(at, 0, fresh());
+        break;
+      case 1:
+        result.splice(at, 1);
+        break;
+      case 2:
+        if (at < result.length) result[at] = fresh();
+        break;
+      case 3:
+        // A stretch of another input.
+        result.splice(at, rng.below(3), ...other.slice(rng.below(other.length + 1)).slice(0, 6));
+        break;
+      default:
+        if (at < result.length) result.splice(rng.below(result.length + 1), 0, result[at]!);
+    }
+  }
+  return result.slice(0, limit);
+}
+
+/** A changed exit: another bit of its information, other registers or fields. */
+function mutateExit(rng: Rng, exit: ExitInput): ExitInput {
+  switch (rng.below(4)) {
+    case 0:
+      return { ...exit, qualification: (exit.qualification ^ (1 << rng.below(24))) >>> 0 };
+    case 1:
+      return {
+        ...exit,
+        registers: exit.registers.map(([number, low, high]) => [number, rng.below(2) === 0 ? low : small(rng), high]),
+      };
+    case 2:
+      return { ...exit, fields: randomExit(rng).fields };
+    default:
+      return { ...randomExit(rng), reason: exit.reason, interruptInfo: exit.interruptInfo };
+  }
+}
+
+/** An input like `base`, with parts of `other`. */
+export function mutate(rng: Rng, base: FuzzInput, other: FuzzInput): FuzzInput {
+  if (base.kind === 'guest') {
+    const words = other.kind === 'guest' ? other.words : [];
+    return { ...base, words: mutateList(rng, base.words, words, () => rng.next(), 64) };
+  }
+  if (base.kind === 'exits') {
+    const exits = other.kind === 'exits' ? other.exits : [];
+    const fresh = (): ExitInput =>
+      base.exits.length > 0 && rng.below(2) === 0 ? mutateExit(rng, pick(rng, base.exits)) : randomExit(rng);
+    const changed = mutateList(rng, base.exits, exits, fresh, 12);
+    return { ...base, exits: changed.length === 0 ? [randomExit(rng)] : changed };
+  }
+  const at = rng.below(base.hex.length / 2) * 2;
+  const byte = rng.below(256).toString(16).padStart(2, '0');
+  return { ...base, hex: `${base.hex.slice(0, at)}${byte}${base.hex.slice(at + 2)}` };
+}

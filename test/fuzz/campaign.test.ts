@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { findScenario } from '../../scenarios/index.ts';
+import type { CheckContext } from '../../src/engine/property.ts';
+import { FAULTS } from '../../src/faults/index.ts';
+import { Campaign, type CampaignSettings, groupOf } from '../../src/fuzz/campaign.ts';
+import { entryText, readEntry, readState } from '../../src/fuzz/corpus-files.ts';
+import { exitTable } from '../../src/fuzz/exit-table.ts';
+import { FuzzTarget } from '../../src/fuzz/fuzz-target.ts';
+import { defaultSeams, type Seams } from '../../src/impl/seams.ts';
+import { parsePolicy } from '../../src/policy/parse.ts';
+import { killCampaign } from './kill-campaign.ts';
+
+const scenario = findScenario('machine-code');
+if (!scenario.ok || scenario.value === undefined) throw new Error('scenario machine-code');
+const { policyPath, software } = scenario.value;
+const bytes = readFileSync(policyPath);
+const parsed = parsePolicy(bytes);
+if (!parsed.ok) throw new Error(policyPath);
+const { document } = parsed.value;
+
+function targetOf(seams: Seams): FuzzTarget {
+  const context: CheckContext = {
+    document,
+    policyText: bytes.toString(),
+    policyPath,
+    policySha256: '',
+    seams,
+    seed: 1,
+    budget: { name: 'smoke' },
+    software,
+  };
+  const created = FuzzTarget.create(context);
+  if (!created.ok) throw new Error(created.error);
+  return created.value;
+}
+
+function runCampaign(target: FuzzTarget, settings: CampaignSettings, rounds: number): Campaign {
+  const campaign = new Campaign(settings, target.attackers);
+  for (let round = 0; round < rounds; round++)
+    for (const input of campaign.nextRound()) campaign.merge(input, target.execute(input));
+  return campaign;
+}
+
+describe('a fuzzing campaign', () => {
+  const target = targetOf(defaultSeams);
+  const guest: CampaignSettings = { target: 'guest', strategy: 'coverage-guided', seed: 5 };
+
+  it('gives the same corpus and findings twice', () => {
+    const first = runCampaign(target, guest, 2);
+    const second = runCampaign(targetOf(defaultSeams), guest, 2);
+    expect(second.corpus).toEqual(first.corpus);
+    expect([...second.exits]).toEqual([...first.exits]);
+    expect(first.findings.size).toBe(0);
+    expect(first.corpus.length).toBeGreaterThan(30);
+  });
+
+  it('goes on after a round as if it had not stopped', () => {
+    const whole = runCampaign(target, guest, 2);
+    const begun = runCampaign(target, guest, 1);
+    const resumed = new Campaign(guest, target.attackers);
+    resumed.resume({
+      format: 'muencheck-fuzz',
+      policySha256: '',
+      ...guest,
+      executions: begun.executions,
+      kernelSteps: begun.kernelSteps,
+      exits: [...begun.exits],
+      findings: [],
+    });
+    for (const entry of begun.corpus) {
+      const read = readEntry(entryText(entry));
+      if (!read.ok) throw new Error(read.error);
+      resumed.adopt(read.value, target.execute(read.value.input));
+    }
+    for (const input of resumed.nextRound()) resumed.merge(input, target.execute(input));
+    expect(resumed.corpus).toEqual(whole.corpus);
+    expect(new Map(resumed.exits)).toEqual(new Map(whole.exits));
+  });
+
+  it('reaches exits by mutated state that no machine code reaches', () => {
+    const campaign = runCampaign(target, { target: 'vm-exit', strategy: 'recorded', seed: 1 }, 2);
+    expect(campaign.findings.size).toBe(0);
+    for (const reason of [3, 9, 33, 43, 55]) expect(campaign.exits.get(reason), String(reason)).toBeGreaterThan(0);
+  });
+
+  it.each(['guest', 'vm-exit'] as const)('finds a seeded fault by %s', name => {
+    const fault = FAULTS.find(({ id }) => id === 'vmcs-not-switched')!;
+    const strategy = name === 'guest' ? 'structured' : 'recorded';
+    const campaign = runCampaign(targetOf(fault.apply(defaultSeams)), { target: name, strategy, seed: 1 }, 2);
+    expect(campaign.findings.size).toBeGreaterThan(0);
+  });
+
+  it('says for every exit reason what happens and why it was not reached', () => {
+    const rows = exitTable(document, new Map([[10, 3]]));
+    expect(rows).toHaveLength(60);
+    expect(rows.filter(({ reached, why }) => reached === 0 && why === '')).toEqual([]);
+    expect(rows[10]).toMatchObject({ name: 'CPUID', reached: 3, why: '' });
+    expect(rows[12]!.why).toBe('HLTExiting is 0 in every subject');
+  });
+
+  it('groups failures without their numbers and subjects', () => {
+    expect(groupOf('RAX of guest is not 0x12')).toBe(groupOf('RAX of program is not 0x1f'));
+  });
+
+  it('refuses files that are not of its kind, with the place', () => {
+    expect(
+      readEntry('{"execution": 1, "newFeatures": 1, "input": {"kind": "guest", "subject": "a", "words": [-1]}}'),
+    ).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('$.input.words[0]'),
+    });
+    const triple =
+      '{"execution":1,"newFeatures":1,"input":{"kind":"exits","subject":"a","exits":[{"reason":1,"qualification":0,"interruptInfo":0,"registers":[[1]],"fields":[]}]}}';
+    expect(readEntry(triple).ok).toBe(false);
+    expect(readState('[]').ok).toBe(false);
+    expect(readEntry('not json').ok).toBe(false);
+  });
+});
+
+describe('a campaign that is killed', () => {
+  it('loses nothing that it had written, and ends as one that was not killed', { timeout: 120_000 }, async () => {
+    expect(await killCampaign(2, 128, 3000)).toEqual({ kills: 2, lost: 0, isEqual: true });
+  });
+});
