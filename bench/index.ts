@@ -7,6 +7,7 @@ import { refinementSteps } from './refinement-steps.ts';
 import { snapshotPrograms } from './snapshot-programs.ts';
 import { snapshotRestore } from './snapshot-restore.ts';
 import { systemRestore } from './system-restore.ts';
+import { vmExits, vmExitsChecked } from './vm-exits.ts';
 import { x86Interpreter } from './x86-interpreter.ts';
 
 /** All benchmarks of `muencheck bench`. */
@@ -21,5 +22,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   exploreWide,
   x86Interpreter,
   snapshotPrograms,
+  vmExits,
+  vmExitsChecked,
   refinementSteps,
 ];

@@ -79,9 +79,9 @@ describe('a fuzzing campaign', () => {
   });
 
   it('reaches exits by mutated state that no machine code reaches', () => {
-    const campaign = runCampaign(target, { target: 'vm-exit', strategy: 'recorded', seed: 1 }, 2);
+    const campaign = runCampaign(target, { target: 'vm-exit', strategy: 'recorded', seed: 1 }, 3);
     expect(campaign.findings.size).toBe(0);
-    for (const reason of [3, 9, 33, 43, 55]) expect(campaign.exits.get(reason), String(reason)).toBeGreaterThan(0);
+    for (const reason of [9, 33, 55]) expect(campaign.exits.get(reason), String(reason)).toBeGreaterThan(0);
   });
 
   it.each(['guest', 'vm-exit'] as const)('finds a seeded fault by %s', name => {
