@@ -5,7 +5,7 @@ import { type PolicyTree, parseTree } from '../policy/tree.ts';
 import { XML_LIMITS } from '../policy/xml.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Arguments } from './options.ts';
-import { namesSource, readSourceInput } from './source-input.ts';
+import { missingDirectory, namesSource, readSourceInput } from './source-input.ts';
 
 /** A policy that the toolchain works on. */
 export interface PolicyBuild {
@@ -40,6 +40,8 @@ function readTree(path: string, args: Arguments): Result<PolicyBuild, BuildError
   // A source policy may have what no other has, for example xi:include.
   const isSource = !tree.ok || formatOf(tree.value) === 'src';
   if (!isSource && !namesSource(args)) return ok({ tree: tree.value, from: formatOf(tree.value), findings: [] });
+  const missing = missingDirectory(args);
+  if (missing !== undefined) return err({ kind: 'unreadable', message: missing });
   const source = readSourceInput(path, args);
   if (!source.ok) return err({ kind: 'invalid', findings: source.error });
   return ok({ tree: source.value.tree, from: 'src', findings: source.value.findings });

@@ -1,3 +1,4 @@
+import { folderExists } from '../host/files.ts';
 import { confinedFiles } from '../host/policy-files.ts';
 import type { Finding } from '../policy/finding.ts';
 import { directoryOf } from '../policy/source/paths.ts';
@@ -25,6 +26,12 @@ export const SOURCE_OPTIONS: readonly OptionSpec[] = [
 /** True when the command line gives what only a source policy is made of. */
 export const namesSource = (args: Arguments): boolean =>
   args.texts.has('platform') || args.lists.has('hardware') || args.lists.has('include');
+
+/** Why a directory of the command line cannot be used; undefined when all can. */
+export function missingDirectory(args: Arguments): string | undefined {
+  const missing = (args.lists.get('include') ?? []).find(directory => !folderExists(directory));
+  return missing === undefined ? undefined : `--include ${missing}: there is no such directory`;
+}
 
 /** Reads a source policy with everything that the command line names; nothing outside of that is read. */
 export function readSourceInput(path: string, args: Arguments): Result<SourcePolicy, Finding[]> {

@@ -148,6 +148,8 @@ export function fileExists(path: string): boolean {
   return existsSync(path) && !statSync(path).isDirectory();
 }
 
+export const folderExists = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
 /** Names of the entries of a folder, sorted; empty when there is no such folder. */
 export function listFolder(path: string): readonly string[] {
   return existsSync(path) && statSync(path).isDirectory() ? readdirSync(path).sort() : [];

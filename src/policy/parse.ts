@@ -10,6 +10,10 @@ import { CONFIG, PLATFORM, toConfig, toPlatform } from './parse-platform.ts';
 import { SCHEDULING, toScheduling } from './parse-scheduling.ts';
 import { EVENTS, SUBJECTS, toEvents, toSubjects } from './parse-subject.ts';
 import { FORMAT_HINT, readByGrammar } from './reader.ts';
+
+const ROOT_HINT =
+  'Give the policy itself or a system configuration: descriptions of hardware and platform go with --hardware and --platform, the directory of component specifications with --include.';
+
 import { parseXml, XML_LIMITS, type XmlDocument, type XmlLimits } from './xml.ts';
 
 const SYSTEM = group({
@@ -75,7 +79,7 @@ function otherFormat({ root }: XmlDocument): Finding[] {
   if (root.name !== 'system') {
     const known = ROOTS_OF_OTHER_FILES.get(root.name);
     const what = known === undefined ? '' : `, the root of ${known}`;
-    return finding('POL-ROOT', `the root element is <${root.name}>${what}, expected <system>`, FORMAT_HINT);
+    return finding('POL-ROOT', `the root element is <${root.name}>${what}, expected <system>`, ROOT_HINT);
   }
   const regions = root.children.filter(child => child.name === 'memory').flatMap(section => section.children);
   const floating = regions.filter(

@@ -1,3 +1,4 @@
+import { nearest } from '../units/nearest.ts';
 import { attributeOffset } from './attribute-place.ts';
 import type { SourcePosition } from './document.ts';
 import { FindingList } from './finding-list.ts';
@@ -242,8 +243,9 @@ function slotsOf(rule: ElementRule): ReadonlyMap<string, number> {
 }
 
 function allowed(kind: string, given: string, names: readonly string[]): string {
-  const near = names.find(name => name.toLowerCase() === given.toLowerCase());
-  if (near !== undefined) return `Did you mean ${near}? Names are case-sensitive.`;
+  const near = nearest(given, names);
+  if (near?.toLowerCase() === given.toLowerCase()) return `Did you mean ${near}? Names are case-sensitive.`;
+  if (near !== undefined) return `Did you mean ${near}? Allowed here: ${names.join(', ')}.`;
   return names.length === 0 ? `No ${kind} is allowed here.` : `Allowed here: ${names.join(', ')}.`;
 }
 

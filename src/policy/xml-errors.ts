@@ -77,7 +77,7 @@ const ROWS: readonly XmlErrorRow[] = [
     starts: 'document must contain a root element',
     code: 'XML-EMPTY',
     at: 'end',
-    hint: 'Give a policy file in format B (policy_b.xml).',
+    hint: 'Give a policy file.',
   },
   { starts: 'unmatched closing tag', code: 'XML-MISMATCH', at: 'tag', hint: 'Close the innermost open element first.' },
   { starts: 'unexpected close tag', code: 'XML-MISMATCH', at: 'tag', hint: 'Close the innermost open element first.' },

@@ -134,7 +134,7 @@ function readTree(place: XmlSource, limits: XmlLimits): XmlElement {
   parser.on('cdata', text => tree.addText(text, parser.position));
   parser.on('closetag', () => tree.close(parser.position));
   parser.write(source).close();
-  if (tree.root === undefined) return refuse('XML-EMPTY', 0, 'the file holds no element', 'Give a policy in format B.');
+  if (tree.root === undefined) return refuse('XML-EMPTY', 0, 'the file holds no element', 'Give a policy.');
   return tree.root;
 }
 

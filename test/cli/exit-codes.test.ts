@@ -44,6 +44,7 @@ describe('exit codes', () => {
     ['two reporters on stdout', 2, check('meta/holds', '--reporter', 'text', '--json')],
     ['tables of a toolchain, which a later version reads', 2, check('meta/holds', '--tables', 'folder')],
     ['format that a scenario does not have', 2, ['policy', 'two-subjects', '--format', 'a']],
+    ['no such include directory', 2, ['policy', brokenPolicy, '--include', 'no-such']],
     ['no such folder of files', 2, ['policy', 'two-subjects', '--files', 'no-such']],
     ['no such folder of files', 2, check('meta/holds', '--files', 'no-such')],
     ['no such trace', 2, ['replay', 'no-such.json']],

@@ -1,6 +1,6 @@
 import type { Result } from '../../units/result.ts';
-import type { Finding } from '../finding.ts';
-import { descendantsNamed, type PolicyTree } from '../tree.ts';
+import { type Finding, findingAt } from '../finding.ts';
+import { childNamed, descendantsNamed, type PolicyTree } from '../tree.ts';
 import { expandAmends } from './amend.ts';
 import { expandConditionals } from './conditionals.ts';
 import {
@@ -15,7 +15,7 @@ import { configValues, expandExpressions } from './expressions.ts';
 import { resolveIncludes } from './includes.ts';
 import { expectConditions, expectConfiguration } from './library-checks.ts';
 import { directoryOf } from './paths.ts';
-import { attempt, ProblemList, refuse } from './problem.ts';
+import { attempt, ProblemList, refuse, type SourceCode } from './problem.ts';
 import { mergeHardware, mergePlatform } from './sections.ts';
 import { type PolicyFiles, type SourceLimits, SourceReader } from './source-files.ts';
 import { substituteVariables } from './substitutions.ts';
@@ -54,9 +54,28 @@ export function mergeWith(inputs: MergeInputs, reader: SourceReader): PolicyTree
   for (const description of hardware) mergeHardware(policy, description);
   if (platform !== undefined) mergePlatform(policy, platform);
   mergePlatformConfig(policy);
-  expandDocument(policy, reader);
+  const problems = new ProblemList();
+  problems.attempt(() => expandDocument(policy, reader));
+  if (problems.has(UNKNOWN_NAME)) problems.note(missingParts(policy));
+  problems.end();
   return policy;
 }
+
+/** What is not given, which may be why names are unknown. */
+function missingParts({ root }: PolicyTree): readonly Finding[] {
+  const missing = ['hardware', 'platform'].filter(name => childNamed(root, name) === undefined);
+  if (missing.length === 0) return [];
+  const message = `the policy has no ${missing.map(name => `<${name}>`).join(' and no ')}, so nothing that such a description defines is known`;
+  const hint = `Give ${missing.map(name => `--${name}`).join(' and ')}, or a system configuration that names both.`;
+  return [findingAt(root.at, PARTS, 'error', message, hint)];
+}
+
+const PARTS: SourceCode = 'SRC-PARTS';
+const UNKNOWN_NAME: ReadonlySet<string> = new Set([
+  'LIB-EXPRESSION-VARIABLE',
+  'LIB-CONDITION-VARIABLE',
+  'SRC-VARIABLE' satisfies SourceCode,
+]);
 
 /** Expands templates, expressions, references, conditionals and amends of a document whose includes are resolved. */
 export function expandDocument(tree: PolicyTree, reader: SourceReader): void {

@@ -11,6 +11,7 @@ export const SOURCE_CODES = {
   'SRC-INCLUDE': 'An include names no file, or stands where nothing can be included.',
   'SRC-LIMIT': 'The policy grows beyond what any real system needs while it is put together.',
   'SRC-ROOT': 'A file has another root element than its place in the policy needs.',
+  'SRC-PARTS': 'The hardware or platform description is not given, so what it defines is unknown.',
   'SRC-CONFIG': 'A configuration value is missing, defined twice or no value of its type.',
   'SRC-EXPRESSION': 'An expression cannot be evaluated: wrong operator, wrong type, or a cycle.',
   'SRC-VARIABLE': 'A reference names a configuration variable or expression that does not exist.',
@@ -72,6 +73,11 @@ export class ProblemList {
       this.#seen.add(key);
       this.#findings.add(code, severity, file === undefined ? { line, column } : { file, line, column }, message, hint);
     }
+  }
+
+  /** True when a problem with one of the codes was noted. */
+  has(codes: ReadonlySet<string>): boolean {
+    return this.#findings.all().some(({ code }) => codes.has(code));
   }
 
   /** Ends the stage with everything that was noted, if anything was. */

@@ -115,7 +115,12 @@ function findSpecification(
   const path = SPECIFICATION_PATHS(name).find(candidate => reader.has(candidate, directories));
   if (path === undefined) {
     const message = `there is no specification of the ${from.name} ${quote(name)} in: ${directories.join(', ') || 'no directory'}`;
-    refuse(from, 'SRC-COMPONENT', message, 'Give its directory with --include.');
+    refuse(
+      from,
+      'SRC-COMPONENT',
+      message,
+      'Correct the name, or give the directory of its specification with --include.',
+    );
   }
   const specification = reader.find(path, from, directories);
   if (specification.root.attributes.name !== name) {

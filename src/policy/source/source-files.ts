@@ -73,7 +73,7 @@ export class SourceReader {
         name,
         'SRC-FILE',
         `${quote(name)} is in none of: ${where}`,
-        'Give its directory with --include.',
+        'Correct the name, or give its directory with --include.',
       );
     const hint = 'Name files relative to an include directory, without leaving it.';
     return fail(asker, name, 'SRC-ESCAPE', `${quote(name)} leads out of the include directories (${where})`, hint);

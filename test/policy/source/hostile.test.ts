@@ -21,7 +21,7 @@ function cpuMs(run: () => void): number {
   return (user + system) / 1000;
 }
 
-const system = (content: string): string => `<system>\n<config/>\n${content}\n</system>`;
+const system = (content: string): string => `<system>\n<config/>\n${content}\n<hardware/><platform/></system>`;
 
 describe('includes', () => {
   it('in a circle are named with the way round', () => {
@@ -159,7 +159,7 @@ describe('templates', () => {
 
 describe('configuration', () => {
   const config = (variables: string, content = ''): Texts => ({
-    'p/s.xml': `<system>\n<config>${variables}</config>\n${content}\n</system>`,
+    'p/s.xml': `<system>\n<config>${variables}</config>\n${content}\n<hardware/><platform/></system>`,
   });
   const expressions = (content: string): string => `<expressions>${content}</expressions>`;
 
@@ -295,15 +295,20 @@ describe('several mistakes are named together', () => {
     const variables = '<boolean name="b" value="yes"/>\n<integer name="i" value="ten"/>';
     const references =
       '<expressions>\n<expression name="e"><not><variable name="ghost"/></not></expression>\n</expressions>';
-    expect(errors({ 'p/s.xml': `<system>\n<config>${variables}</config>\n${references}</system>` })).toEqual([
-      'LIB-CONFIG-BOOLEAN p/s.xml:2',
-      'LIB-CONFIG-INTEGER p/s.xml:3',
-      'LIB-EXPRESSION-VARIABLE p/s.xml:5',
-    ]);
+    expect(
+      errors({ 'p/s.xml': `<system>\n<config>${variables}</config>\n${references}<hardware/><platform/></system>` }),
+    ).toEqual(['LIB-CONFIG-BOOLEAN p/s.xml:2', 'LIB-CONFIG-INTEGER p/s.xml:3', 'LIB-EXPRESSION-VARIABLE p/s.xml:5']);
     const doubled = '<boolean name="b" value="true"/>\n<integer name="b" value="1"/>\n<string name="" value="x"/>';
     expect(errors({ 'p/s.xml': `<system>\n<config>${doubled}</config></system>` })).toEqual([
       'SRC-CONFIG p/s.xml:3',
       'SRC-CONFIG p/s.xml:4',
+    ]);
+  });
+
+  it('and a description that is not given, when a name is unknown', () => {
+    expect(errors({ 'p/s.xml': '<system>\n<config/>\n<subjects name="$a"/></system>' })).toEqual([
+      'SRC-VARIABLE p/s.xml:3',
+      'SRC-PARTS p/s.xml:1',
     ]);
   });
 
