@@ -282,3 +282,38 @@ export const twoCrashes: KernelConfig = {
   ],
   routes: routed(DEVICE_VECTOR, unrouted),
 };
+
+/** A guest and its monitor share a group, another group shares their partition, and a subject on the other CPU sends events to all three. */
+export const watchedGuest: KernelConfig = {
+  ...common,
+  ...entryPoints(4),
+  cpuCount: 2,
+  plans: [
+    [
+      [
+        { partition: 1, barrier: 0, deadlineCycles: 4 },
+        { partition: 1, barrier: 0, deadlineCycles: 8 },
+      ],
+    ],
+    [[{ partition: 2, barrier: 0, deadlineCycles: 8 }]],
+  ],
+  periodsCycles: [8],
+  barrierSizes: [[]],
+  barrierCount: 0,
+  partitionGroups: [[], [1, 2], [3]],
+  partitionNames: ['none', 'shared', 'sender'],
+  groupPartition: [0, 1, 1, 2],
+  groupIndex: [0, 0, 1, 0],
+  initialSubject: [0, 0, 2, 3],
+  subjectNames: ['guest', 'monitor', 'second', 'sender'],
+  subjectCpu: [0, 0, 0, 1],
+  subjectGroup: [1, 1, 2, 3],
+  vmcalls: [
+    [sleep, yields, nothing],
+    [sleep, switchTo(0, 0), tell(2, 0)],
+    [sleep, yields, tell(0, 0)],
+    [tell(0, 0), tell(1, 0), tell(2, 0)],
+  ],
+  traps: [[switchTo(1, -1)], [panic], [panic], [panic]],
+  targets: [[wake, reset], [wake], [wake], [wake]],
+};

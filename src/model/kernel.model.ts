@@ -1,18 +1,21 @@
+import { TWO32 } from '../units/word.ts';
 import { createKernelMachine } from './kernel.machine.ts';
 import { type AlphabetForm, kernelAlphabet } from './kernel-alphabet.ts';
 import { type KernelWitness, kernelInvariants, kernelWitnesses } from './kernel-claims.ts';
 import type { KernelConfig } from './kernel-config.ts';
 import { lockIsHeld, oneAtRegisters } from './kernel-lemmas.ts';
-import { FRAME_LEMMAS } from './kernel-proofs.ts';
+import { EVENT_LEMMAS, FRAME_LEMMAS } from './kernel-proofs.ts';
 import {
   DEVICE_VECTOR,
   monitoredGuest,
   remoteSender,
   sleeper,
+  TRAP,
   twoCpus,
   twoCrashes,
   twoLines,
   twoPartitions,
+  watchedGuest,
 } from './kernel-small.ts';
 import { initialKernelState, type KernelEvent, type KernelState, kernelSchema } from './kernel-state.ts';
 import { eraseInstance, type Model, type ModelConfiguration, type ModelInstance, party } from './model.ts';
@@ -34,6 +37,9 @@ export function createKernel(
 
 /** Every TSC value that the model handles. */
 const ANY_TIME = [0, Number.MAX_SAFE_INTEGER] as const;
+
+/** Every 32-bit word. */
+const WORD = [0, TWO32 - 1] as const;
 
 interface SmallKernel {
   readonly name: string;
@@ -196,6 +202,29 @@ export const kernelModel: Model = {
         };
         const config = { ...remoteSender, periodsCycles: [8] };
         return eraseInstance(createKernel(config, [kernelAlphabet(0, form), kernelAlphabet(1, form)], []));
+      },
+    },
+    {
+      name: 'events of 2 CPUs, groups that sleep, hand over and are told, no device interrupts, growing time',
+      sources: ['event-lemmas.ts'],
+      lemmas: EVENT_LEMMAS,
+      assumesBounds: true,
+      free: { nowTsc: ANY_TIME, triggerLow: WORD, triggerHigh: WORD },
+      create: () => {
+        const form: AlphabetForm = {
+          ...plain,
+          vmcalls: [0, 1, 2],
+          timers: [
+            [5, 0],
+            [5, 2],
+          ],
+          instructionLength: 1,
+          interruptFlag: true,
+        };
+        const like = kernelAlphabet(0, form).find(({ type }) => type === 'vmcall');
+        const trap = { ...like, type: 'trap', reason: TRAP } as KernelEvent;
+        const events = [[...kernelAlphabet(0, form), trap], kernelAlphabet(1, form)];
+        return eraseInstance(createKernel(watchedGuest, events, []));
       },
     },
     {

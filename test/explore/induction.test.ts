@@ -53,6 +53,7 @@ describe('lemmas hold in every state of small systems', () => {
     [channelModel, '2 elements, 4 writes', '2^20'],
     [channelTsoModel, '2 elements, 4 writes', '2^20'],
     [kernelModel, '2 CPUs, minor barrier', 'frames'],
+    [kernelModel, '2 CPUs, remote sender, one', 'events'],
   ] as const)('case %#', (model, configuration, name) => {
     expect(verdictOf(model, configuration, proofOf(model, name).lemmas)).toMatch(/^exhausted/);
   });
