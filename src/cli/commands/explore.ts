@@ -6,6 +6,7 @@ import { elapsedMs, nowMs } from '../../host/clock.ts';
 import { createProgress, silentProgress } from '../../host/terminal.ts';
 import { workerRunner } from '../../host/workers.ts';
 import { MODELS } from '../../model/index.ts';
+import { parsePolicy } from '../../policy/parse.ts';
 import { toJson } from '../../trace/json.ts';
 import { groupDigits } from '../../trace/text.ts';
 import { invariant } from '../../units/invariant.ts';
@@ -16,12 +17,16 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type ExplorePayload, type ExploreTarget, targetSystem } from '../explore-target.ts';
 import { explorationText } from '../explore-text.ts';
 import { quintOfProof, quintOfTarget } from '../export-quint.ts';
+import { livenessOf, livenessText } from '../liveness.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { readPolicyInput } from '../policy-input.ts';
 import { proofText, proveModel } from '../prove.ts';
 import { SOURCE_OPTIONS } from '../source-input.ts';
-import { unwindingText, unwindTarget } from '../unwind.ts';
+import { policyUnwindingText, unwindDocument, unwindingText, unwindTarget } from '../unwind.ts';
+
+/** States of a policy's unwinding unless told otherwise: it keeps each state and all views. */
+const MOST_UNWOUND_STATES = 20_000;
 
 interface NamedTarget {
   readonly name: string;
@@ -54,9 +59,27 @@ function faultTargets(id: string, wanted: string): Result<readonly NamedTarget[]
   return err(ids.length === 0 ? `${id} has no faults` : `${id} has no fault "${wanted}"; there are ${ids.join(', ')}`);
 }
 
+/** A scenario can have the name of a model: options that only a policy's system has decide. */
+function isModelWanted(wanted: string, args: Arguments, scenarios: readonly string[]): 'yes' | 'no' | 'ambiguous' {
+  const model = MODELS.find(({ id }) => id === wanted);
+  if (model === undefined) return 'no';
+  if (!scenarios.includes(wanted)) return 'yes';
+  return ['unwinding', 'liveness', 'interrupts', 'timers'].some(name => args.flags.has(name)) ? 'no' : 'ambiguous';
+}
+
 async function targetsOf(args: Arguments, environment: Environment): Promise<Result<readonly NamedTarget[], ExitCode>> {
   const wanted = args.positionals[0] ?? '';
-  if (MODELS.some(({ id }) => id === wanted)) {
+  const { scenarios } = await environment.loadCatalogue();
+  const choice = isModelWanted(
+    wanted,
+    args,
+    scenarios.map(({ name }) => name),
+  );
+  if (choice === 'ambiguous' && !args.flags.has('quiet'))
+    environment.stderr(
+      `muencheck: ${wanted} is a model and a scenario; this is the model, --interrupts or --timers take the scenario\n`,
+    );
+  if (choice !== 'no') {
     const fault = args.texts.get('fault');
     const found =
       fault === undefined ? modelTargets(wanted, args.texts.get('configuration')) : faultTargets(wanted, fault);
@@ -98,7 +121,7 @@ async function search(
   }
 }
 
-const exitOf = (reports: readonly ExplorationReport[]): ExitCode => {
+const exitOf = (reports: readonly Pick<ExplorationReport, 'verdict'>[]): ExitCode => {
   if (reports.some(({ verdict }) => verdict === 'refuted')) return EXIT.refuted;
   return reports.every(({ verdict }) => verdict === 'exhausted') ? EXIT.holds : EXIT.open;
 };
@@ -126,6 +149,43 @@ function unwind(targets: readonly NamedTarget[], args: Arguments, environment: E
   return rows.every(({ failure }) => failure === undefined) ? EXIT.holds : EXIT.refuted;
 }
 
+/** `--liveness`: kernels and policies. */
+function liveness(targets: readonly NamedTarget[], args: Arguments, environment: Environment): ExitCode {
+  const isKernel = targets.every(({ target }) => target.kind === 'policy' || target.model === 'kernel');
+  if (!isKernel) return usageError(environment, 'explore', '--liveness needs the kernel model or a policy');
+  const startMs = nowMs();
+  const seconds = args.numbers.get('timeout');
+  const maxStates = args.numbers.get('max-states');
+  const reports = targets.map(({ name, target }) =>
+    livenessOf(name, target, {
+      ...(maxStates === undefined ? {} : { maxStates }),
+      maxBytes: (args.numbers.get('memory') ?? 1024) * 2 ** 20,
+      stop: () => environment.interrupt.requested() || (seconds !== undefined && nowMs() - startMs > 1000 * seconds),
+    }),
+  );
+  if (args.flags.has('json')) environment.stdout(`${toJson({ tool: 'muencheck', liveness: reports })}\n`);
+  else environment.stdout(livenessText(reports));
+  return exitOf(reports);
+}
+
+/** `--unwinding` of a policy. */
+function unwindPolicyTarget(name: string, bytes: Uint8Array, args: Arguments, environment: Environment): ExitCode {
+  const parsed = parsePolicy(bytes);
+  invariant(parsed.ok, 'the policy does not parse');
+  const startMs = nowMs();
+  const seconds = args.numbers.get('timeout');
+  const result = unwindDocument(parsed.value.document, {
+    maxStates: args.numbers.get('max-states') ?? MOST_UNWOUND_STATES,
+    interrupts: args.flags.has('interrupts'),
+    stop: () => environment.interrupt.requested() || (seconds !== undefined && nowMs() - startMs > 1000 * seconds),
+  });
+  if (args.flags.has('json'))
+    environment.stdout(`${toJson({ tool: 'muencheck', unwindings: [{ name, ...result }] })}\n`);
+  else environment.stdout(policyUnwindingText(name, result));
+  if (result.failure !== undefined) return EXIT.refuted;
+  return result.complete ? EXIT.holds : EXIT.open;
+}
+
 /** `--export quint`: the module on stdout. */
 async function exportModel(args: Arguments, environment: Environment): Promise<ExitCode> {
   const wanted = args.texts.get('configuration');
@@ -147,7 +207,13 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   if (args.texts.has('export')) return exportModel(args, environment);
   const targets = await targetsOf(args, environment);
   if (!targets.ok) return targets.error;
-  if (args.flags.has('unwinding')) return unwind(targets.value, args, environment);
+  if (args.flags.has('unwinding')) {
+    const [first] = targets.value;
+    return first?.target.kind === 'policy'
+      ? unwindPolicyTarget(first.name, first.target.policyBytes, args, environment)
+      : unwind(targets.value, args, environment);
+  }
+  if (args.flags.has('liveness')) return liveness(targets.value, args, environment);
   const jobs = args.numbers.get('jobs') ?? 1;
   const facts = { isTty: environment.stderrIsTty, env: environment.env, noColor: true };
   const progress = args.flags.has('quiet')
@@ -202,7 +268,12 @@ export const exploreCommand: Command = {
     {
       name: 'unwinding',
       kind: 'flag',
-      help: 'model with domains: decide its flow policy by unwinding, with two runs if not',
+      help: 'policy, or model with domains: decide its flows by unwinding; two runs if one is broken',
+    },
+    {
+      name: 'liveness',
+      kind: 'flag',
+      help: 'kernel or policy: whether every ready group runs again, and after how many major frames',
     },
     {
       name: 'export',
