@@ -1,7 +1,26 @@
 import type { ProgramRow } from '../instance/component.ts';
+import { blockTester } from './block-tester.ts';
+import { fileTester } from './file-tester.ts';
 import { logWriter } from './log-writer.ts';
+import { nicPing } from './nic-ping.ts';
 import { proxyClient } from './proxy-client.ts';
 import { proxyServer } from './proxy-server.ts';
+import { reportWriter, romReader } from './report-and-rom.ts';
+import { framebufferPainter, inputPrinter, rtcReader } from './screen-and-input.ts';
+import { terminalTester } from './terminal-tester.ts';
 
 /** Programs besides those that only serve, by the name of their binary. */
-export const PROGRAMS: readonly ProgramRow[] = [proxyClient, proxyServer, logWriter];
+export const PROGRAMS: readonly ProgramRow[] = [
+  proxyClient,
+  proxyServer,
+  logWriter,
+  blockTester,
+  fileTester,
+  reportWriter,
+  romReader,
+  terminalTester,
+  nicPing,
+  framebufferPainter,
+  inputPrinter,
+  rtcReader,
+];

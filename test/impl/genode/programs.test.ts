@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest';
+import { type InstanceRun, runInstance } from './instance/instance-run.ts';
+
+const FRAMES = 120;
+
+/** An init that starts servers and clients, each client routed to whoever provides. */
+const init = (nodes: string): string => `<config>
+  <parent-provides><service name="LOG"/><service name="ROM"/></parent-provides>
+  <default-route><any-service><parent/><any-child/></any-service></default-route>
+  <default caps="200" ram="1M"/>
+  <start name="timer"><provides><service name="Timer"/></provides></start>
+  ${nodes}</config>`;
+
+const said = ({ lines }: InstanceRun, who: string): string[] =>
+  lines.filter(line => line.startsWith(`[init -> ${who}] `)).map(line => line.slice(`[init -> ${who}] `.length));
+
+test('block_tester writes and reads the blocks of ram_block', () => {
+  const run = runInstance(
+    init(`<start name="ram_block"><provides><service name="Block"/></provides><config size="16K"/></start>
+      <start name="block_tester"><config count="3"/></start>`),
+    FRAMES,
+  );
+  expect(said(run, 'block_tester')).toEqual([
+    'block 0 read as written',
+    'block 1 read as written',
+    'block 2 read as written',
+    '3 blocks written and read',
+  ]);
+});
+
+test('file_tester writes and reads a file of ram_fs', () => {
+  const run = runInstance(
+    init(`<start name="ram_fs"><provides><service name="File_system"/></provides>
+        <config><content><dir name="data"><inline name="test">old</inline></dir></content>
+        <default-policy root="/data" writeable="yes"/></config></start>
+      <start name="file_tester"><config text="round" count="2"/></start>`),
+    FRAMES,
+  );
+  expect(said(run, 'file_tester')).toEqual(['file says "round 1"', 'file says "round 2"', 'directory has 1 entries']);
+});
+
+test('rom_reader shows what report_writer reports through report_rom', () => {
+  const run = runInstance(
+    init(`<start name="report_rom"><provides><service name="Report"/><service name="ROM"/></provides>
+        <config><policy label="rom_reader -> state" report="report_writer -> state"/></config></start>
+      <start name="report_writer"><config count="3" period_ms="10"/></start>
+      <start name="rom_reader"><route><service name="ROM" label="state"><child name="report_rom"/></service>
+        <any-service><parent/><any-child/></any-service></route></start>`),
+    FRAMES,
+  );
+  expect(said(run, 'rom_reader').at(-1)).toBe('module says <state count="3"/>');
+});
+
+test('two terminal_testers talk through terminal_crosslink', () => {
+  const run = runInstance(
+    init(`<start name="terminal_crosslink"><provides><service name="Terminal"/></provides></start>
+      <start name="echo"><binary name="terminal_tester"/><config echo="yes"/></start>
+      <start name="asker"><binary name="terminal_tester"/><config text="hi" count="2"/></start>`),
+    FRAMES,
+  );
+  expect(said(run, 'asker')).toEqual(['terminal says "hi"', 'terminal says "hi"']);
+});
+
+test('nic_ping asks and is answered through nic_bridge', () => {
+  const run = runInstance(
+    init(`<start name="nic_bridge"><provides><service name="Nic"/></provides>
+        <config needs_uplink="no"><default-policy/></config></start>
+      <start name="asker"><binary name="nic_ping"/><config count="2"/></start>
+      <start name="answerer"><binary name="nic_ping"/><config ask="no"/></start>`),
+    FRAMES,
+  );
+  expect(said(run, 'asker')).toEqual(['answer 1 from 02:02:02:02:02:02', 'answer 2 from 02:02:02:02:02:02']);
+});
+
+test('fb_painter paints into ram_fb, whose screen then shows it', () => {
+  const run = runInstance(
+    init(`<start name="ram_fb"><provides><service name="Framebuffer"/></provides><config width="16" height="4"/></start>
+      <start name="fb_painter"/>`),
+    FRAMES,
+  );
+  expect(said(run, 'fb_painter')).toEqual(['frame 1 of 16x4 pixels painted']);
+  const isPainted = run.state.dataspaces.filter(({ address, sizeBytes }) => {
+    const bytes = address === undefined || sizeBytes !== 0x1000 ? [] : run.memory(address, 16 * 4 * 4);
+    return bytes[4 * 35] === 3 && bytes[4 * 35 + 1] === 2;
+  });
+  expect(isPainted).toHaveLength(2);
+});
+
+test('input_printer and rtc_reader show what their servers have', () => {
+  const run = runInstance(
+    init(`<start name="input_script"><provides><service name="Input"/></provides>
+        <config period_us="5000"><press code="30" char="97"/><release code="30"/></config></start>
+      <start name="system_rtc"><provides><service name="Rtc"/></provides><config year="2026" month="3"/></start>
+      <start name="input_printer"/><start name="rtc_reader"/>`),
+    FRAMES,
+  );
+  expect(said(run, 'input_printer')).toEqual(['input press 30 97', 'input release 30 0']);
+  expect(said(run, 'rtc_reader')[0]).toMatch(/^it is 2026-03-01 00:00:00\.\d{6}$/);
+});
