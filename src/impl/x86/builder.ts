@@ -1,4 +1,4 @@
-import { InvariantError, unreachable } from '../../units/invariant.ts';
+import { InvariantError } from '../../units/invariant.ts';
 import {
   add,
   and,
@@ -18,7 +18,7 @@ import {
   type Width,
   xor,
 } from './ir.ts';
-import type { OperandCode } from './operands.ts';
+import { bitsOfSize, type OperandCode } from './operands.ts';
 import { Field, Gpr, Seg } from './state-layout.ts';
 
 /** The variant of an instruction for which meaning is built. */
@@ -63,28 +63,7 @@ export class Builder {
     const { width } = this.variant;
     const code = this.variant.operands[index]!;
     if (code.isExtended || (code.kind === 'I' && code.size === 'z')) return width;
-    switch (code.size) {
-      case 'b':
-        return 8;
-      case 'w':
-        return 16;
-      case 'd':
-        return 32;
-      case 'q':
-        return 64;
-      case 'v':
-        return width;
-      case 'y':
-        return width === 64 ? 64 : 32;
-      case 'z':
-        return width === 16 ? 16 : 32;
-      case 'n':
-        return 64;
-      case '':
-        return width;
-      default:
-        return unreachable(code.size);
-    }
+    return bitsOfSize(code.size, width) as Width;
   }
 
   #isMemory(index: number): boolean {

@@ -1,7 +1,7 @@
 import { CodeMode } from './code-mode.ts';
 import { type Instruction, Size } from './instruction.ts';
 import { hexText, memoryText, registerText, SEGMENT_NAMES, sizePrefix } from './operand-text.ts';
-import type { OperandCode } from './operands.ts';
+import { bitsOfSize, type OperandCode } from './operands.ts';
 import { stringOperands } from './string-operands.ts';
 import { mnemonicOf } from './table.ts';
 
@@ -29,26 +29,9 @@ function isSelector(code: OperandCode, { row, isMemory }: Instruction): boolean 
 
 /** Bits of an operand. */
 function operandBits(code: OperandCode, instruction: Instruction, mode: number): number {
-  const { operandSize } = instruction;
   if (isSelector(code, instruction)) return 16;
-  switch (code.size) {
-    case 'b':
-      return 8;
-    case 'w':
-      return 16;
-    case 'd':
-      return 32;
-    case 'q':
-      return 64;
-    case 'y':
-      return operandSize === Size.qword ? 64 : 32;
-    case 'z':
-      return operandSize === Size.word ? 16 : 32;
-    case 'n':
-      return mode === CodeMode.bits64 ? 64 : 32;
-    default:
-      return 8 << operandSize;
-  }
+  if (code.size === 'n' && mode !== CodeMode.bits64) return 32;
+  return bitsOfSize(code.size, 8 << instruction.operandSize);
 }
 
 /** Bits of memory operands whose size the row does not say: 0 for those that have none. */

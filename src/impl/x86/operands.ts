@@ -23,3 +23,24 @@ export function parseOperands(text: string): OperandCode[] {
     isExtended: code[2] === 's',
   }));
 }
+
+/** Bits of an operand of a size code, `operandBits` being those of 'v'; of 'n' those of 64-bit mode. */
+export function bitsOfSize(size: OperandCode['size'], operandBits: number): number {
+  switch (size) {
+    case 'b':
+      return 8;
+    case 'w':
+      return 16;
+    case 'd':
+      return 32;
+    case 'q':
+    case 'n':
+      return 64;
+    case 'y':
+      return operandBits === 64 ? 64 : 32;
+    case 'z':
+      return operandBits === 16 ? 16 : 32;
+    default:
+      return operandBits;
+  }
+}

@@ -30,6 +30,7 @@ import {
   signBit,
   sub,
   trunc,
+  type Width,
   xor,
   zext,
 } from './ir.ts';
@@ -46,18 +47,29 @@ const exceeds = (count: Expr, w: number): Expr => leUnsigned(num(64, w), count);
 /** Runs `body` if a count is not zero: a shift by zero changes no flag. */
 const unlessZero = (b: Builder, count: Expr, body: () => void): void => b.if(isZero(count), () => {}, body);
 
-const shiftLeft: Semantics = b => {
-  const a = b.modify(0);
-  const { w } = a;
-  const count = shiftCount(b, 1, w);
-  const wide = b.let(zext(64, a));
-  const r = b.let(trunc(w, shl(wide, count)));
-  b.write(0, r);
-  unlessZero(b, count, () => {
-    const cf = b.let(w === 64 ? bit(shr(wide, sub(num(64, 64), count)), 0) : bit(shl(wide, count), w));
-    b.flags({ cf, of: xor(signBit(r), cf), af: num(1, 0), result: r }, openAfterShift(count, w));
-  });
-};
+/** A shift or rotation on its way: operand, operand in 64 bits, count, result. */
+interface Shifted {
+  readonly a: Expr;
+  readonly wide: Expr;
+  readonly count: Expr;
+  readonly r: Expr;
+}
+
+/** Moves the operand, widened to 64 bits, by the count; flags change unless the count is zero. */
+const shift =
+  (
+    widen: (w: Width, a: Expr) => Expr,
+    move: (wide: Expr, count: Expr, b: Builder, w: Width) => Expr,
+    setFlags: (b: Builder, shifted: Shifted) => void,
+  ): Semantics =>
+  b => {
+    const a = b.modify(0);
+    const count = shiftCount(b, 1, a.w);
+    const wide = b.let(widen(64, a));
+    const r = b.let(trunc(a.w, move(wide, count, b, a.w)));
+    b.write(0, r);
+    unlessZero(b, count, () => setFlags(b, { a, wide, count, r }));
+  };
 
 const openAfterShift = (count: Expr, w: number): OpenFlags[] => [
   { mask: Flag.af },
@@ -65,54 +77,39 @@ const openAfterShift = (count: Expr, w: number): OpenFlags[] => [
   { mask: Flag.cf, when: exceeds(count, w) },
 ];
 
-const shiftRight: Semantics = b => {
-  const a = b.modify(0);
-  const { w } = a;
-  const count = shiftCount(b, 1, w);
-  const wide = b.let(zext(64, a));
-  const r = b.let(trunc(w, shr(wide, count)));
-  b.write(0, r);
-  unlessZero(b, count, () => {
-    const cf = bit(shr(wide, sub(count, num(64, 1))), 0);
-    b.flags({ cf, of: signBit(a), af: num(1, 0), result: r }, openAfterShift(count, w));
-  });
-};
+const shiftLeft = shift(zext, shl, (b, { a: { w }, wide, count, r }) => {
+  const cf = b.let(w === 64 ? bit(shr(wide, sub(num(64, 64), count)), 0) : bit(shl(wide, count), w));
+  b.flags({ cf, of: xor(signBit(r), cf), af: num(1, 0), result: r }, openAfterShift(count, w));
+});
 
-const shiftArithmetic: Semantics = b => {
-  const a = b.modify(0);
-  const { w } = a;
-  const count = shiftCount(b, 1, w);
-  const wide = b.let(sext(64, a));
-  const r = b.let(trunc(w, sar(wide, count)));
-  b.write(0, r);
-  unlessZero(b, count, () => {
-    const cf = bit(sar(wide, sub(count, num(64, 1))), 0);
-    b.flags({ cf, of: num(1, 0), af: num(1, 0), result: r }, [
-      { mask: Flag.af },
-      { mask: Flag.of, when: isNotOne(count) },
-    ]);
-  });
-};
+const shiftRight = shift(zext, shr, (b, { a, wide, count, r }) => {
+  const cf = bit(shr(wide, sub(count, num(64, 1))), 0);
+  b.flags({ cf, of: signBit(a), af: num(1, 0), result: r }, openAfterShift(count, a.w));
+});
 
-const rotate =
-  (isLeft: boolean): Semantics =>
-  b => {
-    const a = b.modify(0);
-    const { w } = a;
-    const count = shiftCount(b, 1, w);
-    const wide = b.let(zext(64, a));
-    const turn = b.let(and(count, num(64, w - 1)));
-    const back = and(neg(turn), num(64, w - 1));
-    const r = b.let(
-      isLeft ? trunc(w, or(shl(wide, turn), shr(wide, back))) : trunc(w, or(shr(wide, turn), shl(wide, back))),
-    );
-    b.write(0, r);
-    unlessZero(b, count, () => {
+const shiftArithmetic = shift(sext, sar, (b, { wide, count, r }) => {
+  const cf = bit(sar(wide, sub(count, num(64, 1))), 0);
+  b.flags({ cf, of: num(1, 0), af: num(1, 0), result: r }, [
+    { mask: Flag.af },
+    { mask: Flag.of, when: isNotOne(count) },
+  ]);
+});
+
+/** ROL and ROR. */
+const rotate = (isLeft: boolean): Semantics =>
+  shift(
+    zext,
+    (wide, count, b, w) => {
+      const turn = b.let(and(count, num(64, w - 1)));
+      const back = and(neg(turn), num(64, w - 1));
+      return isLeft ? or(shl(wide, turn), shr(wide, back)) : or(shr(wide, turn), shl(wide, back));
+    },
+    (b, { a: { w }, count, r }) => {
       const open: OpenFlags[] = [{ mask: Flag.of, when: isNotOne(count) }];
       if (isLeft) b.flags({ cf: bit(r, 0), of: xor(signBit(r), bit(r, 0)) }, open);
       else b.flags({ cf: signBit(r), of: xor(signBit(r), bit(r, w - 2)) }, open);
-    });
-  };
+    },
+  );
 
 /** RCL and RCR: the operand and CF turn as one value of w + 1 bits. */
 const rotateThroughCarry =
