@@ -1,15 +1,15 @@
 import { Proc2 } from '../../src/impl/vmx/control-bits.ts';
 import { enterTranslation } from '../../src/impl/vmx/translation.ts';
 import type { VmxUnit } from '../../src/impl/vmx/vmx-unit.ts';
+import { Field } from '../../src/impl/x86/state-layout.ts';
 import { hpa } from '../../src/units/address.ts';
-import { formatDigest } from '../../src/units/digest.ts';
 import { mix32, type Rng } from '../../src/units/rng.ts';
 import { type GuestMachine, guestMachine, imageOf } from '../guests/machine.ts';
 import { builtGuest } from '../guests/rom.ts';
 import { caseData, launch, type OpList } from '../impl/vmx/cases/case-program.ts';
 import { GUEST_CODE } from '../impl/vmx/cases/profiles.ts';
+import { fillRegisters, randomBytes } from './garbage.ts';
 
-const CODE_BYTES = 64;
 const MAX_INSTRUCTIONS = 64;
 /** Enough for the hypervisor to come to the launch of its first case. */
 const LAUNCH_BUDGET = 500_000;
@@ -65,22 +65,12 @@ export class GarbageGuest {
     cpu.hasNestedPaging = this.#hasEpt;
     enterTranslation(hooks.unit, cpu);
     cpu.load(this.#saved);
-    for (let n = 0; n < 16; n++) {
-      state.setGpr(n, BigInt(rng.below(4) === 0 ? rng.next() : GUEST_CODE - 0x8000 + rng.below(0xa000)));
-    }
-    memory.writeBytes(
-      hpa(GUEST_CODE),
-      Uint8Array.from({ length: CODE_BYTES }, () => rng.next()),
-    );
+    fillRegisters(cpu, rng, GUEST_CODE - 0x8000, 0xa000);
+    memory.writeBytes(hpa(GUEST_CODE), randomBytes(rng));
     const { executed, reason } = cpu.run(MAX_INSTRUCTIONS);
-    const digest = formatDigest(memory.digest());
-    return mix32(
-      executed ^
-        mix32(Number(state.rip & 0xffff_ffffn)) ^
-        Number.parseInt(digest.slice(0, 8), 16) ^
-        reason.length ^
-        (cpu.isNonRoot ? 1 << 20 : 0),
-    );
+    const digest = memory.digest();
+    const place = mix32(state.u32(Field.rip)) ^ (cpu.isNonRoot ? 1 << 20 : 0);
+    return mix32(executed ^ place ^ digest.high ^ digest.low ^ reason.length);
   }
 
   get #hasEpt(): boolean {

@@ -3,7 +3,6 @@ import { Interpreter } from '../../src/impl/x86/interpreter.ts';
 import { Cr0, Cr4, Efer, Field, Rights, Seg } from '../../src/impl/x86/state-layout.ts';
 import { X86Processor } from '../../src/impl/x86/x86-processor.ts';
 import { frameNumber, hpa } from '../../src/units/address.ts';
-import { formatDigest } from '../../src/units/digest.ts';
 import { mix32, type Rng } from '../../src/units/rng.ts';
 
 /** Modes that garbage runs in, at CPL 0 and 3. */
@@ -14,6 +13,24 @@ const CODE = 0x4000;
 const CODE_BYTES = 64;
 const TABLES = 0x1000;
 const MAX_INSTRUCTIONS = 64;
+
+const code = new Uint8Array(CODE_BYTES);
+const codeWords = new Uint32Array(code.buffer);
+
+/** A program of random bytes; the array is used again. */
+export function randomBytes(rng: Rng): Uint8Array {
+  for (let index = 0; index < codeWords.length; index++) codeWords[index] = rng.next();
+  return code;
+}
+
+/** Random registers, three in four of them addresses from `first` on. */
+export function fillRegisters({ memory, state }: X86Processor, rng: Rng, first: number, bytes: number): void {
+  const at = state.base >>> 2;
+  for (let n = 0; n < 16; n++) {
+    memory.words[at + 2 * n] = rng.below(4) === 0 ? rng.next() : first + rng.below(bytes);
+    memory.words[at + 2 * n + 1] = 0;
+  }
+}
 
 /** A processor over a small memory in which random bytes are executed, from one snapshot again and again. */
 export class GarbageMachine {
@@ -59,15 +76,10 @@ export class GarbageMachine {
     this.#cpu.isNonRoot = false;
     this.#cpu.load(this.#saved);
     const { state } = this.#cpu;
-    for (let n = 0; n < 16; n++) state.setGpr(n, BigInt(rng.below(4) === 0 ? rng.next() : rng.below(0x8000)));
-    this.#memory.writeBytes(
-      hpa(CODE),
-      Uint8Array.from({ length: CODE_BYTES }, () => rng.next()),
-    );
+    fillRegisters(this.#cpu, rng, 0, 0x8000);
+    this.#memory.writeBytes(hpa(CODE), randomBytes(rng));
     const { executed, reason } = this.#cpu.run(MAX_INSTRUCTIONS);
-    const digest = formatDigest(this.#memory.digest());
-    return mix32(
-      executed ^ mix32(Number(state.rip & 0xffff_ffffn)) ^ Number.parseInt(digest.slice(0, 8), 16) ^ reason.length,
-    );
+    const digest = this.#memory.digest();
+    return mix32(executed ^ mix32(state.u32(Field.rip)) ^ digest.high ^ digest.low ^ reason.length);
   }
 }
