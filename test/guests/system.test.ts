@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { INSTRUCTIONS } from '../../src/impl/x86/table.ts';
 import { caseData } from '../impl/vmx/cases/case-program.ts';
-import { simpleCases } from '../impl/vmx/cases/instruction-exit-cases.ts';
 import { rootCases } from '../impl/vmx/cases/root-cases.ts';
 import { BOCHS_DIFFERENCES, type EmulatorDifference, QEMU_DIFFERENCES } from './emulator-differences.ts';
 import { bochsMissing, qemuMissing, runBochs, runQemu, type Transcript } from './emulators.ts';
@@ -68,7 +67,7 @@ describe('the transcripts column of the instruction table', () => {
         executedRows(builtGuest(guest), MAX_INSTRUCTIONS),
       ]),
     );
-    const cases = [...rootCases(), ...simpleCases()];
+    const cases = rootCases();
     const hypervisor = imageOf(builtGuest('vmx-cases'), caseData(cases));
     executed.set('vmx-cases', executedRows(hypervisor, 400_000 * cases.length));
     const wrong = INSTRUCTIONS.filter(row => row.class === 'system').flatMap(row => {

@@ -4,8 +4,8 @@ import { GARBAGE_MODES } from '../../oracle/garbage.ts';
 import { guestDigest, rootDigest } from '../../oracle/garbage-campaign.ts';
 
 const isDeep = process.env.MUENCHECK_BUDGET === 'deep';
-const ROOT_PROGRAMS = isDeep ? 1_000_000 : 1000;
-const GUEST_PROGRAMS = isDeep ? 1_000_000 : 400;
+const ROOT_PROGRAMS = isDeep ? 1_000_000 : 300;
+const GUEST_PROGRAMS = isDeep ? 1_000_000 : 150;
 
 describe('random bytes as code end without an error of ours and the same way twice', () => {
   it.each(GARBAGE_MODES)('%s mode', mode => {
