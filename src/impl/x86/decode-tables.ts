@@ -96,6 +96,7 @@ export const RowBits = {
   hasSegmentDestination: 0x1000,
   isPopMemory: 0x2000,
   isNopWithoutRex: 0x4000,
+  hasDebug: 0x8000,
 } as const;
 
 const SIZE_RULES = ['usual', 'default64', 'force64'];
@@ -105,6 +106,7 @@ function rowBits(row: InstructionRow): number {
   const has = (kinds: string): boolean => row.operands.some(({ kind }) => kinds.includes(kind));
   const special =
     (has('C') ? RowBits.hasControl : 0) |
+    (has('D') ? RowBits.hasDebug : 0) |
     (has('S') ? RowBits.hasSegment : 0) |
     (row.operands[0]?.kind === 'S' ? RowBits.hasSegmentDestination : 0) |
     (row.encoding === '8F /0' ? RowBits.isPopMemory : 0) |

@@ -355,6 +355,8 @@ export class Decoder {
 
   #acceptsSpecial(row: number, modrm: number, into: Instruction): boolean {
     if ((row & RowBits.isNopWithoutRex) !== 0 && into.rm === 0) into.row = PLAIN_NOP;
+    // REX.R in front of a debug register (SDM Vol. 2B, MOV to/from debug registers).
+    if ((row & RowBits.hasDebug) !== 0 && into.reg >= 8) return false;
     if ((row & RowBits.hasControl) !== 0 && !CONTROL_REGISTERS.includes(into.reg)) return false;
     if ((row & RowBits.hasSegment) !== 0) {
       // ES .. GS, and not CS as a destination.

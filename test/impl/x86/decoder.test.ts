@@ -20,3 +20,16 @@ describe('decoder and disassembler agree with iced-x86 on length, mnemonic and o
     expect(comparison.counts.agree).toBeGreaterThan(50_000);
   });
 });
+
+describe('MOV of a debug register with REX.R', () => {
+  it('is invalid, as in iced-x86', () => {
+    const comparison = new IcedComparison();
+    for (let register = 0; register < 64; register++) {
+      const code = new Uint8Array(16);
+      code.set([0x44 | (register & 1), 0x0f, 0x21 | (register & 2), 0xc0 | (register & 0x38)]);
+      comparison.compare(code, 2);
+    }
+    expect([...comparison.counts.differences]).toEqual([]);
+    expect(comparison.counts.invalid).toBe(64);
+  });
+});
