@@ -96,6 +96,16 @@ describe('XML limits', () => {
     expect(parseXmlText('<a><b/><b/><b/></a>', limits)).toMatchObject({ ok: false, error: { code: 'XML-TOO-MANY' } });
   });
 
+  it('says which element a closing tag does not close', () => {
+    const message = (text: string): string => {
+      const result = parseXmlText(text);
+      return result.ok ? '' : result.error.message;
+    };
+    expect(message('<a>\n <chanels>\n </channels></a>')).toBe('</channels> does not close <chanels> of line 2');
+    expect(message('<a></b>')).toBe('</b> does not close <a> of line 1');
+    expect(message('<a/></b>')).toBe('</b> closes no element');
+  });
+
   it('refuses 100 MB without reading them', () => {
     const bytes = new Uint8Array(100_000_000);
     const before = performance.now();

@@ -1,5 +1,6 @@
 import { placeOf } from '../../finding.ts';
 import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
+import type { Workspace } from '../../workspace.ts';
 import { bdfOf } from '../logical-devices.ts';
 import { placesOf } from '../scheduling-ids.ts';
 import { devicesOf, familyOf, mappingsOf, nameOf, originOf, subjectsByName, subjectsOf } from '../subjects.ts';
@@ -10,6 +11,23 @@ const physicalOf = ({ attributes }: TreeElement): string => attributes.physical 
 
 /** Subjects that the expansion adds when the plan names them. */
 const isGenerated = (name: string): boolean => name === 'tau0' || name.startsWith('mugenschedcfg_auto_idle_');
+
+/** Reports what subjects use of a device, at a path below it, that the device does not have. */
+function checkDeviceParts(
+  workspace: Workspace,
+  report: Report,
+  path: string,
+  { what, hint }: { readonly what: string; readonly hint: string },
+): void {
+  const devices = new Map(workspace.all('hardware/devices/device').map(device => [nameOf(device), device]));
+  for (const device of workspace.all('subjects/subject/devices/device')) {
+    const physical = devices.get(physicalOf(device));
+    if (physical === undefined) continue;
+    const names = new Set(elementsAt(physical, path).map(nameOf));
+    const problem = `which device '${nameOf(physical)}' does not have`;
+    reportUnknown(report, { names, problem, hint }, elementsAt(device, path), physicalOf, () => what);
+  }
+}
 
 /** Checks of subjects before components are resolved. */
 export const SIBLING_CHECKS: readonly SourceCheck[] = [
@@ -32,17 +50,10 @@ export const SIBLING_CHECKS: readonly SourceCheck[] = [
     name: 'Subject_IRQ_MSI_References',
     title: 'Validate that MSIs which subjects use exist.',
     check(workspace, report) {
-      const devices = new Map(workspace.all('hardware/devices/device').map(device => [nameOf(device), device]));
-      for (const device of workspace.all('subjects/subject/devices/device')) {
-        const physical = devices.get(device.attributes.physical ?? '');
-        if (physical === undefined) continue;
-        const known = {
-          names: new Set(elementsAt(physical, 'irq/msi').map(nameOf)),
-          problem: `which device '${nameOf(physical)}' does not have`,
-          hint: 'Name an MSI of the device.',
-        };
-        reportUnknown(report, known, elementsAt(device, 'irq/msi'), physicalOf, () => 'a subject uses the MSI');
-      }
+      checkDeviceParts(workspace, report, 'irq/msi', {
+        what: 'a subject uses the MSI',
+        hint: 'Name an MSI of the device.',
+      });
     },
   },
   {
@@ -135,17 +146,10 @@ export const SUBJECT_CHECKS: readonly SourceCheck[] = [
     name: 'Device_Memory_References',
     title: 'Validate that device memory which subjects map exists.',
     check(workspace, report) {
-      const devices = new Map(workspace.all('hardware/devices/device').map(device => [nameOf(device), device]));
-      for (const device of workspace.all('subjects/subject/devices/device')) {
-        const physical = devices.get(device.attributes.physical ?? '');
-        if (physical === undefined) continue;
-        const known = {
-          names: new Set(childrenNamed(physical, 'memory').map(nameOf)),
-          problem: `which device '${nameOf(physical)}' does not have`,
-          hint: 'Name memory of the device.',
-        };
-        reportUnknown(report, known, childrenNamed(device, 'memory'), physicalOf, () => 'a subject maps the memory');
-      }
+      checkDeviceParts(workspace, report, 'memory', {
+        what: 'a subject maps the memory',
+        hint: 'Name memory of the device.',
+      });
     },
   },
   {
