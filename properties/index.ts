@@ -34,6 +34,7 @@ import { rpcProxyRefinement } from './proxies/rpc-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
 import { blockDevice } from './sessions/block.ts';
+import { devices } from './sessions/devices.ts';
 import { fileSystem } from './sessions/file-system.ts';
 import { framebuffer } from './sessions/framebuffer.ts';
 import { inputEvents } from './sessions/input.ts';
@@ -103,6 +104,7 @@ export const PROPERTIES: readonly Property[] = [
   fileSystem,
   network,
   framebuffer,
+  devices,
   determinism,
   compiledModel,
   tableBitFlips,

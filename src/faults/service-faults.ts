@@ -13,6 +13,7 @@ const BLOCK = ['sessions/block'];
 const FILES = ['sessions/file-system'];
 const NETWORK = ['sessions/network'];
 const SCREEN = ['sessions/framebuffer'];
+const DEVICES = ['sessions/devices'];
 
 const faults: readonly ServiceFault[] = [
   {
@@ -179,6 +180,27 @@ const faults: readonly ServiceFault[] = [
     precedent: 'CWE-226: what is left in a resource that is used again',
     killedBy: SCREEN,
     replace: () => ({ blanksScreen: () => false }),
+  },
+  {
+    id: 'io-port-width-ignored',
+    title: 'a wide access reaches ports behind the range of its session',
+    precedent: 'CWE-131: only the first byte of an access is compared with its range',
+    killedBy: DEVICES,
+    replace: () => ({ isPortRange: (port, _size, base, count) => port >= base && port < base + count }),
+  },
+  {
+    id: 'irq-told-before-acknowledged',
+    title: 'a driver is told of every interrupt, also before it acknowledged the last one',
+    precedent: 'CVE-2015-5307: events delivered without end keep everybody else from running',
+    killedBy: DEVICES,
+    replace: () => ({ tellsDriver: () => true }),
+  },
+  {
+    id: 'device-range-shared',
+    title: 'ports and memory of a device are given to a second driver',
+    precedent: 'XSA-36 (CVE-2013-0153): one table of interrupts for the devices of several owners',
+    killedBy: DEVICES,
+    replace: () => ({ mayGive: () => true }),
   },
 ];
 

@@ -6,6 +6,7 @@ import {
   type HostedService,
   hostCall,
   hostClose,
+  hostInterrupt,
   hostOpen,
   hostPackets,
   hostService,
@@ -100,6 +101,30 @@ export class ServiceBench<State> implements HostEnv {
 
   wakeAtUs(us: number): void {
     if (!this.#wishesUs.includes(us)) this.#wishesUs = [...this.#wishesUs, us].sort((a, b) => a - b);
+  }
+
+  /** Core's services: memory of devices that was given out, and accesses to ports. */
+  readonly devices = new Map<DataspaceId, string>();
+  ports: string[] = [];
+
+  deviceMemory(address: number, sizeBytes: number): DataspaceId {
+    const dataspace = this.#nextDataspace++;
+    this.memory.set(dataspace, new Uint8Array(sizeBytes));
+    this.devices.set(dataspace, `${address} ${sizeBytes}`);
+    return dataspace;
+  }
+
+  portIn(port: number, sizeBytes: 1 | 2 | 4): number {
+    this.ports.push(`in ${port} ${sizeBytes}`);
+    return 0;
+  }
+
+  portOut(port: number, sizeBytes: 1 | 2 | 4): void {
+    this.ports.push(`out ${port} ${sizeBytes}`);
+  }
+
+  interrupt(vector: number): void {
+    this.host = hostInterrupt(this.#ops, this.service, this.host, vector, this);
   }
 
   /** Opens a session; undefined if that worked, else why not. */

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { type InstanceRun, runInstance } from './instance/instance-run.ts';
+import { device, deviceMemory, type InstanceRun, runInstance } from './instance/instance-run.ts';
 
 const FRAMES = 120;
 
 /** An init that starts servers and clients, each client routed to whoever provides. */
 const init = (nodes: string): string => `<config>
-  <parent-provides><service name="LOG"/><service name="ROM"/></parent-provides>
+  <parent-provides>${['LOG', 'ROM', 'IRQ', 'IO_MEM', 'IO_PORT', 'PD'].map(name => `<service name="${name}"/>`).join('')}</parent-provides>
   <default-route><any-service><parent/><any-child/></any-service></default-route>
   <default caps="200" ram="1M"/>
   <start name="timer"><provides><service name="Timer"/></provides></start>
@@ -96,4 +96,37 @@ test('input_printer and rtc_reader show what their servers have', () => {
   );
   expect(said(run, 'input_printer')).toEqual(['input press 30 97', 'input release 30 0']);
   expect(said(run, 'rtc_reader')[0]).toMatch(/^it is 2026-03-01 00:00:00\.\d{6}$/);
+});
+
+test('device_driver handles interrupts of a device by core', () => {
+  const run = runInstance(
+    init('<start name="device_driver"><config irq="1" base="0xa0000000" port="0x60"/></start>'),
+    FRAMES,
+    [deviceMemory('keyboard', 0xa000_0000, 0x1000), device('keyboard', 7, 49)],
+    { 60: 49, 61: 50, 80: 49 },
+  );
+  expect(said(run, 'device_driver')).toEqual([
+    'interrupt 1: port says 96, register says 0',
+    'interrupt 2: port says 96, register says 0',
+  ]);
+  expect(run.memory(0xa000_0004, 1)).toEqual(Uint8Array.of(2));
+  expect(run.ports).toEqual(['in1 96', 'in1 96']);
+});
+
+test('a driver without its device is denied by name', () => {
+  const run = runInstance(init('<start name="device_driver"/>'), FRAMES);
+  expect(said(run, 'device_driver').sort()).toEqual(['IO_MEM denied: DENIED', 'IRQ denied: DENIED']);
+});
+
+test('pd_tester gets RAM from its donation, and named errors for the rest', () => {
+  const run = runInstance(init('<start name="pd_tester"/>'), FRAMES);
+  const lines = said(run, 'pd_tester');
+  expect(lines[0]).toMatch(/^alloc_ram yields \d+$/);
+  expect(lines.slice(1)).toEqual([
+    'used_ram yields 8192',
+    'alloc_ram fails: OUT_OF_RAM',
+    'signal_source fails: DENIED',
+    'free_ram yields ',
+    'used_ram yields 0',
+  ]);
 });

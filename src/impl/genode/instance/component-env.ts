@@ -7,7 +7,7 @@ import type { Guest } from './guest.ts';
 import { reply } from './rpc-flow.ts';
 import { acceptSession, closeHandle, denySession, endSession, openSession } from './session-flow.ts';
 import type { SubjectInfo } from './subject-info.ts';
-import type { Workspace } from './workspace.ts';
+import { CORE, type Workspace } from './workspace.ts';
 
 /** LOG session of every component, opened before it starts. */
 export const LOG_HANDLE: Handle = 0;
@@ -29,8 +29,16 @@ export function hostEnvOf(ws: Workspace, pd: number, wakeStream: (session: Sessi
       if (!wakesUs.includes(us)) ws.changeComponent(pd, { wakesUs: [...wakesUs, us].sort((a, b) => a - b) });
     },
     wakeStream,
+    ...(pd === CORE ? deviceAccess(ws) : {}),
   };
 }
+
+/** What core alone may use: devices of the subject. */
+const deviceAccess = (ws: Workspace): Pick<HostEnv, 'deviceMemory' | 'portIn' | 'portOut'> => ({
+  deviceMemory: (address, sizeBytes, isWritable) => ws.regionDataspace(address, sizeBytes, isWritable),
+  portIn: (port, sizeBytes) => ws.guest.portIn(port, sizeBytes),
+  portOut: (port, sizeBytes, value) => ws.guest.portOut(port, sizeBytes, value),
+});
 
 function notify(ws: Workspace, server: number, session: SessionNumber, opcode: number): void {
   const found = ws.state.sessions[session];

@@ -33,6 +33,8 @@ export type ComponentEvent =
   | { readonly kind: 'wake' }
   /** A vector was injected into the subject. */
   | { readonly kind: 'vector'; readonly name: string }
+  /** Core: a device of the subject raised an interrupt. */
+  | { readonly kind: 'interrupt'; readonly vector: number }
   /** Server: somebody asks for a session; it must be accepted or denied. */
   | { readonly kind: 'session'; readonly session: SessionNumber; readonly request: SessionRequest }
   /** Server: a call; it must be replied to once, now or later. */

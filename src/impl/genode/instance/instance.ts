@@ -4,12 +4,14 @@ import { createParent } from '../core/sessions.ts';
 import { ackSignal, pendingSignal } from '../core/signals.ts';
 import type { InitConfig } from '../init/config.ts';
 import { PROGRAMS } from '../programs/programs.ts';
+import { hasVector } from '../services/irq.ts';
 import type { RomModules } from '../services/rom.ts';
 import type { Service } from '../services/service.ts';
 import {
   type HostedService,
   hostCall,
   hostClose,
+  hostInterrupt,
   hostOpen,
   hostPackets,
   hostStart,
@@ -117,6 +119,8 @@ function startFirstInit(ws: Workspace, config: InstanceConfig, ramBytes: number)
 function takeVectors(ws: Workspace, vectors: readonly number[]): void {
   const info = defined(ws.state.info, 'subject information');
   ws.change({ isTimeUnknown: true });
+  for (const vector of vectors)
+    if (info.devices.some(device => hasVector(device, vector))) ws.post(CORE, { kind: 'interrupt', vector });
   for (const { name, value } of info.vectors) {
     if (!vectors.includes(value)) continue;
     if (name === TIMER) ws.change({ armedUs: undefined });
@@ -246,6 +250,11 @@ function serve(ws: Workspace, id: number, event: ComponentEvent, library: Librar
     const run = event.kind === 'start' ? hostStart : hostWake;
     for (const [index, service] of services.entries())
       setHosted(ws, id, index, run(stream, service, hostedAt(index), env));
+    return;
+  }
+  if (event.kind === 'interrupt') {
+    for (const [index, service] of services.entries())
+      setHosted(ws, id, index, hostInterrupt(stream, service, hostedAt(index), event.vector, env));
     return;
   }
   if (!('session' in event)) return;

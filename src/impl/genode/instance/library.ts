@@ -29,7 +29,9 @@ export class Library {
 
   /** Services that core itself provides. */
   core(info: SubjectInfo): readonly Service<never>[] {
-    const made = this.#remember(`${CORE}`, () => ok({ kind: 'services', services: coreServices(info, this.#modules) }));
+    const made = this.#remember(`${CORE}`, () =>
+      ok({ kind: 'services', services: coreServices(info, this.#modules, this.#ops.genode.service) }),
+    );
     return made.ok && made.value.kind === 'services' ? made.value.services : [];
   }
 

@@ -57,7 +57,7 @@ export class Workspace {
     const component = this.component(id);
     if (!component.isAlive) return;
     const isHint = event.kind === 'wake' || event.kind === 'packets' || event.kind === 'clientPackets';
-    const text = isHint || event.kind === 'vector' ? JSON.stringify(event) : '';
+    const text = isHint || event.kind === 'vector' || event.kind === 'interrupt' ? JSON.stringify(event) : '';
     if (text !== '' && component.events.some(known => JSON.stringify(known) === text)) return;
     this.changeComponent(id, { events: [...component.events, event] });
   }

@@ -1,5 +1,6 @@
 import type { ProgramRow } from '../instance/component.ts';
 import { blockTester } from './block-tester.ts';
+import { deviceDriver, pdTester } from './device-driver.ts';
 import { fileTester } from './file-tester.ts';
 import { logWriter } from './log-writer.ts';
 import { nicPing } from './nic-ping.ts';
@@ -23,4 +24,6 @@ export const PROGRAMS: readonly ProgramRow[] = [
   framebufferPainter,
   inputPrinter,
   rtcReader,
+  deviceDriver,
+  pdTester,
 ];

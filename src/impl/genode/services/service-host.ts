@@ -27,7 +27,17 @@ import {
 /** What the host of a service lends it: everything but packet streams, which the host itself keeps. */
 export type HostEnv = Pick<
   ServiceEnv,
-  'allocate' | 'release' | 'sizeOf' | 'read' | 'write' | 'notify' | 'nowUs' | 'wakeAtUs'
+  | 'allocate'
+  | 'release'
+  | 'sizeOf'
+  | 'read'
+  | 'write'
+  | 'notify'
+  | 'nowUs'
+  | 'wakeAtUs'
+  | 'deviceMemory'
+  | 'portIn'
+  | 'portOut'
 > & {
   /** Tells the client's side of a stream that there is something to do. */
   wakeStream(session: SessionNumber): void;
@@ -126,6 +136,18 @@ export class StreamUse implements ServiceEnv {
 
   wakeAtUs(us: number): void {
     this.#env.wakeAtUs(us);
+  }
+
+  deviceMemory(address: number, sizeBytes: number, isWritable: boolean): DataspaceId | undefined {
+    return this.#env.deviceMemory?.(address, sizeBytes, isWritable);
+  }
+
+  portIn(port: number, sizeBytes: 1 | 2 | 4): number {
+    return this.#env.portIn?.(port, sizeBytes) ?? 0;
+  }
+
+  portOut(port: number, sizeBytes: 1 | 2 | 4, value: number): void {
+    this.#env.portOut?.(port, sizeBytes, value);
   }
 
   /** Adds the streams of a new session; false if there is no memory for them. */
@@ -308,6 +330,18 @@ export function hostWake<State>(
   if (service.wake === undefined) return host;
   const use = new StreamUse(ops, host.sessions, env);
   return { state: service.wake(host.state, use), sessions: use.sessions };
+}
+
+export function hostInterrupt<State>(
+  ops: StreamOps,
+  service: Service<State>,
+  host: HostedService<State>,
+  vector: number,
+  env: HostEnv,
+): HostedService<State> {
+  if (service.interrupt === undefined) return host;
+  const use = new StreamUse(ops, host.sessions, env);
+  return { state: service.interrupt(host.state, vector, use), sessions: use.sessions };
 }
 
 export function hostStart<State>(

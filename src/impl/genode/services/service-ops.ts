@@ -43,6 +43,12 @@ export interface ServiceOps {
   mayBlitTo(isInside: boolean): boolean;
   /** True if the screen is blank for the next client. */
   blanksScreen(): boolean;
+  /** True if an access to ports lies inside of a session's range. */
+  isPortRange(port: number, sizeBytes: number, base: number, count: number): boolean;
+  /** True if a driver is told of an interrupt, given that it was told and has not acknowledged. */
+  tellsDriver(isTold: boolean): boolean;
+  /** True if ports or pages may be given out, given that another session has some of them. */
+  mayGive(isTaken: boolean): boolean;
 }
 
 const atMost = (value: bigint, limit: number): number => (value > BigInt(limit) ? limit : Number(value));
@@ -70,4 +76,7 @@ export const serviceOps: ServiceOps = {
   clipped: (rect, screen, intersect) => intersect(rect, screen),
   mayBlitTo: isInside => isInside,
   blanksScreen: () => true,
+  isPortRange: (port, sizeBytes, base, count) => port >= base && port + sizeBytes <= base + count,
+  tellsDriver: isTold => !isTold,
+  mayGive: isTaken => !isTaken,
 };

@@ -36,6 +36,11 @@ export interface ServiceEnv {
   nowUs(): number;
   /** Asks for `wake` at a time; earlier wishes stay. */
   wakeAtUs(us: number): void;
+  /** Core only: a dataspace of device memory, which its owner checked to be the subject's. */
+  deviceMemory?(address: number, sizeBytes: number, isWritable: boolean): DataspaceId | undefined;
+  /** Core only: I/O ports of the subject. */
+  portIn?(port: number, sizeBytes: 1 | 2 | 4): number;
+  portOut?(port: number, sizeBytes: 1 | 2 | 4, value: number): void;
   /** Next packet that the other side of a stream submitted; the copy of the descriptor was judged. */
   takePacket(session: SessionNumber, stream: 'tx' | 'rx'): PacketDescriptor | undefined;
   /** Gives a taken packet back to its source, with its words beyond offset and size replaced. */
@@ -78,6 +83,8 @@ export interface Service<State = unknown> {
   call(state: State, session: SessionNumber, name: string, values: readonly RpcValue[], env: ServiceEnv): Called<State>;
   /** A time that the service asked for has come, or one that another asked for. */
   wake?(state: State, env: ServiceEnv): State;
+  /** Core only: a device of the subject raised an interrupt. */
+  interrupt?(state: State, vector: number, env: ServiceEnv): State;
   /** The client may have submitted or acknowledged packets. */
   packets?(state: State, session: SessionNumber, env: ServiceEnv): State;
 }

@@ -35,7 +35,13 @@ export const deviceMemory = (name: string, address: number, sizeBytes: number): 
   name,
   union: memoryUnion(address, sizeBytes, 0),
 });
-export const vector = (name: string, value: number): InfoResource => ({ kind: 3, name, union: numberUnion(value) });
+export const device = (name: string, sourceId: number, firstVector: number): InfoResource => {
+  const union = new Uint8Array(56);
+  union.set(bytesOfNumber(sourceId, 2), 0);
+  union.set([firstVector, 1], 4);
+  return { kind: 4, name, union };
+};
+const vector = (name: string, value: number): InfoResource => ({ kind: 3, name, union: numberUnion(value) });
 
 const OWN: readonly InfoResource[] = [
   { kind: 1, name: 'log', union: memoryUnion(LOG.address, LOG.sizeBytes, 2) },
