@@ -38,10 +38,10 @@ describe('code that jumps to where no code can be', () => {
 });
 
 describe('the code cache', () => {
-  it('goes on where it was after it had to drop all records', () => {
+  it('runs one different program after another in the same place', () => {
     const comparison = new TierComparison();
     const rng = createRng(9);
-    // More different code than fits: each program of 100 bytes is decoded anew.
+    // Each program is decoded anew, over the records of the one before.
     for (let round = 0; round < 300; round++) {
       const code = new Uint8Array(1500);
       for (let at = 0; at < 1500; at += 3) code.set([0x48, 0xff, 0xc0 + rng.below(4)], at);
