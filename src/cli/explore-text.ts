@@ -1,3 +1,5 @@
+import type { BitstateResult } from '../explore/bitstate.ts';
+import type { Claim } from '../explore/packed-system.ts';
 import type { ClaimReport, ExplainedTrace, ExplorationReport } from '../explore/report.ts';
 import { groupDigits } from '../trace/text.ts';
 import type { Paint } from '../units/paint.ts';
@@ -39,4 +41,25 @@ export function explorationText(
     '',
   ]);
   return lines.map(line => `${line.split('\u001b').length > 1 ? line : printable(line)}\n`).join('');
+}
+
+/** Bitstate searches for a person. */
+export function bitstateText(
+  rows: readonly ({
+    readonly name: string;
+    readonly verdict: string;
+    readonly violated: Claim | undefined;
+  } & BitstateResult)[],
+): string {
+  const lines = rows.flatMap(
+    ({ name, verdict, violated, violation, states, transitions, depth, filled, missed, reason }) => [
+      name,
+      violated === undefined
+        ? `  ${verdict}: ${reason === '' ? 'no violation in what was seen, states may be missing' : reason}`
+        : `  ${verdict}: ${violated.id}: ${violated.text} Violated at depth ${violation?.depth}; without --bitstate the trace is shown.`,
+      `  ${groupDigits(states)} states, ${groupDigits(transitions)} transitions, depth ${depth}; ${(100 * filled).toFixed(2)} % of the bits are set, at the end a new state is missed with probability ${missed.toExponential(1)}`,
+      '',
+    ],
+  );
+  return lines.map(line => `${printable(line)}\n`).join('');
 }

@@ -77,7 +77,8 @@ const channels = [{ from: 0, to: 1 }];
 const fault = (flaw: KernelFlaw, title: string): ModelFault => ({
   id: flaw,
   title,
-  precedent: 'a flaw class of separation kernels after Zhao et al. (arXiv 1702.05997), in our own words',
+  precedent:
+    'one of six leaks through the calls of a separation kernel; Zhao et al. (arXiv 1702.05997) report six in ARINC 653 and its kernels, the division into classes is ours',
   violates: [],
   create: () => eraseInstance(createPartitions({ flaw, channels })),
 });

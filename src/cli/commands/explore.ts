@@ -1,3 +1,4 @@
+import { bitstateSearch } from '../../explore/bitstate.ts';
 import type { PackedSystem } from '../../explore/packed-system.ts';
 import { type ExplorationReport, explorationReport } from '../../explore/report.ts';
 import { breadthFirst, type SearchOptions, type SearchResult } from '../../explore/search.ts';
@@ -15,7 +16,7 @@ import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type ExplorePayload, type ExploreTarget, targetSystem } from '../explore-target.ts';
-import { explorationText } from '../explore-text.ts';
+import { bitstateText, explorationText } from '../explore-text.ts';
 import { quintOfProof, quintOfTarget } from '../export-quint.ts';
 import { livenessOf, livenessText } from '../liveness.ts';
 import { printFindings, usageError } from '../messages.ts';
@@ -149,6 +150,30 @@ function unwind(targets: readonly NamedTarget[], args: Arguments, environment: E
   return rows.every(({ failure }) => failure === undefined) ? EXIT.holds : EXIT.refuted;
 }
 
+/** `--bitstate`: never more than inconclusive, unless a violation is found. */
+function bitstate(targets: readonly NamedTarget[], args: Arguments, environment: Environment): ExitCode {
+  const startMs = nowMs();
+  const seconds = args.numbers.get('timeout');
+  const rows = targets.map(({ name, target }) => {
+    const system = targetSystem(target);
+    const found = bitstateSearch(
+      system,
+      args.numbers.get('bitstate') ?? 28,
+      () => environment.interrupt.requested() || (seconds !== undefined && nowMs() - startMs > 1000 * seconds),
+    );
+    const violated = found.violation && system.claims[found.violation.claim];
+    return {
+      name,
+      verdict: violated === undefined ? ('inconclusive' as const) : ('refuted' as const),
+      violated,
+      ...found,
+    };
+  });
+  if (args.flags.has('json')) environment.stdout(`${toJson({ tool: 'muencheck', bitstate: rows })}\n`);
+  else environment.stdout(bitstateText(rows));
+  return exitOf(rows);
+}
+
 /** `--liveness`: kernels and policies. */
 function liveness(targets: readonly NamedTarget[], args: Arguments, environment: Environment): ExitCode {
   const isKernel = targets.every(({ target }) => target.kind === 'policy' || target.model === 'kernel');
@@ -213,6 +238,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
       ? unwindPolicyTarget(first.name, first.target.policyBytes, args, environment)
       : unwind(targets.value, args, environment);
   }
+  if (args.numbers.has('bitstate')) return bitstate(targets.value, args, environment);
   if (args.flags.has('liveness')) return liveness(targets.value, args, environment);
   const jobs = args.numbers.get('jobs') ?? 1;
   const facts = { isTty: environment.stderrIsTty, env: environment.env, noColor: true };
@@ -269,6 +295,14 @@ export const exploreCommand: Command = {
       name: 'unwinding',
       kind: 'flag',
       help: 'policy, or model with domains: decide its flows by unwinding; two runs if one is broken',
+    },
+    {
+      name: 'bitstate',
+      kind: 'count',
+      placeholder: 'n',
+      min: 10,
+      max: 32,
+      help: 'remember states by 2^n bits only: far more states, some missed; never more than inconclusive',
     },
     {
       name: 'liveness',
