@@ -199,6 +199,8 @@ export class VmxHooks implements SystemHooks {
 
   #eptFault(cpu: Processor, address: number, access: PhysicalAccess, outcome: number): never {
     const { linear } = access;
+    // An EPT violation invalidates what is cached of the linear address (SDM Vol. 3C, "Operations that Invalidate Cached Mappings").
+    if (linear !== undefined) cpu.space.cache.invalidate(linear.low);
     const resume = cpu.delivering === undefined ? { setsResume: true } : {};
     if (outcome === EptOutcome.misconfiguration) {
       vmExit(this.unit, cpu, { reason: 49, physical: address, ...resume });

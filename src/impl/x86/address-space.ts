@@ -157,6 +157,8 @@ export class AddressSpace {
   #translateAs(low: number, high: number, kind: number, access: WalkAccess): number {
     const code = this.#walker.walk(this.paging, this.#pdptes, low, high, access);
     if (code >= 0) {
+      // A page fault invalidates what is cached of the page (SDM Vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches").
+      this.cache.invalidate(low);
       this.#cpu.pageFault((BigInt(high) << 32n) | BigInt(low >>> 0), code);
     }
     const { address } = this.#walker;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PhysicalMemory } from '../../../src/impl/memory.ts';
 import { invalidateEpt, invalidateVpid } from '../../../src/impl/vmx/translation.ts';
+import { defaultHooks } from '../../../src/impl/x86/default-hooks.ts';
 import { Interpreter } from '../../../src/impl/x86/interpreter.ts';
 import { Cr0, Cr4, Efer, Field, Gpr, Rights, Seg } from '../../../src/impl/x86/state-layout.ts';
 import { X86Processor } from '../../../src/impl/x86/x86-processor.ts';
@@ -17,9 +18,9 @@ const DESCRIPTOR = 0x11_0000;
 const GLOBAL = 0x100;
 const KEEP = 1n << 63n;
 
-/** mov rax, [rsi]; mov cr3, rbx; invpcid rcx, [rdi]; invlpg [rsi]. */
-const PROGRAM = { read: CODE, load: CODE + 3, invpcid: CODE + 6, invlpg: CODE + 11 };
-const BYTES = [0x48, 0x8b, 0x06, 0x0f, 0x22, 0xdb, 0x66, 0x0f, 0x38, 0x82, 0x0f, 0x0f, 0x01, 0x3e];
+/** mov rax, [rsi]; mov cr3, rbx; invpcid rcx, [rdi]; invlpg [rsi]; mov [rsi], rdx. */
+const PROGRAM = { read: CODE, load: CODE + 3, invpcid: CODE + 6, invlpg: CODE + 11, write: CODE + 14 };
+const BYTES = [0x48, 0x8b, 0x06, 0x0f, 0x22, 0xdb, 0x66, 0x0f, 0x38, 0x82, 0x0f, 0x0f, 0x01, 0x3e, 0x48, 0x89, 0x16];
 
 /** Two address spaces over the same tables; the page at DATA holds OLD or NEW. */
 class Machine {
@@ -69,6 +70,22 @@ class Machine {
     this.#step(PROGRAM.load);
   }
 
+  /** A store to DATA; the vector of the exception that it raises. */
+  write(): number | undefined {
+    let vector: number | undefined;
+    this.cpu.hooks = {
+      ...defaultHooks,
+      interceptEvent: (_cpu, event) => {
+        vector = event.vector;
+        return true;
+      },
+    };
+    this.cpu.isNonRoot = true;
+    this.#step(PROGRAM.write);
+    this.cpu.isNonRoot = false;
+    return vector;
+  }
+
   invlpg(): void {
     this.#step(PROGRAM.invlpg);
   }
@@ -98,6 +115,15 @@ describe('cached translations', () => {
     machine.map(NEW);
     expect(machine.read()).toBe(BEFORE);
     machine.invlpg();
+    expect(machine.read()).toBe(AFTER);
+  });
+
+  it('of a page are dropped by a page fault there', () => {
+    const machine = new Machine(1);
+    expect(machine.read()).toBe(BEFORE);
+    machine.map(NEW, 1);
+    expect(machine.read()).toBe(BEFORE);
+    expect(machine.write()).toBe(14);
     expect(machine.read()).toBe(AFTER);
   });
 
