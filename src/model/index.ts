@@ -6,6 +6,7 @@ import { logProxyModel } from './log-proxy.model.ts';
 import type { Model } from './model.ts';
 import { packetQueueModel } from './packet-queue.model.ts';
 import { partitionKernelModel } from './partition-kernel.model.ts';
+import { rpcProxyModel } from './rpc-proxy.model.ts';
 import { sessionModel } from './session.model.ts';
 import { signalModel } from './signal.model.ts';
 
@@ -15,6 +16,7 @@ export const MODELS: readonly Model[] = [
   channelModel,
   channelTsoModel,
   logProxyModel,
+  rpcProxyModel,
   signalModel,
   sessionModel,
   packetQueueModel,
