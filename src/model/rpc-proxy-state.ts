@@ -11,8 +11,6 @@ export interface RpcProxyConfig {
   readonly room: number;
   /** Messages of a former life are discarded. */
   readonly checksGeneration: boolean;
-  /** The server ends the session of a client that restarted. */
-  readonly endsWithClient: boolean;
   /** A call that was performed is not performed again. */
   readonly checksRequest: boolean;
 }

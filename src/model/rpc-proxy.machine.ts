@@ -33,11 +33,11 @@ export function createRpcClient(config: RpcProxyConfig, schema: Schema<RpcProxyS
         on: { take: [{ guard: 'isOpened', target: 'open', actions: 'takeReply' }, discard], follow, restart },
       },
       open: {
-        on: { call: { guard: 'canCall', target: 'calling', actions: 'sendCall' }, take: discard, follow, restart },
+        on: { call: { guard: 'canCall', target: 'calling', actions: 'sendCall' }, follow, restart },
       },
       calling: {
         on: {
-          take: [{ guard: 'isReply', target: 'open', actions: ['noteAnswer', 'takeReply'] }, discard],
+          take: { guard: 'isReply', target: 'open', actions: ['noteAnswer', 'takeReply'] },
           follow: { guard: 'serverChanged', target: 'closed', actions: ['followServer', 'noteFailure'] },
           restart,
         },
@@ -49,7 +49,7 @@ export function createRpcClient(config: RpcProxyConfig, schema: Schema<RpcProxyS
 
 /** Proxy:Server with the session of the real service. */
 export function createRpcServer(config: RpcProxyConfig, schema: Schema<RpcProxyState> = rpcProxySchema(config)) {
-  const { clientChanged, hasRequest, isOpen, isCall, canAnswer, keepsSession, serverMayRestart } = proxy;
+  const { clientChanged, hasRequest, isOpen, isCall, canAnswer, serverMayRestart } = proxy;
   const { takeRequest, performCall, sendOpened, sendReply, followClient, noteDiscard, restartServer } = proxy;
   const definition = defineModel<RpcProxyState, RpcProxyEvent, RpcProxyConfig, string, string>({
     schema,
@@ -60,7 +60,6 @@ export function createRpcServer(config: RpcProxyConfig, schema: Schema<RpcProxyS
       isOpen,
       isCall,
       canAnswer,
-      keepsSession,
       serverMayRestart,
     },
     actions: { takeRequest, performCall, sendOpened, sendReply, followClient, noteDiscard, restartServer },
@@ -81,10 +80,7 @@ export function createRpcServer(config: RpcProxyConfig, schema: Schema<RpcProxyS
       },
       open: {
         on: {
-          follow: [
-            { guard: 'keepsSession', actions: 'followClient' },
-            { guard: 'clientChanged', target: 'none', actions: 'followClient' },
-          ],
+          follow: { guard: 'clientChanged', target: 'none', actions: 'followClient' },
           take: [{ guard: 'isCall', target: 'serving', actions: ['performCall', 'takeRequest'] }, discard],
           // A hostile or faulty link shows the same call twice.
           repeat: { guard: 'isCall', target: 'serving', actions: 'performCall' },
@@ -93,10 +89,7 @@ export function createRpcServer(config: RpcProxyConfig, schema: Schema<RpcProxyS
       },
       serving: {
         on: {
-          follow: [
-            { guard: 'keepsSession', actions: 'followClient' },
-            { guard: 'clientChanged', target: 'none', actions: 'followClient' },
-          ],
+          follow: { guard: 'clientChanged', target: 'none', actions: 'followClient' },
           answer: { guard: 'canAnswer', target: 'open', actions: 'sendReply' },
           restart,
         },

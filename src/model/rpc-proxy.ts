@@ -123,9 +123,9 @@ export function clientChanged(state: Readonly<RpcProxyState>): boolean {
   return state.server.known !== state.clientEpoch;
 }
 
-/** A message of the client whom the server knows is there. */
-export function hasRequest(state: Readonly<RpcProxyState>): boolean {
-  return state.toServer.count > 0 && state.server.known === state.clientEpoch;
+/** A message of the client whom the server knows is there; nothing is taken that could not be answered. */
+export function hasRequest(state: Readonly<RpcProxyState>, _event: RpcProxyEvent, config: RpcProxyConfig): boolean {
+  return state.toServer.count > 0 && state.server.known === state.clientEpoch && state.toClient.count < config.room;
 }
 
 /** The next message asks for the session, and can be answered. */
@@ -153,11 +153,6 @@ export function isCall(state: Readonly<RpcProxyState>, _event: RpcProxyEvent, co
 /** The link takes one more message of the server. */
 export function canAnswer(state: Readonly<RpcProxyState>, _event: RpcProxyEvent, config: RpcProxyConfig): boolean {
   return state.toClient.count < config.room;
-}
-
-/** The session outlives the client, which restarted. */
-export function keepsSession(state: Readonly<RpcProxyState>, _event: RpcProxyEvent, config: RpcProxyConfig): boolean {
-  return state.server.known !== state.clientEpoch && !config.endsWithClient;
 }
 
 /** The server may restart once more. */
