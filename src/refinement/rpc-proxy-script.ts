@@ -286,7 +286,7 @@ function attackClient(world: ProxyWorld, attack: ProxyMessage, send: (attack: Pr
 const FLOOD = MAX_SESSIONS + 4;
 
 function openMessage(generation: number, session: number): ProxyMessage {
-  return message('open', { generation, session, payload: [1, 0, 0, 1, 0, 0] });
+  return message('open', { generation, session, payload: [1, 0, 0, 1, 0, 0, 1, 0, 0] });
 }
 
 function performOpen(world: ProxyWorld, step: ScriptStep, log: ScriptLog, index: number): void {

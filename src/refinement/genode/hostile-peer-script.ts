@@ -92,6 +92,7 @@ function forged(peer: Peer, step: ScriptStep): Uint8Array {
     const payload = encodeValues(OPEN_FIELDS, [
       LABELS[operand(step, 2, 4)]!,
       SERVICES[Math.max(0, operand(step, 4, 7) - 3)]!,
+      '',
     ]);
     return messageBytes(message('open', { generation, session, payload }));
   }

@@ -26,6 +26,26 @@ export const PROXIED_CASES: readonly ProxiedCase[] = [
     config: '<config year="2026" month="11" day="26" hour="11" minute="30" second="0"/>',
     timed: ['current_time'],
   },
+  {
+    service: 'Block',
+    binary: 'ram_block',
+    config: '<config size="16384"><image at="512" text="image"/></config>',
+    timed: [],
+  },
+  {
+    service: 'File_system',
+    binary: 'ram_fs',
+    config:
+      '<config><content><dir name="dir"/><inline name="file">text</inline></content><default-policy root="/" writeable="yes"/></config>',
+    timed: ['status'],
+  },
+  { service: 'Framebuffer', binary: 'ram_fb', config: '<config width="16" height="8"/>', timed: [] },
+  {
+    service: 'Nic',
+    binary: 'nic_bridge',
+    config: '<config needs_uplink="no"><default-policy/></config>',
+    timed: [],
+  },
   { service: 'Terminal', binary: 'terminal_crosslink', config: '', timed: [] },
   {
     service: 'Input',

@@ -24,6 +24,9 @@ export interface ScriptClientState {
   readonly given: readonly RpcValue[];
 }
 
+/** Session arguments: what a server may ask for before a client writes. */
+const ARGS = { writeable: 'yes', tx_buf_size: '65536', rx_buf_size: '65536' } as const;
+
 const show = (value: RpcValue): string => (typeof value === 'object' ? `[${value.join()}]` : String(value));
 
 /** Bytes that a client puts into its dataspace before a call that reads it. */
@@ -83,7 +86,7 @@ class Script {
       if (isOpen) return false;
       // What was to be done at the session that is gone is not done again.
       this.#change({
-        handle: this.#env.open(this.#face.service, action.kind === 'open' ? action.label : 'a'),
+        handle: this.#env.open(this.#face.service, action.kind === 'open' ? action.label : 'a', ARGS),
         dataspace: 0,
         isWaiting: true,
       });

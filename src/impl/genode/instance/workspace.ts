@@ -16,6 +16,16 @@ import { SCHEDULING_INFO_ADDRESS } from './subject-info.ts';
 /** Size of a component's address space. */
 const ADDRESS_SPACE_BYTES = 2 ** 47;
 
+/** True for two hints of the same thing, of which one is enough. */
+function saysTheSame(a: ComponentEvent, b: ComponentEvent): boolean {
+  if (a.kind !== b.kind) return false;
+  if (a.kind === 'wake') return true;
+  if (a.kind === 'packets' && b.kind === 'packets') return a.handle === b.handle;
+  if (a.kind === 'clientPackets' && b.kind === 'clientPackets') return a.session === b.session;
+  if (a.kind === 'interrupt' && b.kind === 'interrupt') return JSON.stringify(a) === JSON.stringify(b);
+  return a.kind === 'vector' && b.kind === 'vector' && a.name === b.name;
+}
+
 /** Core's own number. */
 export const CORE = 0;
 
@@ -56,9 +66,7 @@ export class Workspace {
   post(id: number, event: ComponentEvent): void {
     const component = this.component(id);
     if (!component.isAlive) return;
-    const isHint = event.kind === 'wake' || event.kind === 'packets' || event.kind === 'clientPackets';
-    const text = isHint || event.kind === 'vector' || event.kind === 'interrupt' ? JSON.stringify(event) : '';
-    if (text !== '' && component.events.some(known => JSON.stringify(known) === text)) return;
+    if (component.events.some(known => saysTheSame(known, event))) return;
     this.changeComponent(id, { events: [...component.events, event] });
   }
 

@@ -90,6 +90,7 @@ class Turn {
 
   #take(step: ClientStep): void {
     this.#change({ client: step.state, link: enqueue(this.state.link, step.sends, isSignal) });
+    if (step.sends.length > 0) this.#env.again();
     for (const event of step.events) this.#tell(event);
   }
 
@@ -148,7 +149,7 @@ class Turn {
       this.#change({ waiting: [...this.state.waiting, { session, request }] });
       return;
     }
-    const opening = openSession(this.state.client, request.label, request.service);
+    const opening = openSession(this.state.client, request.label, request.service, request.args);
     if (opening.session < 0) {
       this.#env.deny(session, 'DENIED');
       return;
@@ -164,7 +165,6 @@ class Turn {
     };
     this.#change({ sessions: new Map(this.state.sessions).set(session, added) });
     this.#take(opening);
-    this.#env.again();
   }
 
   call(session: SessionNumber, opcode: number, values: readonly RpcValue[]): void {
@@ -196,7 +196,6 @@ class Turn {
     if (step.refused !== undefined) this.#env.replyError(session, step.refused);
     else this.#setSession(session, { opcode, given });
     this.#take(step);
-    this.#env.again();
   }
 
   close(session: SessionNumber): void {
@@ -206,7 +205,6 @@ class Turn {
     if (row.dataspace !== 0) this.#env.release(row.dataspace);
     this.#take(closeLocalSession(this.state.client, row.remote));
     this.#setSession(session, undefined);
-    this.#env.again();
   }
 
   /** Takes packets that a local client submitted, as many as the peer may hold. */

@@ -119,7 +119,7 @@ class Turn {
     const handle = request.kind === 'open' ? -1 : this.#handleOf(request.key);
     switch (request.kind) {
       case 'open':
-        this.#open(request.key, request.service, request.label);
+        this.#open(request);
         return;
       case 'close':
         if (handle < 0) return;
@@ -142,13 +142,13 @@ class Turn {
     }
   }
 
-  #open(key: number, service: string, label: string): void {
+  #open({ key, service, label, args }: ServiceRequest & { readonly kind: 'open' }): void {
     const face = this.#config.faces.find(candidate => candidate.service === service);
     if (face === undefined) {
       this.#take(answerOpen(this.state.server, key, false));
       return;
     }
-    const handle = this.#env.open(service, label);
+    const handle = this.#env.open(service, label, args);
     const added: RealSession = {
       key,
       face,

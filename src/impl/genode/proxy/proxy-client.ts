@@ -113,7 +113,24 @@ function change(state: ClientState, id: number, changes: Partial<ClientSession> 
 export const OPEN_FIELDS: readonly RpcField[] = [
   { name: 'label', type: { kind: 'string', maxBytes: LABEL_BYTES } },
   { name: 'service', type: { kind: 'string', maxBytes: 64 } },
+  { name: 'args', type: { kind: 'string', maxBytes: 160 } },
 ];
+
+/** Session arguments as one text `key=value, ...`; an argument that does not fit into it is left out. */
+export function argsText(args: Readonly<Record<string, string>>): string {
+  let text = '';
+  for (const [key, value] of Object.entries(args)) {
+    const next = `${text === '' ? '' : `${text}, `}${key}=${value}`;
+    if (/^[a-z_]+=[!-+\--<>-~]*$/.test(`${key}=${value}`) && next.length < 160) text = next;
+  }
+  return text;
+}
+
+/** Arguments of such a text, whatever it holds. */
+export function argsOfText(text: string): Record<string, string> {
+  const pairs = text.split(', ').map(part => /^([a-z_]+)=(.*)$/.exec(part));
+  return Object.fromEntries(pairs.flatMap(match => (match === null ? [] : [[match[1]!, match[2]!]])));
+}
 
 const NEW_SESSION: ClientSession = {
   status: 'opening',
@@ -129,12 +146,13 @@ export function openSession(
   state: ClientState,
   label: string,
   service = '',
+  args: Readonly<Record<string, string>> = {},
 ): ClientStep & { readonly session: number } {
   const open = state.sessions.filter(session => session !== undefined).length;
   const isTooLong = label.length + 1 > LABEL_BYTES;
   if (state.peerEpoch === 0 || open >= MAX_SESSIONS || isTooLong) return { ...only(state), session: -1 };
   const session = state.sessions.length;
-  const payload = encodeValues(OPEN_FIELDS, [label, service]);
+  const payload = encodeValues(OPEN_FIELDS, [label, service, argsText(args)]);
   const opening = message('open', { generation: state.peerEpoch, session, payload });
   return { state: { ...state, sessions: [...state.sessions, NEW_SESSION] }, sends: [opening], events: [], session };
 }

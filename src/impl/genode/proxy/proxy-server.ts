@@ -1,6 +1,6 @@
 import type { SessionInterface } from '../services/interface.ts';
 import { appendData, dataMessages, kindOf, message, noData, notProxyable, type ProxyMessage } from './message.ts';
-import { MAX_PACKETS, MAX_SESSIONS, OPEN_FIELDS, wordFields } from './proxy-client.ts';
+import { argsOfText, MAX_PACKETS, MAX_SESSIONS, OPEN_FIELDS, wordFields } from './proxy-client.ts';
 import { decodeValues, encodeValues, type RpcValue } from './values.ts';
 
 /** A session of the service on behalf of the peer. */
@@ -39,6 +39,7 @@ export type ServiceRequest =
       readonly session: number;
       readonly label: string;
       readonly service: string;
+      readonly args: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'close'; readonly key: number; readonly session: number }
   | {
@@ -186,6 +187,7 @@ function openRemote(
         session,
         label: ops.peerLabel(peer, String(label.value[0])),
         service: String(label.value[1]),
+        args: argsOfText(String(label.value[2])),
       },
     ],
   };
