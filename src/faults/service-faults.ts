@@ -107,7 +107,7 @@ const faults: readonly ServiceFault[] = [
   {
     id: 'directory-moved-below-itself',
     title: 'a directory can be moved below itself, where nothing reaches it any longer',
-    precedent: 'Linux: cross-directory renames need s_vfs_rename_mutex against loops',
+    precedent: 'Linux VFS (s_vfs_rename_mutex): cross-directory renames can make loops',
     killedBy: FILES,
     replace: () => ({ refusesCycle: () => false }),
   },
@@ -149,7 +149,7 @@ const faults: readonly ServiceFault[] = [
   {
     id: 'nic-unknown-flooded',
     title: 'a frame for an address that nobody has reaches every client',
-    precedent: 'MAC flooding: a switch that does not know an address sends to everybody',
+    precedent: 'CWE-636 (MAC flooding): a switch that does not know an address sends to everybody',
     killedBy: NETWORK,
     replace: () => ({ takesUnknown: () => true }),
   },

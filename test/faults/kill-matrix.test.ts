@@ -108,7 +108,7 @@ describe('the list of faults', () => {
     expect(new Set(FAULTS.map(({ title }) => title)).size).toBe(FAULTS.length);
     for (const { id, precedent } of FAULTS) {
       expect(precedent, id).toMatch(
-        /Muen [0-9a-f]{8,}|Genode [0-9a-f]{9,}|XSA-\d+|CVE-\d{4}-\d+|ACRN pull request \d+/,
+        /Muen [0-9a-f]{8,}|Genode [0-9a-f]{9,}|Genode #\d+|XSA-\d+|CVE-\d{4}-\d+|CWE-\d+|ACRN pull request \d+|Linux \w+ \(\w+\)/,
       );
     }
   });
