@@ -172,12 +172,12 @@ export function readTssPointer(cpu: Processor, offset: number, external: number)
   return cpu.readSystem(state.segmentBase(Seg.tr) + BigInt(offset), 8);
 }
 
-/** Stack of an inner level from a 32- or 16-bit TSS: SS checked, pointer. */
+/** Stack of an inner level from a 32- or 16-bit TSS: SS checked, and where pushes to it go. */
 export function readInnerStack(
   cpu: Processor,
   cpl: number,
   external: number,
-): { readonly descriptor: Descriptor; readonly selector: number; readonly pointer: bigint } {
+): { readonly descriptor: Descriptor; readonly selector: number; readonly stack: StackFrame } {
   const { state } = cpu;
   const tssError = selectorError(state.selector(Seg.tr)) + external;
   const is32Bit = (state.rights(Seg.tr) & 8) !== 0;
@@ -194,7 +194,9 @@ export function readInnerStack(
     cpu.fault(Vector.invalidTss, error);
   }
   if (!isPresent(descriptor.rights)) cpu.fault(Vector.stack, error);
-  return { descriptor, selector, pointer };
+  const { base: stackBase, limit, rights } = descriptor;
+  const stack = { is64Bit: false, base: stackBase, limit, rights, pointer, cpl, error };
+  return { descriptor, selector, stack: new StackFrame(cpu, cpu.space, stack) };
 }
 
 function deliverProtected(cpu: Processor, space: AddressSpace, event: DeliveredEvent): void {
@@ -209,15 +211,7 @@ function deliverProtected(cpu: Processor, space: AddressSpace, event: DeliveredE
   if (!isConforming(code.rights) && dpl < state.cpl) {
     if (isV86 && dpl !== 0) cpu.fault(Vector.protection, selectorError(gate.selector) + external);
     const inner = readInnerStack(cpu, dpl, external);
-    const stack = new StackFrame(cpu, space, {
-      is64Bit: false,
-      base: inner.descriptor.base,
-      limit: inner.descriptor.limit,
-      rights: inner.descriptor.rights,
-      pointer: inner.pointer,
-      cpl: dpl,
-      error: selectorError(inner.selector) + external,
-    });
+    const { stack } = inner;
     if (isV86) {
       for (const segment of [Seg.gs, Seg.fs, Seg.ds, Seg.es]) stack.push(BigInt(state.selector(segment)), bytes);
     }

@@ -381,15 +381,7 @@ function callInner(
     load = () => state.setSegment(Seg.ss, dpl, 0n, 0, Rights.unusable | (dpl << Rights.dplShift));
   } else {
     const inner = readInnerStack(cpu, dpl, 0);
-    stack = new StackFrame(cpu, cpu.space, {
-      is64Bit: false,
-      base: inner.descriptor.base,
-      limit: inner.descriptor.limit,
-      rights: inner.descriptor.rights,
-      pointer: inner.pointer,
-      cpl: dpl,
-      error: selectorError(inner.selector),
-    });
+    ({ stack } = inner);
     for (let index = (gate.high & 0x1f) - 1; index >= 0; index--) parameters.push(onStack(cpu, index, bytes));
     load = () => {
       markAccessed(cpu, inner.descriptor);
