@@ -4,6 +4,7 @@ import { CHANNEL_CHECKS, EVENT_CHECKS } from './checks/communication.ts';
 import { COMPONENT_CHECKS } from './checks/components.ts';
 import { HARDWARE_CHECKS, RESERVED_MEMORY_CHECKS } from './checks/hardware.ts';
 import { LIBRARY_CHECKS } from './checks/libraries.ts';
+import { LOADING_CHECKS } from './checks/loading.ts';
 import type { SourceCheck } from './checks/source-check.ts';
 import { SCHEDULING_CHECKS, SIBLING_CHECKS, SUBJECT_CHECKS } from './checks/subjects.ts';
 import { addChannelArrays, addMemoryArrays } from './component-arrays.ts';
@@ -125,7 +126,14 @@ export const STAGES: readonly Stage[] = [
   },
   {
     name: 'stage2',
-    checks: [...SUBJECT_CHECKS, ...CHANNEL_CHECKS, ...EVENT_CHECKS, ...HARDWARE_CHECKS, ...SCHEDULING_CHECKS],
+    checks: [
+      ...SUBJECT_CHECKS,
+      ...LOADING_CHECKS,
+      ...CHANNEL_CHECKS,
+      ...EVENT_CHECKS,
+      ...HARDWARE_CHECKS,
+      ...SCHEDULING_CHECKS,
+    ],
     expanders: [
       { name: 'Hardware.Add_PCI_Device_MSI_IRQs', expand: decidePciMsi },
       { name: 'Subjects.Remove_Channel_Elements', expand: removeChannels },

@@ -64,3 +64,7 @@ export function familyOf(workspace: Workspace, subject: TreeElement): TreeElemen
   const all = subjectsOf(workspace);
   return [...all.filter(other => nameOf(other) === origin), ...all.filter(other => originOf(other) === origin)];
 }
+
+/** What a subject monitors and loads. */
+export const monitorsOf = (subject: TreeElement): TreeElement[] =>
+  childrenNamed(subject, 'monitor').flatMap(monitor => monitor.children);

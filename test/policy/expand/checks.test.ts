@@ -87,7 +87,7 @@ const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ],
   ],
   'EXPAND-COMPONENT-CHANNEL-NAME': [
-    ['logical="in" size="16#1000#" vector="50"', 'logical="log" size="16#1000#" vector="50"'],
+    ['logical="in" size="16#1000#" vector="50"', 'logical="log" size="16#1000#"'],
     ['<map logical="in" physical="data"/>', ''],
   ],
   'EXPAND-MAP-NAME': [
@@ -143,6 +143,39 @@ const EDITS: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     [
       '   <vcpu><registers><gpr><rip>16#0040_0000#',
       '   <devices><device logical="disk" physical="disk"><pci bus="16#00#" device="16#01#" function="0"/></device></devices><vcpu><registers><gpr><rip>16#0040_0000#',
+    ],
+  ],
+  'EXPAND-SIBLING-BOOTPARAMS': [['<component ref="plain"/>', '<bootparams>quiet</bootparams><sibling ref="two"/>']],
+  'EXPAND-SIBLING-MEMORY': [
+    [
+      '   <vcpu><registers><gpr><rip>16#0040_0000#</rip></gpr></registers></vcpu>',
+      '   <vcpu><registers><gpr><rip>16#0040_0000#</rip></gpr></registers></vcpu><memory><memory executable="false" logical="own" physical="own" virtualAddress="16#4000_0000#" writable="true"/></memory>',
+    ],
+    ['<component ref="plain"/>', '<sibling ref="two"/>'],
+  ],
+  'EXPAND-MUINIT': [
+    [
+      'subject="three" virtualAddress="16#4200_0000#" writable="false"/>',
+      '$&<loader logical="self" subject="two" virtualAddress="16#0000#"/>',
+    ],
+  ],
+  'EXPAND-DOMAIN-SUBJECT': [
+    [
+      '<memory><memory executable="false" logical="dma" physical="own"',
+      '<memory><mapSubjectMemory subject="ghost"/><memory executable="false" logical="dma" physical="own"',
+    ],
+  ],
+  'EXPAND-TAU0': [
+    ['<group><subject name="tau0"/></group>', ''],
+    [
+      '  </majorFrame>\n',
+      '  </majorFrame>\n  <majorFrame><cpu id="0"><minorFrame partition="first" ticks="10"/></cpu><cpu id="1"><minorFrame partition="second" ticks="10"/></cpu></majorFrame>\n',
+    ],
+  ],
+  'EXPAND-CHANNEL-EVENT': [
+    [
+      '<reader logical="log" size="16#1000#" virtualAddress',
+      '<reader logical="log" size="16#1000#" vector="51" virtualAddress',
     ],
   ],
   'EXPAND-CHANNEL-REFERENCE': [['<channel name="log" size="16#1000#"/>', '']],

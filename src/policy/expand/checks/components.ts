@@ -1,3 +1,4 @@
+import { placeOf } from '../../finding.ts';
 import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import type { Workspace } from '../../workspace.ts';
 import { nameOf, subjectsOf } from '../subjects.ts';
@@ -136,6 +137,25 @@ export const COMPONENT_CHECKS: readonly SourceCheck[] = [
     title: 'Validate that channels have the size that components require.',
     check(workspace, report) {
       sizesMatch(workspace, report, 'channel', workspace.all('channels/channel'), 'channel');
+    },
+  },
+  {
+    code: 'EXPAND-CHANNEL-EVENT',
+    name: 'Component_Channel_Event',
+    title: 'Validate that channels have an event where components have a number or vector for one.',
+    check(workspace, report) {
+      const channels = new Map(workspace.all('channels/channel').map(channel => [nameOf(channel), channel]));
+      for (const { subject, component, reference } of instancesOf(workspace)) {
+        for (const end of elementsAt(component, 'requires/channels').flatMap(section => section.children)) {
+          const { event = '', vector = '', logical = '' } = end.attributes;
+          const map = mapFor(reference, logical);
+          const channel = channels.get(map?.attributes.physical ?? '');
+          if (map === undefined || channel === undefined || channel.attributes.hasEvent !== undefined) continue;
+          if (end.name === 'array' || (event === '' && vector === '')) continue;
+          const message = `component '${nameOf(component)}' of subject '${nameOf(subject)}' wants an event with the channel '${logical}', '${nameOf(channel)}' has none (${placeOf(channel)})`;
+          report(map, message, 'Add hasEvent="..." to the channel, or map another one.');
+        }
+      }
     },
   },
   {

@@ -3,7 +3,16 @@ import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import type { Workspace } from '../../workspace.ts';
 import { bdfOf } from '../logical-devices.ts';
 import { placesOf } from '../scheduling-ids.ts';
-import { devicesOf, familyOf, mappingsOf, nameOf, originOf, subjectsByName, subjectsOf } from '../subjects.ts';
+import {
+  devicesOf,
+  familyOf,
+  mappingsOf,
+  monitorsOf,
+  nameOf,
+  originOf,
+  subjectsByName,
+  subjectsOf,
+} from '../subjects.ts';
 import { type Report, reportRepeated, reportUnknown, type SourceCheck } from './source-check.ts';
 
 const logicalOf = ({ attributes }: TreeElement): string => attributes.logical ?? '';
@@ -83,9 +92,6 @@ export const SIBLING_CHECKS: readonly SourceCheck[] = [
     },
   },
 ];
-
-const monitorsOf = (subject: TreeElement): TreeElement[] =>
-  childrenNamed(subject, 'monitor').flatMap(monitor => monitor.children);
 
 /** Checks of subjects before they are numbered and mapped. */
 export const SUBJECT_CHECKS: readonly SourceCheck[] = [
