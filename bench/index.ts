@@ -3,6 +3,7 @@ import { exploreNarrow, exploreWide } from './explore-peers.ts';
 import { kernelSteps, kernelStepsUnchecked } from './kernel-steps.ts';
 import { modelSteps } from './model-steps.ts';
 import { policyPipeline } from './policy-pipeline.ts';
+import { proxyBlock, proxyLog, proxyRefinement, rpcRoundTrips } from './proxy.ts';
 import { refinementSteps } from './refinement-steps.ts';
 import { snapshotPrograms } from './snapshot-programs.ts';
 import { snapshotRestore } from './snapshot-restore.ts';
@@ -25,4 +26,8 @@ export const BENCHMARKS: readonly Benchmark[] = [
   vmExits,
   vmExitsChecked,
   refinementSteps,
+  proxyLog,
+  proxyBlock,
+  rpcRoundTrips,
+  proxyRefinement,
 ];

@@ -22,7 +22,7 @@ export const description: PolicyDescription = {
   speedKhz: 2_400_000,
   tickRateHz: 1000,
   vmxTimerRate: 5,
-  subjects: SUBJECTS.map(({ name, cpu }) => genodeSubject(name, cpu, 0x40_0000)),
+  subjects: SUBJECTS.map(({ name, cpu }) => genodeSubject(name, cpu, 0x80_0000)),
   channels: LINKS.flatMap(linkChannels),
   events: SUBJECTS.flatMap(({ name }) => genodeEvents(name)),
   partitions: SUBJECTS.map(({ name }) => ({ name, groups: [[name]] })),

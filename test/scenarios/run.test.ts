@@ -24,6 +24,7 @@ const MAJOR_FRAMES = 30;
 function runScenario(
   id: string,
   operationsPerFrame = OPERATIONS_PER_FRAME,
+  frames = MAJOR_FRAMES,
 ): {
   readonly system: System;
   readonly majorFrames: ReadonlySet<number>;
@@ -47,7 +48,7 @@ function runScenario(
   const period = system.kernel.tables.majorFrames[0]!.periodCycles;
   system.begin({
     cyclesPerInstruction: cyclesPerInstruction(system.time, operationsPerFrame),
-    endTsc: system.time.startTsc + MAJOR_FRAMES * period,
+    endTsc: system.time.startTsc + frames * period,
     maxKernelSteps: 20_000,
     interrupts: [],
     interleavings: [],
@@ -79,16 +80,22 @@ describe('scenarios run on the machine without a panic', () => {
     }
   });
 
-  test('genode-distributed: lines of an application appear at the LOG service of another instance', () => {
-    const { system, stateOf } = runScenario('genode-distributed', 1000);
+  test('genode-distributed: applications use LOG, RTC, input, files and the disk of other instances', () => {
+    const { system, stateOf } = runScenario('genode-distributed', 1000, 66);
     const { info } = (stateOf('drivers') as LoopState<InstanceState>).inner;
     expect(info?.vectors.map(({ name }) => name)).toContain('apps_drivers_in');
-    const region = parsePolicyOf('genode-distributed').memory.find(({ name }) => name === 'drivers|log')!;
-    const { lines } = readLog(system.memory, region, 0);
-    expect(lines.slice(0, 2)).toEqual([
-      '[init -> apps -> applications -> writer -> remote] hello 1',
-      '[init -> apps -> applications -> writer -> remote] hello 2',
+    const { memory } = parsePolicyOf('genode-distributed');
+    const linesOf = (subject: string): readonly string[] =>
+      readLog(system.memory, memory.find(({ name }) => name === `${subject}|log`)!, 0).lines;
+    expect(linesOf('drivers').slice(0, 2)).toEqual([
+      '[init -> applications -> applications -> writer -> remote] hello 1',
+      '[init -> applications -> applications -> writer -> remote] hello 2',
     ]);
+    expect(linesOf('drivers')).toContain('[init -> network -> network -> status -> remote] network is up 1');
+    expect(linesOf('applications').join()).toMatch(/desktop -> clock\] it is 2026-11-26 09:30/);
+    for (const line of ['[init -> desktop -> keyboard] input press 30 97', '[init -> notes] file says "note 2"'])
+      expect(linesOf('applications')).toContain(line);
+    expect(linesOf('storage')).toContain('[init -> disk_check] 4 blocks written and read');
   });
 
   test('two-subjects', () => {

@@ -32,7 +32,7 @@ const clientNode = (service: string, server: string): string =>
   );
 
 /** The client beside the service in one instance. */
-const localConfig = (row: ProxiedCase): string =>
+export const localConfig = (row: ProxiedCase): string =>
   `<config>${PROVIDES}${realService(row)}${clientNode(row.service, row.binary === '' ? '' : 'service')}</config>`;
 
 /** The client beside a proxy, the service in another instance. */

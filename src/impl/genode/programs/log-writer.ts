@@ -15,7 +15,8 @@ interface LogWriterState {
   readonly written: number;
   readonly timer: Handle;
   readonly log: Handle;
-  readonly isTimerOpen: boolean;
+  /** Sessions that are open: it starts with both. */
+  readonly open: number;
 }
 
 const number = (text: string | undefined, fallback: number): number => {
@@ -30,7 +31,7 @@ function readConfig(config: XmlElement | undefined): LogWriterConfig {
 
 function program({ text, count, periodMs, label }: LogWriterConfig): Program<LogWriterState> {
   return {
-    initial: { written: 0, timer: -1, log: -1, isTimerOpen: false },
+    initial: { written: 0, timer: -1, log: -1, open: 0 },
     vectors: [],
     hasSessionThreads: false,
     handle(state, event, env) {
@@ -39,10 +40,12 @@ function program({ text, count, periodMs, label }: LogWriterConfig): Program<Log
         env.log(`${event.handle === state.timer ? 'Timer' : 'LOG'} denied: ${event.reason}`);
         return state;
       }
-      if (event.kind === 'opened' && event.handle === state.timer) {
-        env.call(state.timer, 'sigh', 1);
-        env.call(state.timer, 'trigger_periodic', BigInt(periodMs * 1000));
-        return state;
+      if (event.kind === 'opened') {
+        if (state.open === 1) {
+          env.call(state.timer, 'sigh', 1);
+          env.call(state.timer, 'trigger_periodic', BigInt(periodMs * 1000));
+        }
+        return { ...state, open: state.open + 1 };
       }
       const isDue = event.kind === 'signal' && (count === 0 || state.written < count);
       if (!isDue) return state;
