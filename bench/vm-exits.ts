@@ -44,6 +44,8 @@ function field(): Field {
   );
   const vocabulary = defined(codeVocabulary(document, bench.system.kernel.tables, words, false), 'code of program');
   const warden = scenario.value.software.filter(({ subject }) => subject === 'warden');
+  // HLT; JMP back: the other CPU takes no time of ours.
+  const waiting: SubjectProgram = { subject: 'guest', machineCode: [{ address: 0x40_0000, hex: 'f4ebfd' }] };
   const rng = createRng(1);
   const specs = Array.from({ length: PROGRAMS }, (): RunSpec => {
     const blocks = Array.from({ length: BLOCKS }, () => rng.next());
@@ -53,7 +55,7 @@ function field(): Field {
       // Within the first minor frame: what is measured are exits, not the idling of others.
       endTsc: bench.system.time.startTsc + 400_000,
       maxKernelSteps: EXITS,
-      programs: [program, ...warden],
+      programs: [program, waiting, ...warden],
       interrupts: [],
       interleavings: [],
     };

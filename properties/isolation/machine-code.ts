@@ -6,9 +6,9 @@ export const machineCodeNoninterference = pairProperty({
   id: 'isolation/machine-code',
   claim: 'A subject learns nothing from the machine code that another subject runs, except over a permitted flow.',
   killedBy: ['event-to-wrong-subject', 'deadline-relative'],
-  effectiveRuns: 6,
+  effectiveRuns: 2,
   runsMachineCode: true,
-  operationsPerFrame: 100,
+  operationsPerFrame: 24,
   difference(low, left, right) {
     const at = firstViewDifference(left.observer.low, right.observer.low);
     if (at >= 0) return `${low} sees a difference at its operation ${at}`;

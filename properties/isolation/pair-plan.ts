@@ -66,8 +66,14 @@ export function pairPlan(
   const shareTime = (a: string, b: string): boolean => seats.get(a)!.partition === seats.get(b)!.partition;
   const mine = vocabulary(high);
   // What the policy permits `high` to do to time or control of `low` is held fixed: it does not do it in either run.
+  // So is what `low` sees of a third subject through its pages: an event changes them.
+  const isMonitored = (target: string): boolean =>
+    context.document.subjects
+      .find(row => row.name === low)
+      ?.memory.some(({ physical }) => physical === `${target}|state` || physical === `${target}|interrupts`) === true;
   const mayNotify = (target: string, mode: string): boolean =>
-    target === '' || (!shareTime(target, low) && !(mode === 'ipi' && seats.get(target)!.cpu === lowSeat.cpu));
+    target === '' ||
+    (!shareTime(target, low) && !isMonitored(target) && !(mode === 'ipi' && seats.get(target)!.cpu === lowSeat.cpu));
   const usable = (rows: readonly Notification[]): readonly Notification[] =>
     rows.filter(row => mayNotify(row.target, row.mode));
   const restricted: Vocabulary = { ...mine, vmcalls: usable(mine.vmcalls), traps: usable(mine.traps) };

@@ -35,6 +35,9 @@ const MAX_SEGMENTS = 16_384;
 /** What stands for an exception of our own code in the kernel: a place that is not mapped. */
 const PAGE_FAULT = 14;
 
+const WAITS: readonly number[] = [AtomicAccess.barrierSpin, AtomicAccess.lockSpin];
+const RELEASES: readonly number[] = [AtomicAccess.barrierRelease, AtomicAccess.lockRelease];
+
 /**
  * A running Muen system: CPUs, kernel, hosted subjects, virtual time.
  *
@@ -67,6 +70,8 @@ export class System {
   #interleavingCursor = 0;
   #forced = -1;
   #latestTsc = 0;
+  /** When a barrier or lock was last released. */
+  #releaseTsc = 0;
   /** The kernel step of the CPU raised an exception already. */
   readonly #hasFaulted: boolean[] = [];
   readonly #machine: MachineEffect = { effect: 'none' };
@@ -103,6 +108,7 @@ export class System {
     this.#interleavingCursor = 0;
     this.#forced = -1;
     this.#latestTsc = 0;
+    this.#releaseTsc = 0;
     this.#handlers = this.cpus.map(() => undefined);
     this.#standing = this.cpus.map(() => 0);
     this.#segmentsOfStep = this.cpus.map(() => 0);
@@ -221,7 +227,9 @@ export class System {
 
   #act(cpu: Cpu, tsc: number): void {
     if (cpu.mode === CpuMode.kernel) {
-      cpu.tsc = Math.max(cpu.tsc, this.#latestTsc);
+      // What another CPU does elsewhere does not delay one that waits for a barrier or lock.
+      const isReleased = WAITS.includes(this.#standing[cpu.id]!);
+      cpu.tsc = Math.max(cpu.tsc, isReleased ? this.#releaseTsc : this.#latestTsc);
       this.#runKernel(cpu);
       return;
     }
@@ -252,7 +260,6 @@ export class System {
     const { executed, hasExited } = guest.run(budget, cyclesPerInstruction);
     hosted.retiredCount += executed;
     cpu.tsc += executed * cyclesPerInstruction;
-    if (cpu.tsc > this.#latestTsc) this.#latestTsc = cpu.tsc;
     const exit = hasExited ? { ...NO_CAUSE, reason: cpu.vmread(Vmcs.exitReason) } : undefined;
     this.observer.onOperation?.(cpu, subject, hosted, exit);
     if (guest.platform.effect !== 'none') this.#stopByPort(guest.platform.effect, subject);
@@ -346,6 +353,7 @@ export class System {
   #runKernel(cpu: Cpu): void {
     for (;;) {
       this.memory.beginStep();
+      if (RELEASES.includes(this.#standing[cpu.id]!)) this.#releaseTsc = cpu.tsc;
       const { done, value } = this.#nextSegment(cpu);
       this.segments += 1;
       const access = done === true ? 0 : (value as number);

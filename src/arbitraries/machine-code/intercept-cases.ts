@@ -26,17 +26,20 @@ const EXCEPTION_NAMES: Readonly<Record<number, string>> = {
   0: 'DivideError',
   3: 'Breakpoint',
   6: 'InvalidOpcode',
+  8: 'DoubleFault',
   13: 'GeneralProtection',
   14: 'PageFault',
 };
 
 const isSet = (bits: BitFields, name: string): boolean => bits[name] === 1;
 
-/** An exception exits if the bitmap says so; else it goes through the guest's IDT, which is empty at first: a triple fault. */
-function raises(subject: Subject, vector: number): Pick<InterceptCase, 'reason' | 'vector'> {
-  // Bits that the policy does not name count as 1.
-  const exits = subject.vcpu.masks.exception[EXCEPTION_NAMES[vector]!] !== 0;
-  return exits ? { reason: EXCEPTION, vector } : { reason: TRIPLE_FAULT };
+/**
+ * An exception exits if the bitmap says so (bits that the policy does not name count as 1); else it goes through the guest's IDT, which is
+ * empty at first: #GP, then #DF, then a triple fault.
+ */
+function raises({ vcpu }: Subject, vector: number): Pick<InterceptCase, 'reason' | 'vector'> {
+  const exiting = [vector, 13, 8].find(candidate => vcpu.masks.exception[EXCEPTION_NAMES[candidate]!] !== 0);
+  return exiting === undefined ? { reason: TRIPLE_FAULT } : { reason: EXCEPTION, vector: exiting };
 }
 
 const exits = (reason: number): Pick<InterceptCase, 'reason'> => ({ reason });
@@ -70,7 +73,7 @@ function simpleCases(subject: Subject, add: Add): void {
   add('GETSEC without CR4.SMXE', undefinedOpcode, plain, 0x0f, 0x37);
   // RSM exits in SMM only.
   add('RSM', undefinedOpcode, plain, 0x0f, 0xaa);
-  add('XSETBV without CR4.OSXSAVE', undefinedOpcode, plain, 0x0f, 0x01, 0xd1);
+  add('XSETBV', subject.vcpu.cr4.XSAVEEnable === 1 ? exits(55) : undefinedOpcode, plain, 0x0f, 0x01, 0xd1);
   add('UD2', undefinedOpcode, plain, 0x0f, 0x0b);
   add('INT3', raises(subject, 3), plain, 0xcc);
   add('division by zero', raises(subject, 0), code => code.emit(0x31, 0xc9), 0xf7, 0xf1);
