@@ -33,6 +33,8 @@ export class UserMachine {
     this.cpu = new X86Processor(this.memory, {
       hooks: {
         ...defaultHooks,
+        // Non-root only so that events end the run: instructions do not exit.
+        intercept: () => false,
         interceptEvent: (cpu, event) => {
           this.event = event;
           cpu.stopRequested = true;
