@@ -29,6 +29,8 @@ export interface ScenarioInfo {
 export interface ModelInfo {
   readonly id: string;
   readonly title: string;
+  /** Reachable states per configuration that is explored completely. */
+  readonly configurations: readonly { readonly name: string; readonly states: number }[];
   /** Charts of its parties as Mermaid state diagrams. */
   readonly charts: () => readonly string[];
 }

@@ -57,6 +57,11 @@ export const catalogue: Catalogue = {
   seams: defaultSeams,
   rules,
   scenarios: knownScenarios(),
-  models: MODELS.map(({ id, title, configurations }) => ({ id, title, charts: () => chartsOf(configurations) })),
+  models: MODELS.map(({ id, title, configurations }) => ({
+    id,
+    title,
+    configurations: configurations.flatMap(({ name, states }) => (states === undefined ? [] : [{ name, states }])),
+    charts: () => chartsOf(configurations),
+  })),
   defaultScenario: DEFAULT_SCENARIO,
 };

@@ -96,6 +96,6 @@ export const catalogue: Catalogue = {
   seams: fakeSeams,
   rules: [{ code: 'FAKE-RULE', area: 'memory', title: 'Validate nothing.', severity: 'error' }],
   scenarios: [{ name: 'two-subjects', title: 'two subjects', description: '', diagram: [], policyFile, software: [] }],
-  models: [{ id: 'fake', title: 'a fake model', charts: () => ['stateDiagram-v2'] }],
+  models: [{ id: 'fake', title: 'a fake model', configurations: [], charts: () => ['stateDiagram-v2'] }],
   defaultScenario: 'two-subjects',
 };

@@ -5,6 +5,7 @@ import { compileModel } from '../../src/explore/symbolic/packed-model.ts';
 import { readModelSources } from '../../src/host/model-sources.ts';
 import { channelTsoModel } from '../../src/model/channel-tso.model.ts';
 import { MODELS } from '../../src/model/index.ts';
+import { explore } from './explore.ts';
 
 /** Faults that violate an invariant; those that only leak are refuted by unwinding. */
 const faults = MODELS.flatMap(({ id, sources, faults: its = [] }) =>
@@ -23,6 +24,19 @@ describe('faults of models', () => {
       expect(trace!.steps.length).toBeGreaterThan(5);
     }
   });
+
+  it.each(faults)(
+    '$model, $fault.id: its trace is as short as an independent breadth-first search finds',
+    ({ sources, fault }) => {
+      const instance = fault.create();
+      const system = compileModel(instance, readModelSources(sources));
+      const report = explorationReport(system, breadthFirst(system, { stopAtViolation: true }));
+      const { id, trace } = report.invariants.find(({ holds }) => !holds)!;
+      // States as plain objects, stepped by the charts, in a table of their own.
+      const other = explore(instance, { limit: 60_000 }).violations.get(id);
+      expect(trace!.steps).toHaveLength(other?.length ?? -1);
+    },
+  );
 
   it('show who stores what, and what the reader has copied by then', () => {
     const fault = channelTsoModel.faults!.find(({ id }) => id === 'no-recheck')!;

@@ -51,7 +51,12 @@ const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]
       title,
       software: software.map(item => `${item.subject}: ${item.software}`),
     })),
-  models: catalogue => catalogue.models.map(({ id, title }) => ({ id, title })),
+  models: catalogue =>
+    catalogue.models.map(({ id, title, configurations }) => ({
+      id,
+      title,
+      states: configurations.map(({ name, states }) => `${name}: ${states}`),
+    })),
   exits: () =>
     EXIT_REASONS.map(({ reason, name, action, causedBy }) => ({
       reason,
