@@ -41,7 +41,11 @@ export function allocateVirtual(
       const reference = childNamed(subject, 'component');
       const component = components.get(reference?.attributes.ref);
       if (component === undefined) {
-        const name = quote(reference?.attributes.ref ?? '');
+        if (reference === undefined) {
+          const without = `the subject ${quote(subject.attributes.name ?? '')} has no component, so nothing runs in it`;
+          refuse(subject, 'SRC-COMPONENT', without, 'Add <component ref="..."/>, or <sibling ref="..."/>.');
+        }
+        const name = quote(reference.attributes.ref ?? '');
         const message = `the subject ${quote(subject.attributes.name ?? '')} refers to the component ${name}, which is not there`;
         refuse(reference ?? subject, 'SRC-COMPONENT', message, 'Give its specification, or correct the name.');
       }

@@ -1,3 +1,4 @@
+import { placeOf } from '../../finding.ts';
 import { childrenNamed, elementsAt, type TreeElement } from '../../tree.ts';
 import type { Workspace } from '../../workspace.ts';
 import { nameOf, subjectsOf } from '../subjects.ts';
@@ -40,6 +41,12 @@ const physicalOf = ({ attributes }: TreeElement): string => attributes.physical 
 
 const channelsOf = (workspace: Workspace): TreeElement[] => workspace.all('channels/channel');
 
+/** How many ends there are, and the first of them. */
+function listed(ends: readonly End[] = [], what: string): string {
+  const shown = ends.slice(0, 4).map(({ subject, element }) => `'${nameOf(subject)}' (${placeOf(element)})`);
+  return `${ends.length} ${what}${shown.length === 0 ? '' : `: ${shown.join(', ')}${ends.length > 4 ? ', ...' : ''}`}`;
+}
+
 /** Checks of channels. */
 export const CHANNEL_CHECKS: readonly SourceCheck[] = [
   {
@@ -64,15 +71,16 @@ export const CHANNEL_CHECKS: readonly SourceCheck[] = [
     check(workspace, report) {
       const [readers, writers] = [channelEnds(workspace, 'reader'), channelEnds(workspace, 'writer')];
       for (const channel of channelsOf(workspace)) {
-        const count = (ends: ReadonlyMap<string, readonly End[]>): number => ends.get(nameOf(channel))?.length ?? 0;
+        const [reading, writing] = [readers, writers].map(ends => ends.get(nameOf(channel)) ?? []);
         const hasEvent = channel.attributes.hasEvent !== undefined;
-        const [read, written] = [count(readers), count(writers)];
-        if (hasEvent ? read !== 1 : read < 1) {
-          const message = `channel '${nameOf(channel)}' has ${read} readers, expected ${hasEvent ? 'one' : 'at least one'}`;
-          report(channel, message, 'Correct the subjects that use it, or remove it.');
+        const hint = 'Correct the subjects that use it, or remove it.';
+        if (hasEvent ? reading?.length !== 1 : reading?.length === 0) {
+          const expected = hasEvent ? 'one' : 'at least one';
+          report(channel, `channel '${nameOf(channel)}' has ${listed(reading, 'readers')}, expected ${expected}`, hint);
         }
-        const message = `channel '${nameOf(channel)}' has ${written} writers, expected one`;
-        if (written !== 1) report(channel, message, 'Correct the subjects that use it, or remove it.');
+        if (writing?.length !== 1) {
+          report(channel, `channel '${nameOf(channel)}' has ${listed(writing, 'writers')}, expected one`, hint);
+        }
       }
     },
   },
