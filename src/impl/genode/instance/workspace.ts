@@ -22,7 +22,7 @@ function saysTheSame(a: ComponentEvent, b: ComponentEvent): boolean {
   if (a.kind === 'wake') return true;
   if (a.kind === 'packets' && b.kind === 'packets') return a.handle === b.handle;
   if (a.kind === 'clientPackets' && b.kind === 'clientPackets') return a.session === b.session;
-  if (a.kind === 'interrupt' && b.kind === 'interrupt') return JSON.stringify(a) === JSON.stringify(b);
+  if (a.kind === 'interrupt' && b.kind === 'interrupt') return a.vector === b.vector;
   return a.kind === 'vector' && b.kind === 'vector' && a.name === b.name;
 }
 
