@@ -23,13 +23,7 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'event-to-wrong-subject',
     title: 'a target event is set pending for the subject after the one that the event names',
     precedent: 'Muen cc8e59a94 (2022-10): after a reschedule the caller went on with a stale subject',
-    killedBy: [
-      'isolation/noninterference',
-      INTERLEAVED,
-      VMCALLS,
-      'isolation/machine-code',
-      'vmx/machine-code-refinement',
-    ],
+    killedBy: ['isolation/noninterference', INTERLEAVED, VMCALLS, 'vmx/machine-code-refinement'],
     replace: ops => ({
       setEventPending: (kernel, subject, event) =>
         ops.setEventPending(kernel, (subject + 1) % kernel.tables.subjects.length, event),
