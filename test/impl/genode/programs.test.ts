@@ -72,6 +72,18 @@ test('nic_ping asks and is answered through nic_bridge', () => {
   expect(said(run, 'asker')).toEqual(['answer 1 from 02:02:02:02:02:02', 'answer 2 from 02:02:02:02:02:02']);
 });
 
+test('a driver with an Uplink session reaches the clients of nic_bridge, and they reach it', () => {
+  const run = runInstance(
+    init(`<start name="nic_bridge"><provides><service name="Nic"/><service name="Uplink"/></provides>
+        <config><default-policy/></config></start>
+      <start name="driver"><binary name="nic_ping"/><config uplink="52:54:00:00:00:01" count="2"/></start>
+      <start name="host"><binary name="nic_ping"/><config count="2"/></start>`),
+    FRAMES,
+  );
+  expect(said(run, 'driver')).toEqual(['answer 1 from 02:02:02:02:02:01', 'answer 2 from 02:02:02:02:02:01']);
+  expect(said(run, 'host')).toEqual(['answer 1 from 52:54:00:00:00:01', 'answer 2 from 52:54:00:00:00:01']);
+});
+
 test('fb_painter paints into ram_fb, whose screen then shows it', () => {
   const run = runInstance(
     init(`<start name="ram_fb"><provides><service name="Framebuffer"/></provides><config width="16" height="4"/></start>

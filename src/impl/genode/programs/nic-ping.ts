@@ -1,5 +1,7 @@
+import type { XmlElement } from '../../../policy/xml.ts';
 import type { Environment, Handle } from '../instance/component.ts';
-import { destinationOf, ETHERNET_HEADER_BYTES, type Mac, macText, sourceOf } from '../services/ethernet.ts';
+import { destinationOf, ETHERNET_HEADER_BYTES, type Mac, macText, readMac, sourceOf } from '../services/ethernet.ts';
+import type { WantedSession } from './client-program.ts';
 import { clientRow, textOf } from './program-config.ts';
 
 /** Type of frames for local experiments (IEEE 802). */
@@ -40,19 +42,24 @@ function receive(before: NicPingState, env: Environment, nic: Handle, count: num
   }
 }
 
+/** A Nic session, whose address its server chooses, or with `uplink` the Uplink session of a driver that has its own. */
+function linkOf(config: XmlElement | undefined): { readonly session: WantedSession; readonly mac: Mac } {
+  const label = textOf(config, 'label', '');
+  const address = config?.attributes.uplink;
+  if (address === undefined) return { session: { service: 'Nic', label }, mac: [] };
+  return { session: { service: 'Uplink', label, args: { mac_address: address } }, mac: readMac(address) ?? [] };
+}
+
 /** Asks who is in the network, and answers who asks. */
 export const nicPing = clientRow<'count', NicPingState>(
   'nic_ping',
-  'Asks by Ethernet frames who is there, and answers; with ask="no" it only answers',
+  'Asks by Ethernet frames who is there, and answers; with ask="no" it only answers, with uplink="<address>" it is a driver',
   { count: { fallback: 3, min: 1, max: 255 } },
   ({ count }, config) => ({
-    sessions: [
-      { service: 'Nic', label: textOf(config, 'label', '') },
-      { service: 'Timer', label: '' },
-    ],
-    initial: { mac: [], channels: 0, asked: 0 },
+    sessions: [linkOf(config).session, { service: 'Timer', label: '' }],
+    initial: { mac: linkOf(config).mac, channels: 0, asked: 0 },
     begin(state, env, [nic, timer]) {
-      env.call(nic!, 'mac_address');
+      if (state.mac.length === 0) env.call(nic!, 'mac_address');
       env.call(nic!, 'tx_cap');
       env.call(nic!, 'rx_cap');
       env.call(timer!, 'sigh', 1);
