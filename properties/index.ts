@@ -30,6 +30,7 @@ import { serverSurvivesHostileClient } from './proxies/hostile-client.ts';
 import { instanceSurvivesHostilePeer } from './proxies/hostile-peer.ts';
 import { logProxyRefinement } from './proxies/log-proxy-refinement.ts';
 import { proxiedServiceRefinement } from './proxies/proxied-service-refinement.ts';
+import { rpcProxyLockstep } from './proxies/rpc-proxy-lockstep.ts';
 import { rpcProxyRefinement } from './proxies/rpc-proxy-refinement.ts';
 import { planFollowed } from './scheduling/plan-followed.ts';
 import { schedulingStepRefinement } from './scheduling/step-refinement.ts';
@@ -89,6 +90,7 @@ export const PROPERTIES: readonly Property[] = [
   logProxyRefinement,
   serverSurvivesHostileClient,
   rpcProxyRefinement,
+  rpcProxyLockstep,
   proxiedServiceRefinement,
   instanceSurvivesHostilePeer,
   everyRestart,
