@@ -32,7 +32,7 @@ export function genodeSubject(name: string, cpu: number, ramBytes: number): Subj
     cpu,
     profile: 'vm',
     regions: [
-      region('binary', 0x20_0000, 0x1000, { type: 'subject_binary', executable: true, fill: 0x90 }),
+      region('binary', 0x40_0000, 0x1000, { type: 'subject_binary', executable: true, fill: 0x90 }),
       region('log', 0x20_1000, 0x4000),
       region('ram', 0x100_0000, ramBytes, { executable: true }),
     ],
