@@ -107,6 +107,18 @@ class FileSystemRun {
     return isOther ? this.#handle(step, 1, session) : handles[operand(step, 1, handles.length)]![0];
   }
 
+  /** Arguments that move a directory into itself, where two open directories allow it. */
+  #nesting(step: ScriptStep, session: number): (number | string)[] {
+    const open = [...this.sessions[session]!.handles].filter(([, { kind }]) => kind === 'dir');
+    const nestings = open.flatMap(([above, { node }]) =>
+      open.flatMap(([below, inner]) =>
+        [...node.entries].filter(([, child]) => child === inner.node).map(([name]) => [above, name, below]),
+      ),
+    );
+    const chosen = nestings[operand(step, 1, nestings.length)] ?? [this.#directory(step, 1, session), 'a', 0];
+    return [...chosen, NAMES[operand(step, 2, NAMES.length)]!];
+  }
+
   callOf(step: ScriptStep, session: number): SpecCall {
     const name = NAMES[operand(step, 2, NAMES.length)]!;
     const path = PATHS[operand(step, 2, PATHS.length)]!;
@@ -128,6 +140,8 @@ class FileSystemRun {
         return { name: 'truncate', values: [this.#content(step, session), SIZES[operand(step, 3, SIZES.length)]!] };
       case 'move':
         return { name: 'move', values: [directory(1), name, directory(3), NAMES[operand(step, 4, NAMES.length)]!] };
+      case 'nest':
+        return { name: 'move', values: this.#nesting(step, session) };
       case 'list':
         return { name: 'num_entries', values: [directory(1)] };
       case 'close':
@@ -196,6 +210,19 @@ class FileSystemRun {
     const isHeld = found !== undefined && !found.node.isGone && bytes.length === lengthBytes;
     if (operation === 'read') return this.#compareRead(isHeld ? found : undefined, position, lengthBytes, answer);
     return this.#compareWrite(spec, isHeld ? found : undefined, position, bytes, answer);
+  }
+
+  /** Cuts a file, lets it grow again and reads it from its start: what was cut off must not be there. */
+  regrow(step: ScriptStep, session: number): string {
+    const handle = this.#content(step, session);
+    const sizes = [SIZES[operand(step, 2, 2)]!, SIZES[1 + operand(step, 3, 3)]!];
+    for (const size of sizes) {
+      const failure = this.#perform(session, { name: 'truncate', values: [handle, size] }) || this.checkWatchers();
+      if (failure !== '') return failure;
+    }
+    const [who = 0, which = 0, , , other = 0] = step.operands;
+    const whole = [who, which, POSITIONS.indexOf(0n), LENGTHS.indexOf(5000), other];
+    return this.transfer({ operation: 'read', operands: whole }, session);
   }
 
   #exchange(session: number, more: readonly number[], bytes: Uint8Array, handle: number) {
@@ -355,6 +382,7 @@ export const runFileSystemScript: ScriptRunner<ServiceOps> = (ops, steps) => {
     const session = operand(step, 0, 4) === 0 ? 1 : 0;
     log.effective();
     if (step.operation === 'read' || step.operation === 'write') log.fail(index, run.transfer(step, session));
+    else if (step.operation === 'regrow') log.fail(index, run.regrow(step, session));
     else if (step.operation === 'wait') log.fail(index, run.wait(step, session));
     else log.fail(index, run.call(step, session));
     log.fail(index, run.checkWatchers());
