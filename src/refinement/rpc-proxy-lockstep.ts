@@ -1,23 +1,9 @@
 import type { GenodeOps } from '../impl/genode/core/genode-ops.ts';
+import { type ClientState, type ClientStep, initialClient } from '../impl/genode/proxy/client-state.ts';
 import { kindOf, type ProxyMessage } from '../impl/genode/proxy/message.ts';
-import {
-  type ClientState,
-  type ClientStep,
-  callService,
-  followPeer,
-  initialClient,
-  openSession,
-  receiveFromServer,
-} from '../impl/genode/proxy/proxy-client.ts';
-import {
-  answerCall,
-  answerOpen,
-  followClient,
-  initialServer,
-  receiveFromClient,
-  type ServerState,
-  type ServerStep,
-} from '../impl/genode/proxy/proxy-server.ts';
+import { callService, followPeer, openSession, receiveFromServer } from '../impl/genode/proxy/proxy-client.ts';
+import { answerCall, answerOpen, followClient, receiveFromClient } from '../impl/genode/proxy/proxy-server.ts';
+import { initialServer, type ServerState, type ServerStep } from '../impl/genode/proxy/server-state.ts';
 import { interfaceNamed } from '../impl/genode/services/interfaces.ts';
 import { type CompiledMachine, compileMachine } from '../model/compile.ts';
 import { createRpcClient, createRpcServer } from '../model/rpc-proxy.machine.ts';

@@ -1,14 +1,16 @@
 import type { GenodeOps } from '../impl/genode/core/genode-ops.ts';
-import { kindOf, MESSAGE_KINDS, type MessageKind, message, type ProxyMessage } from '../impl/genode/proxy/message.ts';
 import {
   type ClientState,
   type ClientStep,
+  initialClient,
+  type LocalEvent,
+} from '../impl/genode/proxy/client-state.ts';
+import { kindOf, MESSAGE_KINDS, type MessageKind, message, type ProxyMessage } from '../impl/genode/proxy/message.ts';
+import { MAX_SESSIONS } from '../impl/genode/proxy/opening.ts';
+import {
   callService,
   closeLocalSession,
   followPeer,
-  initialClient,
-  type LocalEvent,
-  MAX_SESSIONS,
   openSession,
   receiveFromServer,
 } from '../impl/genode/proxy/proxy-client.ts';

@@ -1,6 +1,6 @@
 import type { ProgramOps } from '../../impl/genode/instance/component.ts';
 import { MESSAGE_KINDS, message } from '../../impl/genode/proxy/message.ts';
-import { OPEN_FIELDS } from '../../impl/genode/proxy/proxy-client.ts';
+import { OPEN_FIELDS } from '../../impl/genode/proxy/opening.ts';
 import { encodeValues } from '../../impl/genode/proxy/values.ts';
 import { MESSAGE_HEADER_BYTES, messageBytes } from '../../impl/genode/proxy/vhw.ts';
 import { ELEMENT_BYTES, ELEMENTS } from '../../impl/genode/proxy/vhw-muchannel.ts';

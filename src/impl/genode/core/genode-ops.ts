@@ -1,5 +1,5 @@
-import { type ProxyClientOps, proxyClientOps } from '../proxy/proxy-client.ts';
-import { type ProxyServerOps, proxyServerOps } from '../proxy/proxy-server.ts';
+import { type ProxyClientOps, proxyClientOps } from '../proxy/client-state.ts';
+import { type ProxyServerOps, proxyServerOps } from '../proxy/server-state.ts';
 import { type VhwOps, vhwOps } from '../proxy/vhw-muchannel.ts';
 import { type ServiceOps, serviceOps } from '../services/service-ops.ts';
 import { type AccountOps, accountOps } from './accounts.ts';

@@ -1,14 +1,10 @@
-import { ok } from '../../../units/result.ts';
-import type { ComponentEvent, Environment, Program, ProgramOps, ProgramRow } from '../instance/component.ts';
-import { copiedBytes, kindOf, noData, type ProxyMessage } from '../proxy/message.ts';
+import type { ComponentEvent, ProgramRow } from '../instance/component.ts';
+import { type ClientState, type ClientStep, initialClient, type LocalEvent } from '../proxy/client-state.ts';
+import { copiedBytes, noData } from '../proxy/message.ts';
 import {
-  type ClientState,
-  type ClientStep,
   callService,
   closeLocalSession,
   followPeer,
-  initialClient,
-  type LocalEvent,
   openSession,
   receiveFromServer,
   sendPacket,
@@ -18,15 +14,8 @@ import type { VhwEvent } from '../proxy/vhw.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import type { DataspaceId, SessionNumber, SessionRequest } from '../services/service.ts';
 import { withEntry } from '../services/service.ts';
-import {
-  enqueue,
-  type LinkState,
-  NO_LINK,
-  openLink,
-  type ProxyConfig,
-  readProxyConfig,
-  turnLink,
-} from './proxy-link.ts';
+import { NO_LINK } from './proxy-link.ts';
+import { type ProxyProgramState, ProxyTurn, proxyProgram } from './proxy-turn.ts';
 
 /** A packet of a local client that the remote service has. */
 interface LentPacket {
@@ -48,40 +37,14 @@ interface ProxiedSession {
   readonly isOpen: boolean;
 }
 
-interface ProxyClientProgramState {
-  readonly link: LinkState;
+interface ProxyClientProgramState extends ProxyProgramState<ProxiedSession> {
   readonly client: ClientState;
-  readonly sessions: ReadonlyMap<SessionNumber, ProxiedSession>;
   /** Sessions that were asked for before there was a peer. */
   readonly waiting: readonly { readonly session: SessionNumber; readonly request: SessionRequest }[];
 }
 
-const isSignal = (message: ProxyMessage): boolean => kindOf(message) === 'signal';
-
 /** One use of the program's state by a handler. */
-class Turn {
-  readonly #config: ProxyConfig;
-  readonly #ops: ProgramOps;
-  readonly #env: Environment;
-  state: ProxyClientProgramState;
-
-  constructor(config: ProxyConfig, ops: ProgramOps, env: Environment, state: ProxyClientProgramState) {
-    this.#config = config;
-    this.#ops = ops;
-    this.#env = env;
-    this.state = state;
-  }
-
-  #change(changes: Partial<ProxyClientProgramState>): void {
-    this.state = { ...this.state, ...changes };
-  }
-
-  #setSession(session: SessionNumber, changes: Partial<ProxiedSession> | undefined): void {
-    const known = this.state.sessions.get(session);
-    const next = changes === undefined || known === undefined ? undefined : { ...known, ...changes };
-    this.#change({ sessions: withEntry(this.state.sessions, session, next) });
-  }
-
+class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
   /** Local session of a remote number, -1 for none. */
   #local(remote: number): SessionNumber {
     for (const [session, row] of this.state.sessions) if (row.remote === remote) return session;
@@ -89,69 +52,54 @@ class Turn {
   }
 
   #take(step: ClientStep): void {
-    this.#change({ client: step.state, link: enqueue(this.state.link, step.sends, isSignal) });
-    if (step.sends.length > 0) this.#env.again();
+    this.change({ client: step.state });
+    this.send(step.sends);
     for (const event of step.events) this.#tell(event);
   }
 
-  start(): void {
-    const opened = openLink(this.#ops, this.#env, this.#config.link);
-    if (opened === undefined) {
-      this.#env.log(`the policy gives this subject no link "${this.#config.link}"`);
-      return;
-    }
-    this.#change({ link: opened.state, client: initialClient(opened.epoch) });
-    for (const face of this.#config.faces) this.#env.announce(face);
-    this.#env.again();
+  protected begin(epoch: number): void {
+    this.change({ client: initialClient(epoch) });
+    for (const face of this.config.faces) this.env.announce(face);
   }
 
-  /** Sends what waits and takes one event of the peer; goes on as long as there is one. */
-  turn(): void {
-    const { state, event } = turnLink(this.#ops, this.#env, this.state.link);
-    this.#change({ link: state });
-    if (event.kind === 'none') return;
-    this.#receive(event);
-    this.#env.again();
-  }
-
-  #receive(event: VhwEvent): void {
-    const { proxyClient } = this.#ops.genode;
+  protected receive(event: VhwEvent): void {
+    const { proxyClient } = this.ops.genode;
     if (event.kind === 'peer') {
       this.#take(followPeer(proxyClient, this.state.client, event.epoch));
       // What the peer knew of them is gone: local clients learn that their sessions are dead.
       for (const [session, { isOpen }] of this.state.sessions) {
-        if (isOpen) this.#env.end(session);
-        else this.#env.deny(session, 'DENIED');
-        this.#setSession(session, undefined);
+        if (isOpen) this.env.end(session);
+        else this.env.deny(session, 'DENIED');
+        this.setSession(session, undefined);
       }
-      this.#change({ client: { ...this.state.client, sessions: this.state.client.sessions.map(() => undefined) } });
+      this.change({ client: { ...this.state.client, sessions: this.state.client.sessions.map(() => undefined) } });
       if (event.epoch !== 0) this.#openWaiting();
     } else if (event.kind === 'message') {
       const session = this.#local(event.message.session);
-      const face = this.state.sessions.get(session)?.face ?? this.#config.faces[0]!;
+      const face = this.state.sessions.get(session)?.face ?? this.config.faces[0]!;
       this.#take(receiveFromServer(proxyClient, face, this.state.client, event.message));
     }
   }
 
   #openWaiting(): void {
     const { waiting } = this.state;
-    this.#change({ waiting: [] });
+    this.change({ waiting: [] });
     for (const { session, request } of waiting) this.open(session, request);
   }
 
   open(session: SessionNumber, request: SessionRequest): void {
-    const face = this.#config.faces.find(candidate => candidate.service === request.service);
+    const face = this.config.faces.find(candidate => candidate.service === request.service);
     if (face === undefined) {
-      this.#env.deny(session, 'DENIED');
+      this.env.deny(session, 'DENIED');
       return;
     }
     if (this.state.client.peerEpoch === 0) {
-      this.#change({ waiting: [...this.state.waiting, { session, request }] });
+      this.change({ waiting: [...this.state.waiting, { session, request }] });
       return;
     }
     const opening = openSession(this.state.client, request.label, request.service, request.args);
     if (opening.session < 0) {
-      this.#env.deny(session, 'DENIED');
+      this.env.deny(session, 'DENIED');
       return;
     }
     const added: ProxiedSession = {
@@ -163,7 +111,7 @@ class Turn {
       packets: new Map(),
       isOpen: false,
     };
-    this.#change({ sessions: new Map(this.state.sessions).set(session, added) });
+    this.addSession(session, added);
     this.#take(opening);
   }
 
@@ -171,40 +119,32 @@ class Turn {
     const row = this.state.sessions.get(session);
     const called = row?.face.functions[opcode];
     if (row === undefined || called === undefined) {
-      this.#env.replyError(session, 'session-dead');
+      this.env.replyError(session, 'session-dead');
       return;
     }
     if (called.name === 'tx_cap' || called.name === 'rx_cap') {
-      this.#env.reply(session, [this.#env.served.streamDataspace(session, called.name === 'tx_cap' ? 'tx' : 'rx')]);
+      this.env.reply(session, [this.env.served.streamDataspace(session, called.name === 'tx_cap' ? 'tx' : 'rx')]);
       return;
     }
     // A capability of a signal stays here: the peer only learns that there is one.
     const given = values.map((value, index) =>
       called.arguments[index]!.type.kind === 'signal' ? Math.min(1, Number(value)) : value,
     );
-    const bytes = copiedBytes(called, 'in', given, [], this.#env.sizeOf(row.dataspace));
-    const data = bytes === 0 ? noData() : this.#env.read(row.dataspace, 0, bytes);
-    const step = callService(
-      this.#ops.genode.proxyClient,
-      row.face,
-      this.state.client,
-      row.remote,
-      opcode,
-      given,
-      data,
-    );
-    if (step.refused !== undefined) this.#env.replyError(session, step.refused);
-    else this.#setSession(session, { opcode, given });
+    const bytes = copiedBytes(called, 'in', given, [], this.env.sizeOf(row.dataspace));
+    const data = bytes === 0 ? noData() : this.env.read(row.dataspace, 0, bytes);
+    const step = callService(this.ops.genode.proxyClient, row.face, this.state.client, row.remote, opcode, given, data);
+    if (step.refused !== undefined) this.env.replyError(session, step.refused);
+    else this.setSession(session, { opcode, given });
     this.#take(step);
   }
 
   close(session: SessionNumber): void {
     const row = this.state.sessions.get(session);
-    this.#change({ waiting: this.state.waiting.filter(other => other.session !== session) });
+    this.change({ waiting: this.state.waiting.filter(other => other.session !== session) });
     if (row === undefined) return;
-    if (row.dataspace !== 0) this.#env.release(row.dataspace);
+    if (row.dataspace !== 0) this.env.release(row.dataspace);
     this.#take(closeLocalSession(this.state.client, row.remote));
-    this.#setSession(session, undefined);
+    this.setSession(session, undefined);
   }
 
   /** Takes packets that a local client submitted, as many as the peer may hold. */
@@ -212,24 +152,24 @@ class Turn {
     for (let taken = 0; taken < 4; taken++) {
       const row = this.state.sessions.get(session);
       if (row === undefined || row.packets.size >= 16) return;
-      const packet = this.#env.served.takePacket(session, 'tx');
+      const packet = this.env.served.takePacket(session, 'tx');
       if (packet === undefined) {
         // The client may have given back packets of the other direction.
-        this.#env.served.takeAcknowledged(session, 'rx');
+        this.env.served.takeAcknowledged(session, 'rx');
         return;
       }
-      const data = this.#env.served.readPacket(session, 'tx', packet);
+      const data = this.env.served.readPacket(session, 'tx', packet);
       const stream = row.face.streams.findIndex(({ name }) => name === 'tx');
       const sent = sendPacket(row.face, this.state.client, row.remote, stream, packet.sizeBytes, packet.more, data);
       if (sent.packet < 0) {
-        this.#env.served.acknowledge(session, 'tx', packet, packet.more);
+        this.env.served.acknowledge(session, 'tx', packet, packet.more);
         continue;
       }
       const { offset, sizeBytes } = packet;
-      this.#setSession(session, { packets: new Map(row.packets).set(sent.packet, { offset, sizeBytes }) });
+      this.setSession(session, { packets: new Map(row.packets).set(sent.packet, { offset, sizeBytes }) });
       this.#take(sent);
     }
-    this.#env.again();
+    this.env.again();
   }
 
   /** Tells a local client what the peer's service did. */
@@ -239,33 +179,33 @@ class Turn {
     if (row === undefined) return;
     switch (event.kind) {
       case 'opened':
-        this.#setSession(session, { isOpen: true });
-        this.#env.accept(session);
+        this.setSession(session, { isOpen: true });
+        this.env.accept(session);
         return;
       case 'closed':
-        if (row.isOpen) this.#env.end(session);
-        else this.#env.deny(session, 'DENIED');
-        this.#setSession(session, undefined);
+        if (row.isOpen) this.env.end(session);
+        else this.env.deny(session, 'DENIED');
+        this.setSession(session, undefined);
         return;
       case 'signal':
-        this.#env.notify(session, event.signal);
+        this.env.notify(session, event.signal);
         return;
       case 'reply':
         this.#reply(session, row, event);
         return;
       case 'packet': {
         const stream = row.face.streams[event.stream]!.name;
-        while (this.#env.served.takeAcknowledged(session, stream) !== undefined);
-        this.#env.served.submit(session, stream, event.data, event.more);
+        while (this.env.served.takeAcknowledged(session, stream) !== undefined);
+        this.env.served.submit(session, stream, event.data, event.more);
         return;
       }
       case 'acknowledged': {
         const lent = row.packets.get(event.packet);
         if (lent === undefined) return;
         const packet = { ...lent, more: event.more };
-        this.#env.served.writePacket(session, 'tx', packet, event.data);
-        this.#env.served.acknowledge(session, 'tx', packet, event.more);
-        this.#setSession(session, { packets: withEntry(row.packets, event.packet, undefined) });
+        this.env.served.writePacket(session, 'tx', packet, event.data);
+        this.env.served.acknowledge(session, 'tx', packet, event.more);
+        this.setSession(session, { packets: withEntry(row.packets, event.packet, undefined) });
         this.packets(session);
       }
     }
@@ -274,9 +214,9 @@ class Turn {
   #reply(session: SessionNumber, row: ProxiedSession, event: LocalEvent & { readonly kind: 'reply' }): void {
     const called = row.face.functions[row.opcode];
     if (called === undefined) return;
-    this.#setSession(session, { opcode: -1, given: [] });
+    this.setSession(session, { opcode: -1, given: [] });
     if (event.values === undefined || event.error !== '') {
-      this.#env.replyError(session, event.error);
+      this.env.replyError(session, event.error);
       return;
     }
     const results = event.values.map((value, index) =>
@@ -285,24 +225,24 @@ class Turn {
     const dataspace = this.state.sessions.get(session)?.dataspace ?? 0;
     const bytes = Math.min(
       event.data.length,
-      copiedBytes(called, 'out', row.given, event.values, this.#env.sizeOf(dataspace)),
+      copiedBytes(called, 'out', row.given, event.values, this.env.sizeOf(dataspace)),
     );
-    if (bytes > 0) this.#env.write(dataspace, 0, event.data.subarray(0, bytes));
-    this.#env.reply(session, results);
+    if (bytes > 0) this.env.write(dataspace, 0, event.data.subarray(0, bytes));
+    this.env.reply(session, results);
   }
 
   /** Local memory in place of a dataspace of the peer, of the size that it says; 0 if there is not so much. */
   #localDataspace(session: SessionNumber, sizeBytes: number): DataspaceId {
     const known = this.state.sessions.get(session)?.dataspace ?? 0;
-    if (known !== 0 && this.#env.sizeOf(known) >= sizeBytes) return known;
-    if (known !== 0) this.#env.release(known);
-    const made = sizeBytes === 0 ? undefined : this.#env.allocate(sizeBytes);
-    this.#setSession(session, { dataspace: made ?? 0 });
+    if (known !== 0 && this.env.sizeOf(known) >= sizeBytes) return known;
+    if (known !== 0) this.env.release(known);
+    const made = sizeBytes === 0 ? undefined : this.env.allocate(sizeBytes);
+    this.setSession(session, { dataspace: made ?? 0 });
     return made ?? 0;
   }
 }
 
-function handle(turn: Turn, event: ComponentEvent): void {
+function handleEvent(turn: Turn, event: ComponentEvent): void {
   switch (event.kind) {
     case 'start':
       turn.start();
@@ -325,25 +265,15 @@ function handle(turn: Turn, event: ComponentEvent): void {
   }
 }
 
-function program(config: ProxyConfig, ops: ProgramOps): Program<ProxyClientProgramState> {
-  return {
-    initial: { link: NO_LINK, client: initialClient(0), sessions: new Map(), waiting: [] },
-    vectors: [`${config.link}_in`],
-    hasSessionThreads: true,
-    handle(state, event, env) {
-      const turn = new Turn(config, ops, env, state);
-      handle(turn, event);
-      return turn.state;
-    },
-  };
-}
-
 /** Proxy:Client: local server of services that another Genode instance provides. */
-export const proxyClient: ProgramRow = {
+export const proxyClient: ProgramRow = proxyProgram<ProxyClientProgramState>({
   binary: 'proxy_client',
   title: 'Provides services of another instance, over a link of the policy',
-  create(config, ops) {
-    const read = readProxyConfig(config);
-    return read.ok ? ok(program(read.value, ops) as unknown as Program<never>) : read;
+  initial: { link: NO_LINK, client: initialClient(0), sessions: new Map(), waiting: [] },
+  hasSessionThreads: true,
+  handle(config, ops, env, state, event) {
+    const turn = new Turn(config, ops, env, state);
+    handleEvent(turn, event);
+    return turn.state;
   },
-};
+});

@@ -1,6 +1,5 @@
-import { ok } from '../../../units/result.ts';
-import type { ComponentEvent, Environment, Handle, Program, ProgramOps, ProgramRow } from '../instance/component.ts';
-import { copiedBytes, kindOf, noData, type ProxyMessage } from '../proxy/message.ts';
+import type { ComponentEvent, Handle, ProgramRow } from '../instance/component.ts';
+import { copiedBytes, noData, type ProxyMessage } from '../proxy/message.ts';
 import {
   answerCall,
   answerEnd,
@@ -9,24 +8,15 @@ import {
   answerSignal,
   followClient,
   forwardPacket,
-  initialServer,
   receiveFromClient,
-  type ServerState,
-  type ServerStep,
-  type ServiceRequest,
 } from '../proxy/proxy-server.ts';
+import { initialServer, type ServerState, type ServerStep, type ServiceRequest } from '../proxy/server-state.ts';
 import type { RpcValue } from '../proxy/values.ts';
+import type { VhwEvent } from '../proxy/vhw.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import { type DataspaceId, withEntry } from '../services/service.ts';
-import {
-  enqueue,
-  type LinkState,
-  NO_LINK,
-  openLink,
-  type ProxyConfig,
-  readProxyConfig,
-  turnLink,
-} from './proxy-link.ts';
+import { NO_LINK } from './proxy-link.ts';
+import { type ProxyProgramState, ProxyTurn, proxyProgram } from './proxy-turn.ts';
 
 /** A session of the real service on behalf of the peer. */
 interface RealSession {
@@ -42,76 +32,40 @@ interface RealSession {
   readonly packets: ReadonlyMap<number, number>;
 }
 
-interface ProxyServerProgramState {
-  readonly link: LinkState;
+interface ProxyServerProgramState extends ProxyProgramState<RealSession> {
   readonly server: ServerState;
-  readonly sessions: ReadonlyMap<Handle, RealSession>;
 }
 
-const isSignal = (message: ProxyMessage): boolean => kindOf(message) === 'signal';
-
 /** One use of the program's state by a handler. */
-class Turn {
-  readonly #config: ProxyConfig;
-  readonly #ops: ProgramOps;
-  readonly #env: Environment;
-  state: ProxyServerProgramState;
-
-  constructor(config: ProxyConfig, ops: ProgramOps, env: Environment, state: ProxyServerProgramState) {
-    this.#config = config;
-    this.#ops = ops;
-    this.#env = env;
-    this.state = state;
-  }
-
-  #change(changes: Partial<ProxyServerProgramState>): void {
-    this.state = { ...this.state, ...changes };
-  }
-
-  #setSession(handle: Handle, changes: Partial<RealSession> | undefined): void {
-    const known = this.state.sessions.get(handle);
-    const next = changes === undefined || known === undefined ? undefined : { ...known, ...changes };
-    this.#change({ sessions: withEntry(this.state.sessions, handle, next) });
-  }
-
+class Turn extends ProxyTurn<RealSession, ProxyServerProgramState> {
   #handleOf(key: number): Handle {
     for (const [handle, row] of this.state.sessions) if (row.key === key) return handle;
     return -1;
   }
 
   #take(step: ServerStep): void {
-    this.#change({ server: step.state, link: enqueue(this.state.link, step.sends, isSignal) });
-    if (step.sends.length > 0) this.#env.again();
+    this.change({ server: step.state });
+    this.send(step.sends);
     for (const request of step.requests) this.#perform(request);
   }
 
-  start(): void {
-    const opened = openLink(this.#ops, this.#env, this.#config.link);
-    if (opened === undefined) {
-      this.#env.log(`the policy gives this subject no link "${this.#config.link}"`);
-      return;
-    }
-    this.#change({ link: opened.state, server: initialServer(opened.epoch) });
-    this.#env.again();
+  protected begin(epoch: number): void {
+    this.change({ server: initialServer(epoch) });
   }
 
-  turn(): void {
-    const { state, event } = turnLink(this.#ops, this.#env, this.state.link);
-    this.#change({ link: state });
-    if (event.kind === 'none') return;
-    const { proxyServer } = this.#ops.genode;
+  protected receive(event: VhwEvent): void {
+    const { proxyServer } = this.ops.genode;
     if (event.kind === 'peer') this.#take(followClient(proxyServer, this.state.server, event.epoch));
-    else {
+    else if (event.kind === 'message') {
       const face = this.#faceOf(event.message);
-      this.#take(receiveFromClient(proxyServer, face, this.state.server, this.#config.peer, event.message));
+      this.#take(receiveFromClient(proxyServer, face, this.state.server, this.config.peer, event.message));
     }
-    this.#env.again();
   }
 
   /** Interface that a message of the peer is about; of a session that is not known, any. */
   #faceOf(message: ProxyMessage): SessionInterface {
     const key = this.state.server.sessions.find(({ id }) => id === message.session)?.key ?? -1;
-    return this.state.sessions.get(this.#handleOf(key))?.face ?? this.#config.faces[0]!;
+    return this.state.sessions.get(this.#handleOf(key))?.face ?? this.config.faces[0]!;
   }
 
   /** Does at the real service what the peer asked for. */
@@ -123,8 +77,8 @@ class Turn {
         return;
       case 'close':
         if (handle < 0) return;
-        this.#env.close(handle);
-        this.#setSession(handle, undefined);
+        this.env.close(handle);
+        this.setSession(handle, undefined);
         return;
       case 'call':
         this.#call(handle, request.opcode, request.values, request.data);
@@ -133,22 +87,22 @@ class Turn {
         const { packet, sizeBytes, more, data } = request;
         const bytes = new Uint8Array(Math.min(sizeBytes, 0x4_0000));
         bytes.set(data.subarray(0, bytes.length));
-        const sent = sizeBytes > bytes.length ? undefined : this.#env.streams.submit(handle, 'tx', bytes, more);
+        const sent = sizeBytes > bytes.length ? undefined : this.env.streams.submit(handle, 'tx', bytes, more);
         const row = this.state.sessions.get(handle);
         if (sent === undefined || row === undefined)
           this.#take(answerPacket(this.state.server, request.key, packet, more, noData()));
-        else this.#setSession(handle, { packets: new Map(row.packets).set(sent.offset, packet) });
+        else this.setSession(handle, { packets: new Map(row.packets).set(sent.offset, packet) });
       }
     }
   }
 
   #open({ key, service, label, args }: ServiceRequest & { readonly kind: 'open' }): void {
-    const face = this.#config.faces.find(candidate => candidate.service === service);
+    const face = this.config.faces.find(candidate => candidate.service === service);
     if (face === undefined) {
       this.#take(answerOpen(this.state.server, key, false));
       return;
     }
-    const handle = this.#env.open(service, label, args);
+    const handle = this.env.open(service, label, args);
     const added: RealSession = {
       key,
       face,
@@ -158,32 +112,32 @@ class Turn {
       preparing: face.streams.length,
       packets: new Map(),
     };
-    this.#change({ sessions: new Map(this.state.sessions).set(handle, added) });
+    this.addSession(handle, added);
   }
 
   #call(handle: Handle, opcode: number, values: readonly RpcValue[], data: Uint8Array): void {
     const row = this.state.sessions.get(handle);
     if (row === undefined) return;
     const called = row.face.functions[opcode]!;
-    const bytes = copiedBytes(called, 'in', values, [], this.#env.sizeOf(row.dataspace));
-    if (bytes > 0 && data.length > 0) this.#env.write(row.dataspace, 0, data.subarray(0, bytes));
-    this.#setSession(handle, { opcode, given: values });
-    this.#env.call(handle, called.name, ...values);
+    const bytes = copiedBytes(called, 'in', values, [], this.env.sizeOf(row.dataspace));
+    if (bytes > 0 && data.length > 0) this.env.write(row.dataspace, 0, data.subarray(0, bytes));
+    this.setSession(handle, { opcode, given: values });
+    this.env.call(handle, called.name, ...values);
   }
 
   opened(handle: Handle): void {
     const row = this.state.sessions.get(handle);
     if (row === undefined) {
-      this.#env.close(handle);
+      this.env.close(handle);
       return;
     }
-    for (const { name } of row.face.streams) this.#env.call(handle, `${name}_cap`);
+    for (const { name } of row.face.streams) this.env.call(handle, `${name}_cap`);
     if (row.preparing === 0) this.#take(answerOpen(this.state.server, row.key, true));
   }
 
   denied(handle: Handle): void {
     const row = this.state.sessions.get(handle);
-    this.#setSession(handle, undefined);
+    this.setSession(handle, undefined);
     if (row !== undefined) this.#take(answerOpen(this.state.server, row.key, false));
   }
 
@@ -191,13 +145,13 @@ class Turn {
     const row = this.state.sessions.get(handle);
     if (row === undefined) return;
     if (row.preparing > 0) {
-      this.#setSession(handle, { preparing: row.preparing - 1 });
+      this.setSession(handle, { preparing: row.preparing - 1 });
       if (row.preparing === 1) this.#take(answerOpen(this.state.server, row.key, true));
       return;
     }
     const called = row.face.functions[row.opcode];
     if (called === undefined) return;
-    this.#setSession(handle, { opcode: -1, given: [] });
+    this.setSession(handle, { opcode: -1, given: [] });
     const { server } = this.state;
     if (values === undefined) {
       this.#take(answerCall(row.face, server, row.key, undefined, error));
@@ -206,12 +160,12 @@ class Turn {
     // The peer gets the size in place of a dataspace, and the contents that the table says.
     const results = values.map((value, index) => {
       if (called.results[index]!.type.kind !== 'dataspace') return value;
-      this.#setSession(handle, { dataspace: Number(value) });
-      return this.#env.sizeOf(Number(value));
+      this.setSession(handle, { dataspace: Number(value) });
+      return this.env.sizeOf(Number(value));
     });
     const dataspace = this.state.sessions.get(handle)!.dataspace;
-    const bytes = copiedBytes(called, 'out', row.given, values, this.#env.sizeOf(dataspace));
-    const data = bytes === 0 ? noData() : this.#env.read(dataspace, 0, bytes);
+    const bytes = copiedBytes(called, 'out', row.given, values, this.env.sizeOf(dataspace));
+    const data = bytes === 0 ? noData() : this.env.read(dataspace, 0, bytes);
     this.#take(answerCall(row.face, server, row.key, results, '', data));
   }
 
@@ -222,7 +176,7 @@ class Turn {
 
   /** The service gave packets back, or submitted some. */
   packets(handle: Handle): void {
-    const { streams } = this.#env;
+    const { streams } = this.env;
     for (let taken = 0; taken < 4; taken++) {
       const row = this.state.sessions.get(handle);
       if (row === undefined) return;
@@ -238,13 +192,13 @@ class Turn {
         this.#take(forwardPacket(row.face, this.state.server, row.key, stream, came.more, data));
       }
     }
-    this.#env.morePackets(handle);
+    this.env.morePackets(handle);
   }
 
   #giveBack(handle: Handle, row: RealSession, offset: number, more: readonly number[], data: Uint8Array): void {
     const packet = row.packets.get(offset);
     if (packet === undefined) return;
-    this.#setSession(handle, { packets: withEntry(row.packets, offset, undefined) });
+    this.setSession(handle, { packets: withEntry(row.packets, offset, undefined) });
     const carries = row.face.streams.find(({ name }) => name === 'tx')?.payload === 'both';
     this.#take(answerPacket(this.state.server, row.key, packet, more, carries ? data : noData()));
   }
@@ -252,7 +206,7 @@ class Turn {
   /** The real server ended a session. */
   ended(handle: Handle): void {
     const row = this.state.sessions.get(handle);
-    this.#setSession(handle, undefined);
+    this.setSession(handle, undefined);
     if (row !== undefined) this.#take(answerEnd(this.state.server, row.key));
   }
 }
@@ -284,25 +238,15 @@ function handleEvent(turn: Turn, event: ComponentEvent): void {
   }
 }
 
-function program(config: ProxyConfig, ops: ProgramOps): Program<ProxyServerProgramState> {
-  return {
-    initial: { link: NO_LINK, server: initialServer(0), sessions: new Map() },
-    vectors: [`${config.link}_in`],
-    hasSessionThreads: false,
-    handle(state, event, env) {
-      const turn = new Turn(config, ops, env, state);
-      handleEvent(turn, event);
-      return turn.state;
-    },
-  };
-}
-
 /** Proxy:Server: client of real services on behalf of another Genode instance. */
-export const proxyServer: ProgramRow = {
+export const proxyServer: ProgramRow = proxyProgram<ProxyServerProgramState>({
   binary: 'proxy_server',
   title: 'Uses services for another instance, over a link of the policy',
-  create(config, ops) {
-    const read = readProxyConfig(config);
-    return read.ok ? ok(program(read.value, ops) as unknown as Program<never>) : read;
+  initial: { link: NO_LINK, server: initialServer(0), sessions: new Map() },
+  hasSessionThreads: false,
+  handle(config, ops, env, state, event) {
+    const turn = new Turn(config, ops, env, state);
+    handleEvent(turn, event);
+    return turn.state;
   },
-};
+});

@@ -1,104 +1,8 @@
-import type { RpcField, SessionInterface } from '../services/interface.ts';
+import type { SessionInterface } from '../services/interface.ts';
+import type { ClientSession, ClientState, ClientStep, LocalEvent, ProxyClientOps } from './client-state.ts';
 import { appendData, dataMessages, kindOf, message, noData, notProxyable, type ProxyMessage } from './message.ts';
+import { argsText, LABEL_BYTES, MAX_PACKETS, MAX_SESSIONS, OPEN_FIELDS, wordFields } from './opening.ts';
 import { decodeValues, encodeValues, type RpcValue } from './values.ts';
-
-/** Sessions that one proxy keeps at a time. */
-export const MAX_SESSIONS = 16;
-/** Longest label with its NUL. */
-export const LABEL_BYTES = 160;
-/** Packets of one session that the server may hold at a time. */
-export const MAX_PACKETS = 64;
-
-/** A call that waits for its reply. */
-export interface OutstandingCall {
-  readonly request: number;
-  readonly opcode: number;
-}
-
-/** A local session whose server is in another instance. */
-export interface ClientSession {
-  readonly status: 'opening' | 'open' | 'closing' | 'dead';
-  /** Number of the latest call. */
-  readonly request: number;
-  readonly outstanding: OutstandingCall | undefined;
-  /** Bytes that came ahead of a reply or an acknowledgement. */
-  readonly data: Uint8Array;
-  /** Number of the latest packet, and of those that did not come back yet. */
-  readonly packet: number;
-  readonly packets: readonly number[];
-}
-
-export interface ClientState {
-  /** Epoch of the own channel, which the server's messages must name. */
-  readonly epoch: number;
-  /** Epoch of the server's channel; 0 while there is none. */
-  readonly peerEpoch: number;
-  /** By session id; an id is not used again before the peer changes. */
-  readonly sessions: readonly (ClientSession | undefined)[];
-  /** Messages of the peer that fit nothing, counted. */
-  readonly discarded: number;
-}
-
-/** What the local component learns. */
-export type LocalEvent =
-  | { readonly kind: 'opened' | 'closed'; readonly session: number }
-  | { readonly kind: 'signal'; readonly session: number; readonly signal: number }
-  | {
-      readonly kind: 'reply';
-      readonly session: number;
-      readonly request: number;
-      /** Undefined if the call failed: the session is dead. */
-      readonly values: readonly RpcValue[] | undefined;
-      readonly error: string;
-      /** What the call wrote into the session's dataspace. */
-      readonly data: Uint8Array;
-    }
-  /** The server submitted a packet of a stream that it is the source of. */
-  | {
-      readonly kind: 'packet';
-      readonly session: number;
-      readonly stream: number;
-      readonly more: readonly number[];
-      readonly data: Uint8Array;
-    }
-  | {
-      readonly kind: 'acknowledged';
-      readonly session: number;
-      readonly packet: number;
-      readonly more: readonly number[];
-      readonly data: Uint8Array;
-    };
-
-/** Result of one step of a proxy: what it sends and what it tells its own side. */
-export interface ClientStep {
-  readonly state: ClientState;
-  readonly sends: readonly ProxyMessage[];
-  readonly events: readonly LocalEvent[];
-}
-
-/** Leaf decisions of the client side; a seeded fault replaces one of them. */
-export interface ProxyClientOps {
-  /** True if a reply belongs to the call that waits. */
-  isReplyTo(call: OutstandingCall, reply: ProxyMessage): boolean;
-  /** True if a message belongs to the present life of both sides. */
-  isCurrent(generation: number, epoch: number): boolean;
-  /** Status of all sessions after the peer restarted. */
-  afterRestart(): ClientSession['status'];
-  /** Number of the call after call `request`. */
-  nextRequest(request: number): number;
-  /** True if a packet that comes back was sent and did not come back before. */
-  isOutstanding(packets: readonly number[], packet: number): boolean;
-}
-
-export const proxyClientOps: ProxyClientOps = {
-  isReplyTo: (call, { request, opcode }) => call.request === request && call.opcode === opcode,
-  isCurrent: (generation, epoch) => generation === epoch,
-  afterRestart: () => 'dead',
-  nextRequest: request => request + 1,
-  isOutstanding: (packets, packet) => packets.includes(packet),
-};
-
-export const initialClient = (epoch: number): ClientState => ({ epoch, peerEpoch: 0, sessions: [], discarded: 0 });
 
 const only = (state: ClientState): ClientStep => ({ state, sends: [], events: [] });
 
@@ -107,29 +11,6 @@ function change(state: ClientState, id: number, changes: Partial<ClientSession> 
     index !== id || session === undefined ? session : changes === undefined ? undefined : { ...session, ...changes },
   );
   return { ...state, sessions };
-}
-
-/** What a session is opened with. */
-export const OPEN_FIELDS: readonly RpcField[] = [
-  { name: 'label', type: { kind: 'string', maxBytes: LABEL_BYTES } },
-  { name: 'service', type: { kind: 'string', maxBytes: 64 } },
-  { name: 'args', type: { kind: 'string', maxBytes: 160 } },
-];
-
-/** Session arguments as one text `key=value, ...`; an argument that does not fit into it is left out. */
-export function argsText(args: Readonly<Record<string, string>>): string {
-  let text = '';
-  for (const [key, value] of Object.entries(args)) {
-    const next = `${text === '' ? '' : `${text}, `}${key}=${value}`;
-    if (/^[a-z_]+=[!-+\--<>-~]*$/.test(`${key}=${value}`) && next.length < 160) text = next;
-  }
-  return text;
-}
-
-/** Arguments of such a text, whatever it holds. */
-export function argsOfText(text: string): Record<string, string> {
-  const pairs = text.split(', ').map(part => /^([a-z_]+)=(.*)$/.exec(part));
-  return Object.fromEntries(pairs.flatMap(match => (match === null ? [] : [[match[1]!, match[2]!]])));
 }
 
 const NEW_SESSION: ClientSession = {
@@ -188,11 +69,6 @@ export function callService(
   const call = message('call', { generation, session: id, request, opcode, payload });
   return { state: called, sends: [...dataMessages(generation, id, data), call], events: [], refused: undefined };
 }
-
-const WORD = { kind: 'u32' } as const;
-
-/** Words of a packet as a message carries them. */
-export const wordFields = (count: number) => Array.from({ length: count }, () => ({ name: 'word', type: WORD }));
 
 /** A local component submits a packet of stream `stream` of its session; -1 if it must wait. */
 export function sendPacket(

@@ -1,17 +1,13 @@
 import type { SessionInterface } from '../services/interface.ts';
 import type { ProxyMessage } from './message.ts';
+import { answerCall, answerOpen, answerSignal, followClient, receiveFromClient } from './proxy-server.ts';
 import {
-  answerCall,
-  answerOpen,
-  answerSignal,
-  followClient,
   initialServer,
   type ProxyServerOps,
-  receiveFromClient,
   type ServerState,
   type ServerStep,
   type ServiceRequest,
-} from './proxy-server.ts';
+} from './server-state.ts';
 import type { RpcValue } from './values.ts';
 
 /** A service without packet streams that answers at once, for a server side that nothing else is around of. */

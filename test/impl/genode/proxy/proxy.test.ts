@@ -1,15 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { initialClient, proxyClientOps } from '../../../../src/impl/genode/proxy/client-state.ts';
 import { kindOf, message, notProxyable, type ProxyMessage } from '../../../../src/impl/genode/proxy/message.ts';
 import {
   callService,
   closeLocalSession,
   followPeer,
-  initialClient,
   openSession,
-  proxyClientOps,
   receiveFromServer,
 } from '../../../../src/impl/genode/proxy/proxy-client.ts';
-import { proxyServerOps } from '../../../../src/impl/genode/proxy/proxy-server.ts';
+import { proxyServerOps } from '../../../../src/impl/genode/proxy/server-state.ts';
 import {
   initialSynchronous,
   type ProxiedService,
