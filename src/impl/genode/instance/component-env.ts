@@ -15,30 +15,61 @@ export const LOG_HANDLE: Handle = 0;
 const LOG_PIECE = 230;
 
 /** What core lends a component: memory on its own account, signals, time. */
-export function hostEnvOf(ws: Workspace, pd: number, wakeStream: (session: SessionNumber) => void): HostEnv {
-  return {
-    allocate: sizeBytes => ws.allocateRam(pd, sizeBytes),
-    release: dataspace => ws.freeRam(pd, dataspace),
-    sizeOf: dataspace => ws.sizeOf(pd, dataspace),
-    read: (dataspace, offset, sizeBytes) => ws.read(pd, dataspace, offset, sizeBytes),
-    write: (dataspace, offset, bytes) => ws.write(pd, dataspace, offset, bytes),
-    notify: (session, opcode) => notify(ws, pd, session, opcode),
-    nowUs: () => ws.nowUs(),
-    wakeAtUs: us => {
-      const { wakesUs } = ws.component(pd);
-      if (!wakesUs.includes(us)) ws.changeComponent(pd, { wakesUs: [...wakesUs, us].sort((a, b) => a - b) });
-    },
-    wakeStream,
-    ...(pd === CORE ? deviceAccess(ws) : {}),
-  };
+class LentByCore implements HostEnv {
+  readonly #ws: Workspace;
+  readonly #pd: number;
+  readonly wakeStream: (session: SessionNumber) => void;
+  /** What core alone may use: devices of the subject. */
+  readonly deviceMemory?: NonNullable<HostEnv['deviceMemory']>;
+  readonly portIn?: NonNullable<HostEnv['portIn']>;
+  readonly portOut?: NonNullable<HostEnv['portOut']>;
+
+  constructor(ws: Workspace, pd: number, wakeStream: (session: SessionNumber) => void) {
+    this.#ws = ws;
+    this.#pd = pd;
+    this.wakeStream = wakeStream;
+    if (pd !== CORE) return;
+    this.deviceMemory = (address, sizeBytes, isWritable) => ws.regionDataspace(address, sizeBytes, isWritable);
+    this.portIn = (port, sizeBytes) => ws.guest.portIn(port, sizeBytes);
+    this.portOut = (port, sizeBytes, value) => ws.guest.portOut(port, sizeBytes, value);
+  }
+
+  allocate(sizeBytes: number): number | undefined {
+    return this.#ws.allocateRam(this.#pd, sizeBytes);
+  }
+
+  release(dataspace: number): void {
+    this.#ws.freeRam(this.#pd, dataspace);
+  }
+
+  sizeOf(dataspace: number): number {
+    return this.#ws.sizeOf(this.#pd, dataspace);
+  }
+
+  read(dataspace: number, offset: number, sizeBytes: number): Uint8Array {
+    return this.#ws.read(this.#pd, dataspace, offset, sizeBytes);
+  }
+
+  write(dataspace: number, offset: number, bytes: Uint8Array): void {
+    this.#ws.write(this.#pd, dataspace, offset, bytes);
+  }
+
+  notify(session: SessionNumber, opcode: number): void {
+    notify(this.#ws, this.#pd, session, opcode);
+  }
+
+  nowUs(): number {
+    return this.#ws.nowUs();
+  }
+
+  wakeAtUs(us: number): void {
+    const { wakesUs } = this.#ws.component(this.#pd);
+    if (!wakesUs.includes(us)) this.#ws.changeComponent(this.#pd, { wakesUs: [...wakesUs, us].sort((a, b) => a - b) });
+  }
 }
 
-/** What core alone may use: devices of the subject. */
-const deviceAccess = (ws: Workspace): Pick<HostEnv, 'deviceMemory' | 'portIn' | 'portOut'> => ({
-  deviceMemory: (address, sizeBytes, isWritable) => ws.regionDataspace(address, sizeBytes, isWritable),
-  portIn: (port, sizeBytes) => ws.guest.portIn(port, sizeBytes),
-  portOut: (port, sizeBytes, value) => ws.guest.portOut(port, sizeBytes, value),
-});
+export const hostEnvOf = (ws: Workspace, pd: number, wakeStream: (session: SessionNumber) => void): HostEnv =>
+  new LentByCore(ws, pd, wakeStream);
 
 function notify(ws: Workspace, server: number, session: SessionNumber, opcode: number): void {
   const found = ws.state.sessions[session];
@@ -71,7 +102,7 @@ export class ComponentEnv implements Environment {
       const session = id === undefined ? undefined : ws.state.sessions[id];
       if (session !== undefined) ws.post(session.server, { kind: 'clientPackets', session: id! });
     };
-    this.streams = new StreamUse(ws.ops.stream, streams, { ...this.#host, wakeStream: wakeServer });
+    this.streams = new StreamUse(ws.ops.stream, streams, hostEnvOf(ws, pd, wakeServer));
     this.served = new StreamUse(ws.ops.stream, served, this.#host);
   }
 

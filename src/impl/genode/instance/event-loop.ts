@@ -15,15 +15,30 @@ export interface EventLoop<State> {
   sleepEvent(state: State): number | undefined;
 }
 
-/** A handler under way: what it was started with, and the results of the accesses that it made so far. */
-interface Running {
+/** What one operation read, behind what those before it read. */
+interface Piece {
+  readonly sizeBytes: number;
+  readonly low: number;
+  readonly high: number;
+  readonly before: Piece | undefined;
+}
+
+/** A handler under way: what it was started with, and the results of the reads that it made so far. */
+interface Running<State> {
   readonly vectors: readonly number[];
   readonly results: readonly Uint8Array[];
   readonly access: Access | undefined;
-  /** Operations of the access that were issued. */
+  /** Operations of the access that were issued, and what they read. */
   readonly issued: number;
-  /** Bytes that they read so far. */
-  readonly read: Uint8Array;
+  readonly read: Piece | undefined;
+  /** What holds when the access is done, of a handler that came to its end. */
+  readonly after: Outcome<State> | undefined;
+}
+
+/** What a handler leaves. */
+interface Outcome<State> {
+  readonly inner: State;
+  readonly phase: LoopPhase;
 }
 
 type LoopPhase = 'run' | 'closed' | 'halt' | 'wake' | 'settle';
@@ -31,12 +46,12 @@ type LoopPhase = 'run' | 'closed' | 'halt' | 'wake' | 'settle';
 export interface LoopState<State> {
   readonly inner: State;
   readonly phase: LoopPhase;
-  readonly running: Running | undefined;
+  readonly running: Running<State> | undefined;
   /** Vectors that no handler has seen yet. */
   readonly vectors: readonly number[];
 }
 
-const NO_BYTES = new Uint8Array(0);
+const NO_VECTORS: readonly number[] = [];
 const STI: Operation = { kind: 'sti' };
 const CLI: Operation = { kind: 'cli' };
 const NOP: Operation = { kind: 'nop' };
@@ -47,73 +62,79 @@ interface Next<State> {
   readonly operation: Operation;
 }
 
-/** Appends what the last operation read. */
-function collect(running: Running, input: SoftwareInput): Running {
-  const operation = running.access?.operations[running.issued - 1];
-  const count = operation === undefined ? 0 : resultBytesOf(operation);
-  if (count === 0) return running;
-  const read = new Uint8Array(running.read.length + count);
-  read.set(running.read);
-  for (let index = 0; index < count; index++) {
-    const half = index < 4 ? input.low : input.high;
-    read[running.read.length + index] = (half >>> (8 * (index % 4))) & 0xff;
-  }
-  return { ...running, read };
+/** Notes what the last operation read. */
+function collect(before: Piece | undefined, operation: Operation | undefined, input: SoftwareInput): Piece | undefined {
+  const sizeBytes = operation === undefined ? 0 : resultBytesOf(operation);
+  return sizeBytes === 0 ? before : { sizeBytes, low: input.low, high: input.high, before };
 }
 
-/** Runs the handler from its start; it ends, finds nothing to do, or needs one more access. */
-function attempt<State>(loop: EventLoop<State>, state: LoopState<State>, running: Running): LoopState<State> | Access {
+/** Bytes that the operations of an access read. */
+function bytesOf(last: Piece | undefined, resultBytes: number): Uint8Array {
+  const bytes = new Uint8Array(resultBytes);
+  let end = resultBytes;
+  for (let piece = last; piece !== undefined; piece = piece.before) {
+    end -= piece.sizeBytes;
+    for (let index = 0; index < piece.sizeBytes; index++)
+      bytes[end + index] = ((index < 4 ? piece.low : piece.high) >>> (8 * (index % 4))) & 0xff;
+  }
+  return bytes;
+}
+
+const NO_RESULTS: readonly Uint8Array[] = [];
+
+function start<State>(vectors: readonly number[]): Running<State> {
+  return { vectors, results: NO_RESULTS, access: undefined, issued: 0, read: undefined, after: undefined };
+}
+
+/** Runs the handler from its start, until it ends or needs an access; what it did before that is to be performed first. */
+function attempt<State>(loop: EventLoop<State>, state: LoopState<State>, running: Running<State>): Running<State> {
   const guest = new ReplayedGuest(running.results);
   try {
     const inner = loop.handle(state.inner, running.vectors, guest);
-    return { ...state, inner: inner ?? state.inner, running: undefined, phase: inner === undefined ? 'closed' : 'run' };
+    const after: Outcome<State> = { inner: inner ?? state.inner, phase: inner === undefined ? 'closed' : 'run' };
+    return { ...running, access: { operations: guest.due, resultBytes: 0 }, issued: 0, read: undefined, after };
   } catch (needed) {
-    if (needed instanceof AccessNeeded) return needed.access;
+    if (needed instanceof AccessNeeded) return { ...running, access: needed.access, issued: 0, read: undefined };
     throw needed;
   }
-}
-
-function start<State>(state: LoopState<State>): Running {
-  return { vectors: state.vectors, results: [], access: undefined, issued: 0, read: NO_BYTES };
 }
 
 /** Runs handlers until one needs an operation or nothing is left to do. */
 function run<State>(loop: EventLoop<State>, before: LoopState<State>, input: SoftwareInput): Next<State> {
   let state = before;
-  let running = state.running === undefined ? undefined : collect(state.running, input);
+  let running = state.running;
+  if (running !== undefined) {
+    const read = collect(running.read, running.access?.operations[running.issued - 1], input);
+    if (read !== running.read) running = { ...running, read };
+  }
   for (;;) {
-    if (running?.access !== undefined) {
-      const operation = running.access.operations[running.issued];
-      if (operation !== undefined)
-        return { state: { ...state, running: { ...running, issued: running.issued + 1 } }, operation };
-      running = {
-        ...running,
-        results: [...running.results, running.read],
-        access: undefined,
-        issued: 0,
-        read: NO_BYTES,
-      };
-    }
     if (running === undefined) {
-      running = start(state);
-      state = { ...state, vectors: [] };
+      running = start(state.vectors);
+      state = { ...state, vectors: NO_VECTORS };
+    } else if (running.access !== undefined) {
+      const { access, issued, read, after, results } = running;
+      const operation = access.operations[issued];
+      if (operation !== undefined)
+        return { state: { ...state, running: { ...running, issued: issued + 1 } }, operation };
+      if (after !== undefined) {
+        state = { ...state, inner: after.inner, phase: after.phase, running: undefined };
+        running = undefined;
+        if (state.phase === 'closed') return { state, operation: CLI };
+        continue;
+      }
+      running = { ...running, results: [...results, bytesOf(read, access.resultBytes)] };
     }
-    const outcome: LoopState<State> | Access = attempt(loop, state, running);
-    if ('operations' in outcome) running = { ...running, access: outcome };
-    else {
-      state = outcome;
-      running = undefined;
-      if (state.phase === 'closed') return { state, operation: CLI };
-    }
+    running = attempt(loop, state, running);
   }
 }
 
 /** Merges vectors that arrived; each is known once, as interrupts coalesce. */
-const merged = (known: readonly number[], arrived: readonly number[]): readonly number[] =>
-  arrived.length === 0 ? known : [...new Set([...known, ...arrived])];
+const merged = (known: readonly number[], arrived: readonly number[]): readonly number[] => [
+  ...new Set([...known, ...arrived]),
+];
 
 function nextOfLoop<State>(loop: EventLoop<State>, before: LoopState<State>, input: SoftwareInput): Next<State> {
-  const state = { ...before, vectors: merged(before.vectors, input.vectors) };
+  const state = input.vectors.length === 0 ? before : { ...before, vectors: merged(before.vectors, input.vectors) };
   switch (state.phase) {
     case 'run':
       return run(loop, state, input);

@@ -14,7 +14,7 @@ export interface Guest {
   portOut(port: number, sizeBytes: 1 | 2 | 4, value: number): void;
 }
 
-/** One access of a handler: the operations that make it up, in order; those that read yield its result. */
+/** What a handler needs next: operations in order; those that read come last and yield its result. */
 export interface Access {
   readonly operations: readonly Operation[];
   /** Bytes that the result has. */
@@ -47,8 +47,8 @@ function littleEndian(bytes: Uint8Array, from: number, to: number): number {
   return value;
 }
 
-function writeOperations(address: number, bytes: Uint8Array): Operation[] {
-  const operations: Operation[] = [];
+/** Appends the operations that write bytes. */
+function addWrites(operations: Operation[], address: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) {
     const size = pieceBytes(address + done, bytes.length - done);
     const low = littleEndian(bytes, done, done + Math.min(4, size));
@@ -56,7 +56,6 @@ function writeOperations(address: number, bytes: Uint8Array): Operation[] {
     operations.push({ kind: 'write', address: address + done, sizeBytes: size, low, high });
     done += size;
   }
-  return operations;
 }
 
 /** A handler needs an access that was not performed yet: not an error, but the way out of the handler. */
@@ -69,8 +68,9 @@ export class AccessNeeded {
 }
 
 /**
- * The guest as a handler sees it while it is executed again and again: accesses that were performed already return what
- * they returned, in order, and the first that was not leaves the handler. Every access thus happens exactly once, in
+ * The guest as a handler sees it while it is executed again and again: reads that were performed already return what they
+ * returned, in order, and the first that was not leaves the handler. What it does before that without an answer (writes,
+ * events) is collected and performed ahead of that read, or after its end. Every access thus happens exactly once, in
  * program order, one operation at a time, although the handler is written straight through.
  *
  * A handler must be a function of its state, its event and what it reads.
@@ -78,20 +78,27 @@ export class AccessNeeded {
 export class ReplayedGuest implements Guest {
   readonly #results: readonly Uint8Array[];
   #next = 0;
+  #due: Operation[] = [];
 
+  /** @param results what the reads of the handler returned so far */
   constructor(results: readonly Uint8Array[]) {
     this.#results = results;
   }
 
-  /** True when every recorded access was asked for. */
-  get isComplete(): boolean {
-    return this.#next === this.#results.length;
+  /** What the handler did since its last read. */
+  get due(): readonly Operation[] {
+    return this.#due;
+  }
+
+  /** True until the last read that was performed is asked for: what comes before it was done as well. */
+  get #isDone(): boolean {
+    return this.#next < this.#results.length;
   }
 
   /** @param make makes the operations, which only a new access needs */
-  #perform(resultBytes: number, make: () => readonly Operation[]): Uint8Array {
+  #read(resultBytes: number, make: () => readonly Operation[]): Uint8Array {
     const result = this.#results[this.#next];
-    if (result === undefined) throw new AccessNeeded({ operations: make(), resultBytes });
+    if (result === undefined) throw new AccessNeeded({ operations: [...this.#due, ...make()], resultBytes });
     if (result.length !== resultBytes) throw new InvariantError('a handler repeats its accesses differently');
     this.#next += 1;
     return result;
@@ -99,34 +106,30 @@ export class ReplayedGuest implements Guest {
 
   read(address: number, sizeBytes: number): Uint8Array {
     if (sizeBytes === 0) return NO_BYTES;
-    return this.#perform(sizeBytes, () => readOperations(address, sizeBytes));
+    return this.#read(sizeBytes, () => readOperations(address, sizeBytes));
   }
 
   write(address: number, bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#perform(0, () => writeOperations(address, bytes));
+    if (!this.#isDone) addWrites(this.#due, address, bytes);
   }
 
   raise(event: number): void {
-    this.#perform(0, () => [{ kind: 'vmcall', low: event, high: 0, cpl: 0 }]);
+    if (!this.#isDone) this.#due.push({ kind: 'vmcall', low: event, high: 0, cpl: 0 });
   }
 
   armTimer(tsc: number, event: number): void {
-    const operation: Operation = {
-      kind: 'timedEvent',
-      low: (tsc % TWO32) >>> 0,
-      high: Math.floor(tsc / TWO32) >>> 0,
-      event,
-    };
-    this.#perform(0, () => [operation]);
+    if (this.#isDone) return;
+    const high = Math.floor(tsc / TWO32) >>> 0;
+    this.#due.push({ kind: 'timedEvent', low: (tsc % TWO32) >>> 0, high, event });
   }
 
   portIn(port: number, sizeBytes: 1 | 2 | 4): number {
-    const bytes = this.#perform(sizeBytes, () => [{ kind: 'in', port, sizeBytes }]);
+    const bytes = this.#read(sizeBytes, () => [{ kind: 'in', port, sizeBytes }]);
     return littleEndian(bytes, 0, sizeBytes);
   }
 
   portOut(port: number, sizeBytes: 1 | 2 | 4, value: number): void {
-    this.#perform(0, () => [{ kind: 'out', port, sizeBytes, value }]);
+    if (!this.#isDone) this.#due.push({ kind: 'out', port, sizeBytes, value });
   }
 }
 
