@@ -22,7 +22,7 @@ const known = new WeakMap<CheckContext, Workbench | readonly Finding[]>();
 export function workbench(context: CheckContext): Workbench | readonly Finding[] {
   const found = known.get(context);
   if (found !== undefined) return found;
-  const bench = TestBench.create(context.document, context.seams);
+  const bench = TestBench.create(context.document, context.seams, context.contents);
   const built = bench.ok
     ? {
         bench: bench.value,

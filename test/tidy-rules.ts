@@ -34,6 +34,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/explore',
     // What a property is checked on: the document and the implementation's collaborators.
     'src/impl/seams.ts',
+    'src/impl/loader/region-contents.ts',
     'src/faults/fault.ts',
   ],
   'src/arbitraries': [

@@ -52,7 +52,7 @@ interface Comparison {
 
 /** A run on the used system after a restore, against the same run on a system built anew. */
 function compareRuns(context: CheckContext, { bench }: Workbench, spec: RunSpec): Comparison {
-  const fresh = TestBench.create(context.document, context.seams);
+  const fresh = TestBench.create(context.document, context.seams, context.contents);
   // The system is used before it is restored, also when a trace is replayed.
   bench.digests(spec, MAX_STEPS);
   const first = bench.digests(spec, MAX_STEPS);

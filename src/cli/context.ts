@@ -2,12 +2,14 @@ import type { Budget, CheckContext, ScenarioSoftware } from '../engine/property.
 import type { Fault } from '../faults/fault.ts';
 import { readFaults } from '../faults/read-faults.ts';
 import { importUserModule } from '../host/modules.ts';
+import type { ContentFile } from '../impl/loader/region-contents.ts';
 import { type Claims, readClaims } from '../policy/claims.ts';
 import type { Finding } from '../policy/finding.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { defined, invariant } from '../units/invariant.ts';
 import { err, type Result } from '../units/result.ts';
 import type { Catalogue } from './catalogue.ts';
+import { contentsOf, type FilesSpec, readFiles } from './files-input.ts';
 import { readTables, type TablesSpec } from './tables-input.ts';
 
 /** Plain data from which every thread rebuilds the same CheckContext. */
@@ -20,6 +22,7 @@ export interface ContextSpec {
   readonly budget: Budget;
   readonly software: readonly ScenarioSoftware[];
   readonly tables?: TablesSpec;
+  readonly files?: FilesSpec;
   /** Text of the claims file, which is known to be valid. */
   readonly claims?: { readonly path: string; readonly text: string };
 }
@@ -57,6 +60,14 @@ function givenTables(spec: TablesSpec): NonNullable<CheckContext['tables']> {
   return read.value.files;
 }
 
+/** Reads the given component binaries again. */
+export function givenFiles(spec: FilesSpec | undefined): readonly ContentFile[] {
+  if (spec === undefined) return [];
+  const read = readFiles(spec.folder);
+  invariant(read.ok && read.value.spec.sha256 === spec.sha256, 'the given files changed while they were used');
+  return read.value.files;
+}
+
 /** Claims of a text that was read before. */
 export function knownClaims(spec: NonNullable<ContextSpec['claims']>): Claims {
   const read = readClaims(spec.path, spec.text);
@@ -79,6 +90,7 @@ export async function createContext(spec: ContextSpec, catalogue: Catalogue): Pr
     seed: spec.seed,
     budget: spec.budget,
     software: spec.software,
+    contents: contentsOf(parsed.value.document, givenFiles(spec.files)).contents,
     ...(spec.tables === undefined ? {} : { tables: givenTables(spec.tables) }),
     ...(spec.claims === undefined ? {} : { claims: knownClaims(spec.claims) }),
   };

@@ -11,6 +11,7 @@ import { XML_LIMITS, type XmlElement } from '../policy/xml.ts';
 import { suggestion } from '../units/nearest.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Catalogue, ScenarioInfo } from './catalogue.ts';
+import type { FilesSpec } from './files-input.ts';
 import type { Arguments } from './options.ts';
 import { buildPolicy, type PolicyBuild } from './policy-build.ts';
 import { namesSource } from './source-input.ts';
@@ -27,6 +28,8 @@ export interface PolicyInput {
   readonly root?: XmlElement;
   readonly digest: string;
   readonly software: readonly ScenarioSoftware[];
+  /** Component binaries that the command line names. */
+  readonly files?: FilesSpec;
   /** Absent when the file is not a readable policy. */
   readonly document?: PolicyDocument;
   readonly findings: readonly Finding[];

@@ -2,6 +2,7 @@ import type { CheckContext } from '../engine/property.ts';
 import { type ReplayResult, replay } from '../engine/replay.ts';
 import type { Fault } from '../faults/fault.ts';
 import { gunzipBase64, sha256Hex } from '../host/files.ts';
+import type { ContentFile } from '../impl/loader/region-contents.ts';
 import { readClaims } from '../policy/claims.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import type { GivenFile } from '../refinement/structures/given.ts';
@@ -10,6 +11,7 @@ import type { Trace } from '../trace/trace.ts';
 import { suggestion } from '../units/nearest.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { Catalogue } from './catalogue.ts';
+import { contentsOf } from './files-input.ts';
 
 /** A trace that is ready to run. */
 export interface PreparedTrace {
@@ -58,6 +60,22 @@ function embeddedClaims(trace: Trace): Result<CheckContext['claims'], readonly s
   return err(claims.error.map(({ line, column, message }) => `$.body.claims.text: ${line}:${column}: ${message}`));
 }
 
+/** Files that were in memory: those that the trace carries, else those of the same digest that are given. */
+function embeddedFiles(trace: Trace, given: readonly ContentFile[]): Result<readonly ContentFile[], readonly string[]> {
+  const files: ContentFile[] = [];
+  for (const [index, { name, sha256, gzipBase64 }] of (trace.files ?? []).entries()) {
+    const place = `$.files[${index}]`;
+    const carried = gzipBase64 === undefined ? undefined : gunzipBase64(gzipBase64);
+    if (carried?.ok === false) return err([`${place}.gzipBase64: ${carried.error}`]);
+    const bytes = carried?.value ?? given.find(file => file.name === name)?.bytes;
+    if (bytes === undefined) return err([`${place}: the trace does not carry ${name}; give its folder with --files`]);
+    const digest = sha256Hex(bytes);
+    if (digest !== sha256) return err([`${place}.sha256: ${name} has the digest ${digest}, the trace says ${sha256}`]);
+    files.push({ name, bytes });
+  }
+  return ok(files);
+}
+
 function faultOf(trace: Trace, faults: readonly Fault[]): Result<Fault | undefined, readonly string[]> {
   if (trace.fault === undefined) return ok(undefined);
   const { id, from } = trace.fault;
@@ -78,12 +96,14 @@ function faultOf(trace: Trace, faults: readonly Fault[]): Result<Fault | undefin
  * Reads a trace file as hostile input and prepares its replay.
  *
  * @param userFaults faults of a module that the user named.
+ * @param given component binaries that the user gave, for a trace that does not carry them.
  * @returns the trace, or every problem with its JSON path.
  */
 export function prepareTrace(
   text: string,
   catalogue: Pick<Catalogue, 'properties' | 'faults' | 'seams'>,
   userFaults: readonly Fault[] = [],
+  given: readonly ContentFile[] = [],
 ): Result<PreparedTrace, readonly string[]> {
   const read = readTrace(text);
   if (!read.ok) return err(read.error.map(problem => `${problem.path}: ${problem.message}`));
@@ -105,6 +125,8 @@ export function prepareTrace(
   if (!tables.ok) return tables;
   const claims = embeddedClaims(trace);
   if (!claims.ok) return claims;
+  const files = embeddedFiles(trace, given);
+  if (!files.ok) return files;
   const policyText = new TextDecoder().decode(policy.value.bytes);
   const context: CheckContext = {
     document: policy.value.document,
@@ -115,6 +137,7 @@ export function prepareTrace(
     seed: trace.seed,
     budget: { name: 'smoke' },
     software: [],
+    contents: contentsOf(policy.value.document, files.value).contents,
     ...(tables.value === undefined ? {} : { tables: tables.value }),
     ...(claims.value === undefined ? {} : { claims: claims.value }),
   };

@@ -1,4 +1,4 @@
-import type { Trace } from '../trace/trace.ts';
+import type { Trace, TraceFile } from '../trace/trace.ts';
 import { TRACE_VERSION } from '../trace/trace.ts';
 import type { Failure } from './property.ts';
 
@@ -15,6 +15,8 @@ export interface TraceOrigin {
   /** A given table, gzip, base64; absent when none were given. */
   readonly tableGzipBase64?: (name: string) => string;
   readonly claims?: { readonly path: string; readonly text: string };
+  /** Component binaries that were in memory. */
+  readonly files?: () => readonly TraceFile[];
 }
 
 /** The failure's body, with the given files that show it. */
@@ -40,6 +42,9 @@ export function toTrace(property: string, failure: Failure, origin: TraceOrigin)
     property,
     seed: origin.seed,
     ...(origin.fault === undefined ? {} : { fault: origin.fault }),
+    ...(origin.files === undefined || failure.body.kind === 'static' || failure.body.kind === 'script'
+      ? {}
+      : { files: origin.files() }),
     body: bodyOf(failure, origin),
     outcome: failure.outcome,
   };

@@ -1,3 +1,4 @@
+import type { RegionContent } from '../impl/loader/region-contents.ts';
 import type { Seams } from '../impl/seams.ts';
 import type { Claims } from '../policy/claims.ts';
 import type { PolicyDocument } from '../policy/document.ts';
@@ -40,8 +41,10 @@ export interface CheckContext {
   readonly seams: Seams;
   readonly seed: number;
   readonly budget: Budget;
-  /** Hosted software of the scenario; empty for a bare policy. */
+  /** Software of the subjects: of the scenario, or what stands for the components of a policy; the others have none. */
   readonly software: readonly ScenarioSoftware[];
+  /** Files that the policy names as contents of memory, as far as they are known. */
+  readonly contents?: readonly RegionContent[];
   /** Tables that the user's own toolchain generated; absent: only ours are judged. */
   readonly tables?: readonly GivenFile[];
   /** What the integrator says about flows; absent without a claims file. */

@@ -68,7 +68,7 @@ export class FuzzTarget {
 
   static create(context: CheckContext): Result<FuzzTarget, string> {
     const coverage = new Coverage();
-    const bench = TestBench.create(context.document, watchedSeams(context.seams, coverage));
+    const bench = TestBench.create(context.document, watchedSeams(context.seams, coverage), context.contents);
     if (!bench.ok) return err(bench.error[0]?.message ?? 'the system cannot be built');
     return ok(new FuzzTarget(context, bench.value, coverage));
   }

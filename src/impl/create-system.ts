@@ -7,6 +7,7 @@ import { err, ok, type Result } from '../units/result.ts';
 import { Cpu } from './cpu.ts';
 import { type HostedSoftware, scriptSoftware } from './hosted.ts';
 import { hostSoftware } from './hosted-subject.ts';
+import type { RegionContent } from './loader/region-contents.ts';
 import { loadCode } from './machine-code/load-code.ts';
 import { FRAME_WORDS, PhysicalMemory } from './memory.ts';
 import { buildAddressSpaces } from './muen/address-spaces.ts';
@@ -40,13 +41,18 @@ export interface AssembledKernel {
 }
 
 /** Compiles the policy and builds its tables in memory; nothing has run yet. */
-export function assembleKernel(document: PolicyDocument, seams: Seams): Result<AssembledKernel, readonly Finding[]> {
+export function assembleKernel(
+  document: PolicyDocument,
+  seams: Seams,
+  contents: readonly RegionContent[] = [],
+): Result<AssembledKernel, readonly Finding[]> {
   const compiled = compilePolicy(document, seams.compile);
   if (!compiled.ok) return compiled;
   const memory = new PhysicalMemory();
   const spaces = buildAddressSpaces(memory, document, seams.paging);
   if (!spaces.ok) return spaces;
   fillRegions(memory, document);
+  for (const { physicalAddress, bytes } of contents) memory.writeBytes(hpa(physicalAddress), bytes);
   const misplaced = buildStructures(memory, document, seams.structures);
   if (misplaced.length > 0) return err(misplaced);
   const { tables, pages } = compiled.value;
@@ -73,9 +79,13 @@ export function assembleKernel(document: PolicyDocument, seams: Seams): Result<A
   return ok({ kernel: { memory, tables, at: located.value, cpus, platform, ops: seams.kernel }, time, links });
 }
 
-/** Compiles the policy, builds its tables in memory, boots the kernel and enters the initial subjects. */
-export function createSystem(document: PolicyDocument, seams: Seams): Result<System, readonly Finding[]> {
-  const assembled = assembleKernel(document, seams);
+/** Compiles the policy, builds its tables and the given contents in memory, boots the kernel and enters the initial subjects. */
+export function createSystem(
+  document: PolicyDocument,
+  seams: Seams,
+  contents: readonly RegionContent[] = [],
+): Result<System, readonly Finding[]> {
+  const assembled = assembleKernel(document, seams, contents);
   if (!assembled.ok) return assembled;
   const { kernel, time, links } = assembled.value;
   const failure = bootFailure(kernel);

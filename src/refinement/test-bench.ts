@@ -1,5 +1,6 @@
 import { createSystem, installSoftware, systemDigest } from '../impl/create-system.ts';
 import { type HostedSoftware, scriptSoftware } from '../impl/hosted.ts';
+import type { RegionContent } from '../impl/loader/region-contents.ts';
 import { bytesOfHex, machineCodeSoftware } from '../impl/machine-code/code-image.ts';
 import type { MemorySnapshot } from '../impl/memory.ts';
 import type { Seams } from '../impl/seams.ts';
@@ -29,9 +30,13 @@ export class TestBench {
     this.#memory = system.memory.snapshot();
   }
 
-  /** Compiles and boots the system of a policy. */
-  static create(document: PolicyDocument, seams: Seams): Result<TestBench, readonly Finding[]> {
-    const system = createSystem(document, seams);
+  /** Compiles and boots the system of a policy, with the files that it names in memory as far as they are given. */
+  static create(
+    document: PolicyDocument,
+    seams: Seams,
+    contents: readonly RegionContent[] = [],
+  ): Result<TestBench, readonly Finding[]> {
+    const system = createSystem(document, seams, contents);
     return system.ok ? ok(new TestBench(system.value, seams)) : system;
   }
 

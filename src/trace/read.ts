@@ -80,6 +80,8 @@ const run: Decoder<RunSpec> = object({
 
 const base64 = string({ maxLength: 100_000_000, pattern: /^[A-Za-z0-9+/]*={0,2}$/, what: 'base64' });
 
+const digest = string({ pattern: /^[0-9a-f]{64}$/, what: 'a SHA-256 digest (64 hexadecimal digits)' });
+
 const body: Decoder<TraceBody> = tagged<TraceBody>('kind', {
   run: object({ kind: literal('run'), run }),
   pair: object({ kind: literal('pair'), high: name, low: name, left: run, right: run }),
@@ -120,7 +122,7 @@ const trace: Decoder<Trace> = object(
     tool: name,
     policy: object({
       path: string({ maxLength: 10_000 }),
-      sha256: string({ pattern: /^[0-9a-f]{64}$/, what: 'a SHA-256 digest (64 hexadecimal digits)' }),
+      sha256: digest,
       gzipBase64: base64,
     }),
     property: name,
@@ -128,7 +130,10 @@ const trace: Decoder<Trace> = object(
     body,
     outcome,
   },
-  { fault: object({ id: name }, { from: string({ maxLength: 10_000 }) }) },
+  {
+    fault: object({ id: name }, { from: string({ maxLength: 10_000 }) }),
+    files: array(object({ name, sha256: digest }, { gzipBase64: base64 }), 10_000),
+  },
 );
 
 /** Reads a trace file as hostile input; every problem names its JSON path. */

@@ -81,8 +81,17 @@ export interface Trace {
   readonly seed: number;
   /** Seeded fault that was active, and the module it came from if it is a user's own. */
   readonly fault?: { readonly id: string; readonly from?: string };
+  /** Files that the policy names and that were in memory; without their bytes when they are too large to carry. */
+  readonly files?: readonly TraceFile[];
   readonly body: TraceBody;
   readonly outcome: TraceOutcome;
+}
+
+/** A component's file, by name and digest; gzip, base64. */
+export interface TraceFile {
+  readonly name: string;
+  readonly sha256: string;
+  readonly gzipBase64?: string;
 }
 
 /** What running the body showed; a replay must show exactly this. */

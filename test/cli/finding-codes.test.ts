@@ -15,7 +15,7 @@ function codesInSource(): ReadonlySet<string> {
     .join('\n');
   return new Set(
     text.match(
-      /(?<=')(?:XML|POL|PAGING|COMPILE|DERIVE|KERNEL|STRUCTURE|CLAIM|TABLE|FAULT|INTENT|ALLOC|EXPAND|INIT|SRC|HASH|XSD)-[A-Z0-9-]+(?=')/g,
+      /(?<=')(?:XML|POL|PAGING|COMPILE|DERIVE|KERNEL|STRUCTURE|CLAIM|TABLE|FAULT|INTENT|ALLOC|EXPAND|INIT|LOAD|SRC|HASH|XSD)-[A-Z0-9-]+(?=')/g,
     ),
   );
 }

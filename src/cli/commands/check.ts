@@ -13,7 +13,7 @@ import { type ClaimsInput, claimFindings, readClaimsFile } from '../claims-input
 import type { Command, Environment } from '../command.ts';
 import type { ContextSpec } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { filesOption, withFileFindings } from '../files-input.ts';
+import { filesOption, withFiles } from '../files-input.ts';
 import { internalErrors, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION, RUN_OPTIONS } from '../options.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
@@ -41,6 +41,7 @@ export function contextSpec(policy: PolicyInput, args: Arguments, inputs: MoreIn
     policyPath: policy.builtFrom === undefined ? policy.path : builtPath(args.texts.get('out') ?? DEFAULT_FOLDER),
     policySha256: policy.digest,
     software: policy.software,
+    ...(policy.files === undefined ? {} : { files: policy.files }),
     ...runLimits(args),
     ...(tables === undefined ? {} : { tables: tables.spec }),
     ...(claims === undefined ? {} : { claims: claims.spec }),
@@ -131,9 +132,9 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const input = readPolicyInput(args.positionals[0] ?? catalogue.defaultScenario, catalogue, args);
   if (!input.ok) return usageError(environment, 'check', input.error);
   const folder = args.texts.get('out') ?? DEFAULT_FOLDER;
-  const withFiles = withFileFindings(input.value, args.texts.get('files'));
-  if (!withFiles.ok) return usageError(environment, 'check', withFiles.error);
-  const policy = withFiles.value;
+  const filed = withFiles(input.value, args.texts.get('files'));
+  if (!filed.ok) return usageError(environment, 'check', filed.error);
+  const policy = filed.value;
   const saved = saveBuilt(policy, folder, environment);
   if (!saved.ok) return usageError(environment, 'check', saved.error);
   const inputs = loadMore(args);
@@ -198,7 +199,7 @@ export const checkCommand: Command = {
       help: 'check the flows against this JSON file: noFlow, onlyVia, labels, levels, allow',
     },
     { name: 'baseline', kind: 'text', placeholder: 'old.json', help: 'say what changed since an earlier report' },
-    filesOption(' (subjects do not run them)'),
+    filesOption('subjects run them'),
     { ...JSON_OPTION, help: 'print the report as JSON (same as --reporter json)' },
     ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,

@@ -27,6 +27,7 @@ import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import { ContextCache, type ContextSpec } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { filesOption, withFiles } from '../files-input.ts';
 import { type FuzzPayload, handle } from '../fuzz-worker.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION, type OptionSpec, RUN_OPTIONS } from '../options.ts';
@@ -207,7 +208,9 @@ async function openDesk(args: Arguments, environment: Environment): Promise<Resu
   const catalogue = await environment.loadCatalogue();
   const input = readPolicyInput(args.positionals[0] ?? '', catalogue, args);
   if (!input.ok) return err(usageError(environment, 'fuzz', input.error));
-  const policy = input.value;
+  const filed = withFiles(input.value, args.texts.get('files'));
+  if (!filed.ok) return err(usageError(environment, 'fuzz', filed.error));
+  const policy = filed.value;
   if (policy.document === undefined || !policy.valid) {
     const errors = policy.findings.filter(({ severity }) => severity === 'error');
     printFindings({ ...environment, stdout: environment.stderr }, policy.path, errors);
@@ -315,6 +318,7 @@ export const fuzzCommand: Command = {
       help: 'corpus, findings and progress; a campaign that is there goes on',
     },
     { name: 'fault', kind: 'text', placeholder: 'id', help: 'with this seeded fault in the implementation' },
+    filesOption('the other subjects run them'),
     shared('seed'),
     shared('jobs'),
     JSON_OPTION,

@@ -13,7 +13,7 @@ import { printable } from '../../units/printable.ts';
 import { err, ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { filesOption, withFileFindings } from '../files-input.ts';
+import { filesOption, withFiles } from '../files-input.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { buildPolicy } from '../policy-build.ts';
@@ -151,12 +151,12 @@ async function withExtraFindings(args: Arguments, policy: PolicyInput): Promise<
   const schema = args.texts.get('schema');
   const invalid = schema === undefined ? ok([]) : await checkSchema(policy.bytes, policy.path, schema);
   if (!invalid.ok) return invalid;
-  const withFiles = withFileFindings(policy, args.texts.get('files'));
-  if (!withFiles.ok) return withFiles;
-  const { examined, valid } = withFiles.value;
+  const filed = withFiles(policy, args.texts.get('files'));
+  if (!filed.ok) return filed;
+  const { examined, valid } = filed.value;
   const notice = unexaminedNotice(examined);
-  const findings = [...withFiles.value.findings, ...invalid.value, ...(notice === undefined ? [] : [notice])];
-  return ok({ ...withFiles.value, findings, valid: valid && invalid.value.length === 0 });
+  const findings = [...filed.value.findings, ...invalid.value, ...(notice === undefined ? [] : [notice])];
+  return ok({ ...filed.value, findings, valid: valid && invalid.value.length === 0 });
 }
 
 async function finish(args: Arguments, environment: Environment, policy: PolicyInput): Promise<ExitCode> {
@@ -195,7 +195,7 @@ export const policyCommand: Command = {
       placeholder: 'dir',
       help: 'write what follows from format B: bitmaps, sinfo, ACPI ...',
     },
-    filesOption('; their hashes go into --out and --derived'),
+    filesOption('checked to be there and to fit; their hashes go into --out and --derived'),
     {
       name: 'schema',
       kind: 'text',

@@ -15,6 +15,7 @@ import { ok, type Result } from '../../units/result.ts';
 import type { Command, Environment } from '../command.ts';
 import { loadFaultModule } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { filesOption, readFiles } from '../files-input.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS } from '../options.ts';
 import { type PreparedTrace, prepareTrace } from '../replay-trace.ts';
@@ -67,7 +68,15 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   if (!bytes.ok) return usageError(environment, 'replay', bytes.error);
   const faults = await userFaults(args, environment);
   if (!faults.ok) return faults.error;
-  const prepared = prepareTrace(new TextDecoder().decode(bytes.value), await environment.loadCatalogue(), faults.value);
+  const folder = args.texts.get('files');
+  const given = folder === undefined ? undefined : readFiles(folder);
+  if (given?.ok === false) return usageError(environment, 'replay', given.error);
+  const prepared = prepareTrace(
+    new TextDecoder().decode(bytes.value),
+    await environment.loadCatalogue(),
+    faults.value,
+    given?.value.files,
+  );
   if (!prepared.ok) {
     for (const problem of prepared.error) environment.stderr(`muencheck: ${printable(`${path}: ${problem}`)}\n`);
     return usageError(environment, 'replay', `${path} cannot be replayed`);
@@ -121,6 +130,7 @@ export const replayCommand: Command = {
       placeholder: 'file.ts',
       help: 'module of the fault that the trace was made with, if it is your own',
     },
+    filesOption('for a trace that was made with them and does not carry them'),
     ...COMMON_OPTIONS,
   ],
   examples: [

@@ -7,10 +7,13 @@ import type { RunSpec } from '../../trace/trace.ts';
 import { printable } from '../../units/printable.ts';
 import type { Command, Environment } from '../command.ts';
 import { type Console, consolesOf } from '../consoles.ts';
+import { givenFiles } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { contentsOf, filesOption, withFiles } from '../files-input.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION } from '../options.ts';
 import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
+import { SOURCE_OPTIONS } from '../source-input.ts';
 
 const DEFAULT_FRAMES = 10;
 const MAX_KERNEL_STEPS = 10_000_000;
@@ -103,11 +106,16 @@ function summary(system: System, counts: readonly SubjectCount[], ms: number): s
 
 async function run(args: Arguments, environment: Environment): Promise<ExitCode> {
   const catalogue = await environment.loadCatalogue();
-  const input = readPolicyInput(args.positionals[0] ?? '', catalogue);
+  const input = readPolicyInput(args.positionals[0] ?? '', catalogue, args);
   if (!input.ok) return usageError(environment, 'run', input.error);
-  const policy = input.value;
+  const filed = withFiles(input.value, args.texts.get('files'));
+  if (!filed.ok) return usageError(environment, 'run', filed.error);
+  const policy = filed.value;
   const { document } = policy;
-  const bench = document === undefined || !policy.valid ? undefined : TestBench.create(document, catalogue.seams);
+  const bench =
+    document === undefined || !policy.valid
+      ? undefined
+      : TestBench.create(document, catalogue.seams, contentsOf(document, givenFiles(policy.files)).contents);
   if (document === undefined || bench === undefined || !bench.ok) {
     const findings = bench?.ok === false ? bench.error : policy.findings.filter(({ severity }) => severity === 'error');
     printFindings({ ...environment, stdout: environment.stderr }, policy.path, findings);
@@ -157,7 +165,9 @@ export const runCommand: Command = {
       max: 100_000,
       help: `major frames to run (default ${DEFAULT_FRAMES})`,
     },
+    filesOption('subjects run them'),
     JSON_OPTION,
+    ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,
   ],
   examples: ['run genode-log', 'run log-proxy --frames 50 --json'],
