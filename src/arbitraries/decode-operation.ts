@@ -54,7 +54,7 @@ const FAVOURITE_OFFSETS = 8;
 /** Interruption information of an invalid-opcode exception, which no subject handles inside. */
 const OTHER_EXCEPTION = 0x8000_0306;
 /** A field of a state page by which a monitor decides whether and how its subject runs: byte offset and values. */
-interface StateField {
+export interface StateField {
   readonly offset: number;
   readonly accepted: readonly number[];
   /** Values with which no subject, or not every one, is entered. */
@@ -64,7 +64,7 @@ interface StateField {
 }
 
 /** Most values are accepted: a subject that is refused for one field shows nothing about the others. */
-const STATE_FIELDS: readonly StateField[] = [
+export const STATE_FIELDS: readonly StateField[] = [
   { offset: 132, accepted: [0], refused: [1, 2] },
   { offset: 136, accepted: [0, 1], refused: [4] },
   { offset: 164, accepted: [0x20_0000, 0x40_0000], refused: [0] },

@@ -55,6 +55,13 @@ describe('a fuzzing campaign', () => {
     expect(first.corpus.length).toBeGreaterThan(30);
   });
 
+  it('executes an input in the same way whatever ran before', () => {
+    const inputs = new Campaign({ ...guest, seed: 6 }, target.attackers).nextRound();
+    const forwards = inputs.map(input => target.execute(input));
+    const backwards = [...inputs].reverse().map(input => target.execute(input));
+    expect(backwards.reverse()).toEqual(forwards);
+  });
+
   it('goes on after a round as if it had not stopped', () => {
     const whole = runCampaign(target, guest, 2);
     const begun = runCampaign(target, guest, 1);

@@ -2,7 +2,8 @@ import { hexOfBytes } from '../../impl/machine-code/code-image.ts';
 import type { CodeBlock } from '../../trace/trace.ts';
 import type { Operation } from '../../units/operation.ts';
 import { createRng } from '../../units/rng.ts';
-import { BLOCK_KINDS, type BlockKind } from './code-blocks.ts';
+import type { BlockKind } from './block-kind.ts';
+import { BLOCK_KINDS } from './code-blocks.ts';
 import type { CodeVocabulary } from './code-vocabulary.ts';
 import { CodeWriter, Reg } from './code-writer.ts';
 
@@ -23,11 +24,16 @@ function chooseKind(kinds: readonly BlockKind[], total: number, place: number): 
   return kinds[0]!;
 }
 
-/** Bytes of the block that a word stands for: its kind, and everything random in it, come from the word. */
-export function blockBytes(word: number, vocabulary: CodeVocabulary, kinds: readonly BlockKind[]): readonly number[] {
+/** Bytes of the block that a word stands for, at `address`: its kind, and everything random in it, come from the word. */
+export function blockBytes(
+  word: number,
+  vocabulary: CodeVocabulary,
+  kinds: readonly BlockKind[],
+  address = vocabulary.entry,
+): readonly number[] {
   const rng = createRng(word);
   const total = kinds.reduce((sum, kind) => sum + kind.weight, 0);
-  const code = new CodeWriter(vocabulary.is64Bit);
+  const code = new CodeWriter(vocabulary.is64Bit, address);
   return chooseKind(kinds, total, rng.next()).emit(code, vocabulary, rng) ? code.bytes : [];
 }
 
@@ -43,12 +49,14 @@ export function programBlocks(
   const kinds = kindsFor(vocabulary);
   const blocks: CodeBlock[] = [];
   let used = 0;
-  for (const bytes of [...prelude, ...words.map(word => blockBytes(word, vocabulary, kinds))]) {
-    if (bytes.length === 0) continue;
-    if (used + bytes.length + SPIN_BYTES > vocabulary.roomBytes) break;
-    blocks.push({ address: vocabulary.entry + used, hex: hexOfBytes(Uint8Array.from(bytes)) });
+  const append = (bytes: readonly number[]): boolean => {
+    if (used + bytes.length + SPIN_BYTES > vocabulary.roomBytes) return false;
+    if (bytes.length > 0) blocks.push({ address: vocabulary.entry + used, hex: hexOfBytes(Uint8Array.from(bytes)) });
     used += bytes.length;
-  }
+    return true;
+  };
+  if (prelude.every(append))
+    for (const word of words) if (!append(blockBytes(word, vocabulary, kinds, vocabulary.entry + used))) break;
   blocks.push({ address: vocabulary.entry + used, hex: SPIN });
   return blocks;
 }

@@ -7,9 +7,17 @@ export const Reg = { ax: 0, cx: 1, dx: 2, bx: 3, sp: 4, bp: 5, si: 6, di: 7 } as
 export class CodeWriter {
   readonly bytes: number[] = [];
   readonly is64Bit: boolean;
+  readonly #address: number;
 
-  constructor(is64Bit: boolean) {
+  /** `address` is where the block will stand. */
+  constructor(is64Bit: boolean, address = 0) {
     this.is64Bit = is64Bit;
+    this.#address = address;
+  }
+
+  /** Address of the next byte. */
+  get here(): number {
+    return this.#address + this.bytes.length;
   }
 
   get mode(): number {
@@ -48,6 +56,27 @@ export class CodeWriter {
     if (sizeBytes === 8 && this.is64Bit) this.emit(0x48);
     const opcode = (isWrite ? 0x88 : 0x8a) | (sizeBytes === 1 ? 0 : 1);
     return this.emit(opcode, register);
+  }
+
+  /** MOV of a 32-bit immediate to [BX + offset], offset up to 255. */
+  store32(offset: number, value: number): this {
+    if (offset < 0x80) return this.emit(0xc7, 0x43, offset).u32(value);
+    return this.emit(0xc7, 0x83).u32(offset).u32(value);
+  }
+
+  /** PUSH of an immediate, sign-extended to the width of the mode. */
+  push8(value: number): this {
+    return this.emit(0x6a, value);
+  }
+
+  push32(value: number): this {
+    return this.emit(0x68).u32(value);
+  }
+
+  /** Changes a 32-bit value that was written before. */
+  patch32(index: number, value: number): this {
+    for (let byte = 0; byte < 4; byte++) this.bytes[index + byte] = (value >>> (8 * byte)) & 0xff;
+    return this;
   }
 
   /** ModRM with a register operand. */

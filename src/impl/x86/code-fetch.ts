@@ -20,6 +20,8 @@ export class CodeFetch {
   fetch(): void {
     const { state, memory, space, decoder, codeMode, instruction } = this.#cpu;
     const rip = state.rip;
+    // An exit in the page walk must not see the length of an earlier instruction.
+    instruction.length = 0;
     let low = Number(rip & 0xffff_ffffn);
     let high = Number(rip >> 32n);
     if (codeMode === CodeMode.bits64) {

@@ -160,6 +160,8 @@ export class Interpreter implements Tier {
       if (words[at + 2] !== 0xffff_ffff || words[at + 4] !== 0 || high !== 0 || cpu.codeMode !== CodeMode.bits32)
         return 0;
     }
+    // There is no instruction yet: an exit in the page walk must not see the length of an earlier one.
+    cpu.instruction.length = 0;
     const place = space.place(low, high, AccessKind.fetch);
     if (place < 0) return 0;
     const offset = low & 0xfff;
