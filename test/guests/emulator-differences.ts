@@ -178,6 +178,62 @@ export const QEMU_DIFFERENCES: readonly EmulatorDifference[] = [
   row('pae32', /^(reserved bit 62|reserved bit 50|no-execute without NXE): /, QEMU_RESERVED),
   row('pae32', /^(PDE reserved bit of a large page|32-bit paging: reserved bit 21 of a 4 MiB page)$/, QEMU_RESERVED),
   row(
+    'tasks32',
+    /^(JMP: what is saved|16-bit: the present task)$/,
+    'all of EFLAGS is saved (Vol. 3A, "Task Switching"); QEMU forgets a carry that STC set',
+  ),
+  row(
+    'tasks32',
+    /^fault: RF in the saved flags$/,
+    'faults save RF (Vol. 3B, "Instruction-Breakpoint Exception Condition"); QEMU does not',
+  ),
+  row(
+    'tasks32',
+    /^IRET: the task's own TSS as its link$/,
+    'QEMU goes round in this switch without an end, so it is not executed there',
+  ),
+  row(
+    'tasks32',
+    /^task gate: selector with TI$/,
+    'a gate to a TSS that is not in the GDT is #GP (Vol. 2A, CALL, JMP); QEMU gives #TS',
+  ),
+  row(
+    'tasks32',
+    /^fault: TSS (not present|with limit 66)$/,
+    'EXT of the error code is set for the fault of a fault (Vol. 3A, "Error Code"); QEMU leaves it clear',
+  ),
+  row(
+    'tasks32',
+    /^JMP: old TSS too small$/,
+    'saves stay within the limit of the present TSS, or #TS (Vol. 3A, "Interrupt 10"); QEMU does not look at it',
+  ),
+  row(
+    'tasks32',
+    /^((ring 3: )?(LDT|CS|SS|DS|ES|FS|GS|EIP)\b.*|ring 3: (data|stack) of ring 0.*|after a fault in the new task.*|fault in the new task.*|16-bit: SS null|paging: the stack of the new task is not mapped)$/,
+    'descriptors of the new task fault in its own context (Vol. 3A, "Task Switching", step 13); QEMU executes garbage or stops with an assertion then, so it is not executed there',
+  ),
+  row(
+    'tasks32',
+    /^accessed bits$/,
+    'a loaded descriptor is marked as accessed (Vol. 3A, "Code- and Data-Segment Descriptor Types"); QEMU does not in a task switch',
+  ),
+  row(
+    'tasks32',
+    /^DR7: local breakpoints end$/,
+    'a task switch clears L0 to L3 and LE (Vol. 3B, "Debug Control Register"); QEMU leaves LE',
+  ),
+  row('tasks32', /^T flag/, 'the T flag of a TSS traps (Vol. 3B, "Task-Switch Exception Condition"); QEMU has none'),
+  row(
+    'tasks32',
+    /^16-bit: JMP, segments and registers$/,
+    'what a 16-bit TSS leaves in the upper halves of registers is open (Vol. 3A, "16-Bit TSS"): QEMU leaves them as they were',
+  ),
+  row(
+    'tasks32',
+    /^paging: the new TSS is not mapped$/,
+    'which byte of a TSS is accessed first is open (Vol. 3A, "Task Switching", step 5): QEMU begins with CR3',
+  ),
+  row(
     'smp32',
     /^illegal vector: error status$/,
     'a vector below 16 is an error and is not delivered (Vol. 3A, "Error Handling"); QEMU delivers it',
@@ -211,6 +267,16 @@ export const BOCHS_DIFFERENCES: readonly EmulatorDifference[] = [
     'paging64',
     /^SMAP: descriptor table on a user page, with AC$/,
     'EFLAGS.AC allows explicit accesses alone (Vol. 3A, "Determination of Access Rights"); Bochs takes it for implicit ones, too',
+  ),
+  row(
+    'tasks32',
+    /^CS before DS$/,
+    'CS is checked before the data segments (Vol. 3A, table "Exception Conditions Checked During a Task Switch": the order of the P6 family); Bochs checks it last',
+  ),
+  row(
+    'tasks32',
+    /^TF of the old task$/,
+    'an instruction that began with TF traps behind itself (Vol. 3B, "Single-Step Exception Condition"), as on QEMU; Bochs drops the trap',
   ),
   row(
     'smp32',

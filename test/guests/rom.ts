@@ -16,6 +16,7 @@ export const SYSTEM_GUESTS = [
   'debug64',
   'system32',
   'pae32',
+  'tasks32',
   'smp32',
 ] as const;
 /** Processors that a system guest runs on. */

@@ -71,8 +71,8 @@ function deliverReal(cpu: Processor, space: AddressSpace, event: DeliveredEvent)
   state.setU32(Field.systemFlags, state.u32(Field.systemFlags) & ~(Flag.if | Flag.tf | Flag.ac | Flag.rf));
 }
 
-/** Reads and checks a gate; `gateBytes` is 8, or 16 in IA-32e mode. */
-function readGate(cpu: Processor, event: DeliveredEvent, gateBytes: number): Gate {
+/** Reads and checks a gate; `gateBytes` is 8, or 16 in IA-32e mode. Undefined for a task gate, through which the event went. */
+function readGate(cpu: Processor, event: DeliveredEvent, gateBytes: number): Gate | undefined {
   const { state } = cpu;
   const external = isSoftware(event) ? 0 : 1;
   const error = event.vector * 8 + 2 + external;
@@ -90,7 +90,12 @@ function readGate(cpu: Processor, event: DeliveredEvent, gateBytes: number): Gat
     if (gateBytes !== 8 || type !== 5) cpu.fault(Vector.protection, error);
     if (isSoftware(event) && ((high >>> 13) & 3) < state.cpl) cpu.fault(Vector.protection, error);
     if ((high & 0x8000) === 0) cpu.fault(Vector.notPresent, error);
-    switchByGate(cpu, low >>> 16, external);
+    switchByGate(cpu, low >>> 16, external, {
+      eip: returnRip(cpu, event),
+      flags: pushedFlags(cpu, event),
+      errorCode: event.errorCode,
+    });
+    return undefined;
   }
   if (isSoftware(event) && ((high >>> 13) & 3) < state.cpl) cpu.fault(Vector.protection, error);
   if ((high & 0x8000) === 0) cpu.fault(Vector.notPresent, error);
@@ -131,6 +136,8 @@ function deliverLong(cpu: Processor, space: AddressSpace, event: DeliveredEvent)
   const { state } = cpu;
   const external = isSoftware(event) ? 0 : 1;
   const gate = readGate(cpu, event, 16);
+  // IA-32e mode has no task gates: one is #GP.
+  if (gate === undefined) return;
   const code = gateCode(cpu, gate.selector, external);
   const cpl = isConforming(code.rights) ? state.cpl : descriptorPrivilege(code.rights);
   const isInner = cpl < state.cpl;
@@ -203,6 +210,7 @@ function deliverProtected(cpu: Processor, space: AddressSpace, event: DeliveredE
   const { state } = cpu;
   const external = isSoftware(event) ? 0 : 1;
   const gate = readGate(cpu, event, 8);
+  if (gate === undefined) return;
   const code = gateCode(cpu, gate.selector, external);
   if (gate.offset > BigInt(code.limit)) cpu.fault(Vector.protection, external);
   const isV86 = (state.u32(Field.systemFlags) & Flag.vm) !== 0;

@@ -1,7 +1,7 @@
 import { type Helper, intercepted, readGpr, requireKernel } from './operand-access.ts';
 import type { Processor } from './processor.ts';
+import { isCanonical } from './stack-frame.ts';
 import { Cr0, Cr4, Efer, Field, Gpr, Seg } from './state-layout.ts';
-import { isCanonicalAddress } from './system-control.ts';
 import { Vector } from './unwind.ts';
 
 /** A model-specific register that the core keeps itself. */
@@ -34,7 +34,7 @@ const base = (index: number, name: string, segment: number): MsrRow => ({
   name,
   read: cpu => cpu.state.segmentBase(segment),
   write: (cpu, value) => {
-    if (!isCanonicalAddress(value)) return false;
+    if (!isCanonical(value)) return false;
     cpu.state.setSegmentBase(segment, value);
     cpu.updateContext();
     return true;
@@ -123,8 +123,8 @@ export const MSRS: readonly MsrRow[] = [
   ignored(0x79, 'IA32_BIOS_UPDT_TRIG'),
   constant(0xfe, 'IA32_MTRRCAP', 0n),
   plain(0x174, 'IA32_SYSENTER_CS', Field.sysenterCs),
-  plain(0x175, 'IA32_SYSENTER_ESP', Field.sysenterEsp, isCanonicalAddress),
-  plain(0x176, 'IA32_SYSENTER_EIP', Field.sysenterEip, isCanonicalAddress),
+  plain(0x175, 'IA32_SYSENTER_ESP', Field.sysenterEsp, isCanonical),
+  plain(0x176, 'IA32_SYSENTER_EIP', Field.sysenterEip, isCanonical),
   constant(0x17, 'IA32_PLATFORM_ID', 0n),
   plain(0x1a0, 'IA32_MISC_ENABLE', Field.miscEnable),
   plain(0x1d9, 'IA32_DEBUGCTL', Field.debugControl, value => (value & ~0x3n) === 0n),
@@ -136,12 +136,12 @@ export const MSRS: readonly MsrRow[] = [
     write: writeEfer,
   },
   plain(0xc000_0081, 'IA32_STAR', Field.star),
-  plain(0xc000_0082, 'IA32_LSTAR', Field.lstar, isCanonicalAddress),
-  plain(0xc000_0083, 'IA32_CSTAR', Field.cstar, isCanonicalAddress),
+  plain(0xc000_0082, 'IA32_LSTAR', Field.lstar, isCanonical),
+  plain(0xc000_0083, 'IA32_CSTAR', Field.cstar, isCanonical),
   plain(0xc000_0084, 'IA32_FMASK', Field.fmask, value => value >> 32n === 0n),
   base(0xc000_0100, 'IA32_FS_BASE', Seg.fs),
   base(0xc000_0101, 'IA32_GS_BASE', Seg.gs),
-  plain(0xc000_0102, 'IA32_KERNEL_GS_BASE', Field.kernelGsBase, isCanonicalAddress),
+  plain(0xc000_0102, 'IA32_KERNEL_GS_BASE', Field.kernelGsBase, isCanonical),
   plain(0xc000_0103, 'IA32_TSC_AUX', Field.tscAux, value => value >> 32n === 0n),
 ];
 

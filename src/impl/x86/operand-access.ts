@@ -32,6 +32,9 @@ export function writeRm(cpu: Processor, sizeBytes: number, value: bigint): void 
 /** Bytes of the operand size. */
 export const operandBytes = (instruction: Instruction): number => 1 << instruction.operandSize;
 
+/** Bytes of a general-purpose register beside control and debug registers. */
+export const controlBytes = (cpu: Processor): number => (cpu.state.is64Bit ? 8 : 4);
+
 /** An address cut to the instruction's address size. */
 export function addressMasked(instruction: Instruction, address: bigint): bigint {
   const size = instruction.addressSize;

@@ -1,7 +1,8 @@
-import { isRealLike } from './descriptor.ts';
+import { writeCr0, writeCr3, writeCr4 } from './control-registers.ts';
 import { loadFlags } from './flag-access.ts';
 import {
   addressMasked,
+  controlBytes,
   type Helper,
   intercepted,
   operandBytes,
@@ -11,30 +12,11 @@ import {
   writeGpr,
   writeRm,
 } from './operand-access.ts';
-import { PHYSICAL_ADDRESS_BITS } from './paging-context.ts';
 import type { Processor } from './processor.ts';
-import { Activity, Cr0, Cr4, Efer, Field, Flag, Gpr, Interruptibility, Rights, Seg } from './state-layout.ts';
+import { isCanonical } from './stack-frame.ts';
+import { Activity, Cr0, Cr4, Field, Flag, Gpr, Interruptibility, Seg } from './state-layout.ts';
 import { requireUmip } from './system-segment.ts';
 import { Vector } from './unwind.ts';
-
-/** CR4 bits that this processor has. */
-export const CR4_SUPPORTED =
-  Cr4.tsd |
-  Cr4.de |
-  Cr4.pse |
-  Cr4.pae |
-  Cr4.mce |
-  Cr4.pge |
-  Cr4.pce |
-  Cr4.umip |
-  Cr4.fsgsbase |
-  Cr4.pcide |
-  Cr4.smep |
-  Cr4.smap |
-  Cr4.osxsave |
-  Cr4.vmxe;
-/** Bits of CR0 that can be set; the others read as written zeros. */
-const CR0_DEFINED = Cr0.pe | Cr0.mp | Cr0.em | Cr0.ts | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.nw | Cr0.cd | Cr0.pg;
 
 const popFlags: Helper = cpu => {
   const { state, instruction } = cpu;
@@ -110,15 +92,10 @@ const loadTable: Helper = cpu => {
   let base = cpu.readLinear(instruction.segment, at + 2n, state.is64Bit ? 8 : 4);
   // A 16-bit operand takes 24 bits of the base.
   if (!state.is64Bit && operandBytes(instruction) === 2) base &= 0xff_ffffn;
-  if (state.is64Bit && !isCanonicalAddress(base)) cpu.fault(Vector.protection, 0);
+  if (state.is64Bit && !isCanonical(base)) cpu.fault(Vector.protection, 0);
   state.setU64(isIdt ? Field.idtrBase : Field.gdtrBase, base);
   state.setU32(isIdt ? Field.idtrLimit : Field.gdtrLimit, Number(limit));
   return false;
-};
-
-export const isCanonicalAddress = (address: bigint): boolean => {
-  const top = address >> 47n;
-  return top === 0n || top === 0x1_ffffn;
 };
 
 const storeMachineStatus: Helper = cpu => {
@@ -138,83 +115,6 @@ const loadMachineStatus: Helper = cpu => {
   writeCr0(cpu, cpu.hooks.maskedCr(cpu, 0, (old & ~0xfn) | low));
   return false;
 };
-
-/** MOV to CR0 after its intercept (SDM Vol. 2B, MOV to control registers; Vol. 3A, "Control Registers"). */
-export function writeCr0(cpu: Processor, value: bigint): void {
-  const { state } = cpu;
-  if (value >> 32n !== 0n) cpu.fault(Vector.protection, 0);
-  const wanted = ((Number(value) & CR0_DEFINED) | Cr0.et) >>> 0;
-  const old = state.u32(Field.cr0);
-  const has = (bit: number): boolean => (wanted & bit) !== 0;
-  if ((has(Cr0.pg) && !has(Cr0.pe)) || (has(Cr0.nw) && !has(Cr0.cd))) cpu.fault(Vector.protection, 0);
-  const cr4 = state.u32(Field.cr4);
-  if (!cpu.hooks.mayWriteCr(cpu, 0, BigInt(wanted))) cpu.fault(Vector.protection, 0);
-  const turnsPagingOn = has(Cr0.pg) && (old & Cr0.pg) === 0;
-  const turnsPagingOff = !has(Cr0.pg) && (old & Cr0.pg) !== 0;
-  let efer = state.u64(Field.efer);
-  if (turnsPagingOn && (efer & BigInt(Efer.lme)) !== 0n) {
-    if ((cr4 & Cr4.pae) === 0 || (state.rights(Seg.cs) & Rights.long) !== 0) cpu.fault(Vector.protection, 0);
-    efer |= BigInt(Efer.lma);
-  }
-  if (turnsPagingOff) {
-    if (state.is64Bit || (cr4 & Cr4.pcide) !== 0) cpu.fault(Vector.protection, 0);
-    efer &= ~BigInt(Efer.lma);
-  }
-  const usesPdptes = has(Cr0.pg) && (cr4 & Cr4.pae) !== 0 && (efer & BigInt(Efer.lma)) === 0n;
-  const changesPaging = ((wanted ^ old) & (Cr0.pg | Cr0.cd | Cr0.nw)) !== 0;
-  if (usesPdptes && changesPaging && !cpu.space.loadPdptes()) cpu.fault(Vector.protection, 0);
-  state.setU64(Field.cr0, BigInt(wanted));
-  state.setU64(Field.efer, efer);
-  if (((wanted ^ old) & (Cr0.pg | Cr0.wp)) !== 0) cpu.flushTlb();
-  cpu.updateContext();
-}
-
-function writeCr3(cpu: Processor, value: bigint): void {
-  const { state } = cpu;
-  const cr4 = state.u32(Field.cr4);
-  const usesPcid = (cr4 & Cr4.pcide) !== 0;
-  let next = value;
-  if (state.isLongMode) {
-    if (usesPcid) next &= ~(1n << 63n);
-    if (next >> BigInt(PHYSICAL_ADDRESS_BITS) !== 0n) cpu.fault(Vector.protection, 0);
-  } else next &= 0xffff_ffffn;
-  const old = state.u64(Field.cr3);
-  state.setU64(Field.cr3, next);
-  const usesPdptes = (state.u32(Field.cr0) & Cr0.pg) !== 0 && (cr4 & Cr4.pae) !== 0 && !state.isLongMode;
-  if (usesPdptes && !cpu.space.loadPdptes()) {
-    state.setU64(Field.cr3, old);
-    cpu.fault(Vector.protection, 0);
-  }
-  cpu.updateContext();
-  // Bit 63 keeps the translations of the PCID (SDM Vol. 3A, "Operations that Invalidate TLBs and Paging-Structure Caches").
-  if (!usesPcid || value >> 63n === 0n) cpu.space.cache.flushCurrent();
-}
-
-/** MOV to CR4 after its intercept. */
-export function writeCr4(cpu: Processor, value: bigint): void {
-  const { state } = cpu;
-  const old = state.u32(Field.cr4);
-  if (value >> 32n !== 0n || (Number(value) & ~CR4_SUPPORTED) !== 0) cpu.fault(Vector.protection, 0);
-  const wanted = Number(value);
-  const has = (bit: number): boolean => (wanted & bit) !== 0;
-  if (state.isLongMode && !has(Cr4.pae)) cpu.fault(Vector.protection, 0);
-  if (has(Cr4.pcide) && (old & Cr4.pcide) === 0 && (!state.isLongMode || (state.u64(Field.cr3) & 0xfffn) !== 0n)) {
-    cpu.fault(Vector.protection, 0);
-  }
-  if (!cpu.hooks.mayWriteCr(cpu, 4, value)) cpu.fault(Vector.protection, 0);
-  const translationBits = Cr4.pae | Cr4.pse | Cr4.pge | Cr4.smep | Cr4.smap | Cr4.pcide;
-  const changes = ((wanted ^ old) & translationBits) !== 0;
-  const isPaging = (state.u32(Field.cr0) & Cr0.pg) !== 0;
-  state.setU64(Field.cr4, value);
-  if (isPaging && has(Cr4.pae) && !state.isLongMode && changes && !cpu.space.loadPdptes()) {
-    state.setU64(Field.cr4, BigInt(old));
-    cpu.fault(Vector.protection, 0);
-  }
-  if (changes) cpu.flushTlb();
-  cpu.updateContext();
-}
-
-const controlBytes = (cpu: Processor): number => (cpu.state.is64Bit ? 8 : 4);
 
 const readControl: Helper = cpu => {
   requireKernel(cpu);
@@ -262,98 +162,11 @@ const writeControl: Helper = cpu => {
   return false;
 };
 
-/** Place of a debug register; DR4 and DR5 are aliases unless CR4.DE. */
-function debugField(cpu: Processor): number {
-  let n = cpu.instruction.reg;
-  if (n > 7) cpu.fault(Vector.invalidOpcode);
-  if (n === 4 || n === 5) {
-    if ((cpu.state.u32(Field.cr4) & Cr4.de) !== 0) cpu.fault(Vector.invalidOpcode);
-    n += 2;
-  }
-  return n <= 3 ? Field.dr0 + 8 * n : n === 6 ? Field.dr6 : Field.dr7;
-}
-
-/** DR7.GD: an access to a debug register traps first. */
-function checkGeneralDetect(cpu: Processor): void {
-  const { state } = cpu;
-  if ((state.u32(Field.dr7) & 0x2000) === 0) return;
-  cpu.debugFault(0x2000n);
-}
-
-const readDebug: Helper = cpu => {
-  const { instruction } = cpu;
-  const field = debugField(cpu);
-  requireKernel(cpu);
-  intercepted(cpu, { kind: 'readDr', dr: instruction.reg, gpr: instruction.rm });
-  checkGeneralDetect(cpu);
-  writeGpr(cpu, instruction.rm, controlBytes(cpu), cpu.state.u64(field));
-  return false;
-};
-
-const writeDebug: Helper = cpu => {
-  const { state, instruction } = cpu;
-  const field = debugField(cpu);
-  requireKernel(cpu);
-  intercepted(cpu, { kind: 'writeDr', dr: instruction.reg, gpr: instruction.rm });
-  checkGeneralDetect(cpu);
-  const value = readGpr(cpu, instruction.rm, controlBytes(cpu));
-  if (field === Field.dr6 || field === Field.dr7) {
-    if (value >> 32n !== 0n) cpu.fault(Vector.protection, 0);
-    const fixed = field === Field.dr6 ? (value & 0xe00fn) | 0xffff_0ff0n : (value & 0xffff_2bffn) | 0x400n;
-    state.setU64(field, fixed);
-  } else state.setU64(field, value);
-  if (field !== Field.dr6) cpu.updateContext();
-  return false;
-};
-
 const clearTaskSwitched: Helper = cpu => {
   requireKernel(cpu);
   intercepted(cpu, { kind: 'clts' });
   const cleared = cpu.state.u64(Field.cr0) & ~BigInt(Cr0.ts);
   cpu.state.setU64(Field.cr0, cpu.hooks.maskedCr(cpu, 0, cleared));
-  return false;
-};
-
-const invalidateCaches: Helper = cpu => {
-  requireKernel(cpu);
-  intercepted(cpu, { kind: cpu.instruction.row.opcode === 8 ? 'invd' : 'wbinvd' });
-  return false;
-};
-
-/** Linear address of a memory operand without an access. */
-function linearOperand(cpu: Processor): bigint {
-  const { state, instruction } = cpu;
-  const offset = cpu.effectiveAddress();
-  if (state.is64Bit && instruction.segment < Seg.fs) return offset;
-  const linear = state.segmentBase(instruction.segment) + offset;
-  return linear & (state.is64Bit ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
-}
-
-const invalidatePage: Helper = cpu => {
-  requireKernel(cpu);
-  const linear = linearOperand(cpu);
-  intercepted(cpu, { kind: 'invlpg', linear });
-  if (isCanonicalAddress(linear)) cpu.invalidatePage(linear);
-  return false;
-};
-
-const invalidateContext: Helper = cpu => {
-  requireKernel(cpu);
-  if (isRealLike(cpu)) cpu.fault(Vector.invalidOpcode);
-  intercepted(cpu, { kind: 'invpcid' });
-  const { instruction, state } = cpu;
-  const type = readGpr(cpu, instruction.reg, controlBytes(cpu));
-  const at = cpu.effectiveAddress();
-  const first = cpu.readLinear(instruction.segment, at, 8);
-  const linear = cpu.readLinear(instruction.segment, at + 8n, 8);
-  const usesPcid = (state.u32(Field.cr4) & Cr4.pcide) !== 0;
-  const isInvalid = type > 3n || first >> 12n !== 0n || ((type === 0n || type === 1n) && first !== 0n && !usesPcid);
-  if (isInvalid || (type === 0n && !isCanonicalAddress(linear))) cpu.fault(Vector.protection, 0);
-  if (type === 0n) cpu.invalidatePage(linear);
-  else if (type === 1n)
-    cpu.space.cache.flushMatching(tag => tag.vpid === cpu.space.cache.vpid && tag.pcid === Number(first), true);
-  else cpu.flushTlb(type !== 2n);
-  cpu.updateContext();
   return false;
 };
 
@@ -400,7 +213,7 @@ const coprocessor: Helper = cpu => {
   return cpu.fault(Vector.invalidOpcode);
 };
 
-/** Flags, tables, control and debug registers. */
+/** Flags, tables and control registers. */
 export const CONTROL_HELPERS: Readonly<Record<string, Helper>> = {
   popFlags,
   clearInterrupts,
@@ -412,12 +225,7 @@ export const CONTROL_HELPERS: Readonly<Record<string, Helper>> = {
   loadMachineStatus,
   readControl,
   writeControl,
-  readDebug,
-  writeDebug,
   clearTaskSwitched,
-  invalidateCaches,
-  invalidatePage,
-  invalidateContext,
   clearAc: changeAc(false),
   setAc: changeAc(true),
   readXcr,

@@ -322,7 +322,7 @@ export class X86Processor implements Processor, EvaluationTarget {
 
 /** DR6.BS. */
 const SINGLE_STEP = 0x4000n;
-/** DR6.BS and B3 .. B0. */
-const DEBUG_CAUSES = 0x400fn;
+/** DR6.BT, BS and B3 .. B0. */
+const DEBUG_CAUSES = 0xc00fn;
 /** "Enabled breakpoint" of the pending debug exceptions (SDM Vol. 3C, "Guest Non-Register State"). */
 const ENABLED_BREAKPOINT = 0x1000n;

@@ -4,7 +4,15 @@ import { GUEST_CODE, GUEST_GDT, GUEST_IDT, GUEST_TSS, PROTECTED } from './profil
 /* Task switches, each of which exits (SDM Vol. 3C, "Instructions That Cause VM Exits", table "Exit Qualification for Task Switches"). */
 
 /** Selectors of the guest's GDT that these cases fill. */
-const Selector = { available: 0x80, busy: 0x88, gate: 0x90, absent: 0x98, absentGate: 0xa0, gateToCode: 0xa8 } as const;
+const Selector = {
+  available: 0x80,
+  busy: 0x88,
+  gate: 0x90,
+  absent: 0x98,
+  absentGate: 0xa0,
+  gateToCode: 0xa8,
+  short: 0xb0,
+} as const;
 const TSS_BASE = BigInt(GUEST_TSS);
 
 const tss = (access: number): bigint =>
@@ -18,6 +26,7 @@ const descriptors: readonly Op[] = [
   poke(GUEST_GDT + Selector.absent, tss(0x09)),
   poke(GUEST_GDT + Selector.absentGate, taskGate(Selector.available, 0x05)),
   poke(GUEST_GDT + Selector.gateToCode, taskGate(0x28)),
+  poke(GUEST_GDT + Selector.short, tss(0x89) - 1n),
 ];
 
 const task = (name: string, bytes: readonly number[], ...ops: readonly Op[]): VmxCase => ({
@@ -39,6 +48,7 @@ export function taskCases(): VmxCase[] {
     task('JMP to a busy TSS', far(JMP, Selector.busy)),
     task('JMP to an absent TSS', far(JMP, Selector.absent)),
     task('JMP to an absent task gate', far(JMP, Selector.absentGate)),
+    task('JMP to a TSS that is too small', far(JMP, Selector.short)),
     task('JMP to a task gate that names code', far(JMP, Selector.gateToCode)),
     task('JMP with RPL above DPL', far(JMP, Selector.available | 3)),
     task('IRET with NT', [0xcf], nested, poke(GUEST_TSS, Selector.busy)),
