@@ -168,8 +168,6 @@ export const LONG_FILES: Readonly<Record<string, string>> = {
   'src/impl/x86/rows-arithmetic.ts': 'a table: every arithmetic instruction and its meaning',
   'src/impl/x86/rows-bits.ts': 'a table: every shift and bit instruction and its meaning',
   'src/impl/x86/decoder.ts': 'one pass over the bytes of an instruction',
-  'src/impl/x86/system-control.ts': 'one family: instructions on flags, control and debug registers',
-  'src/impl/x86/system-transfer.ts': 'one family: far transfers and the checks that they share',
   'src/policy/document.ts': 'a table of types: every element of a format B policy',
 };
 

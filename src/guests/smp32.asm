@@ -126,6 +126,7 @@ check "fixed IPI, all but self"
         done
 check "fixed IPI, broadcast"
         send 0xff, 0x4062
+        await FIXED, 13
         linger
         mov eax, [FIXED]
         done
