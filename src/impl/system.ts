@@ -1,43 +1,29 @@
 import type { CpuId, SubjectId } from '../units/ids.ts';
-import { InvariantError } from '../units/invariant.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { type Cpu, CpuMode } from './cpu.ts';
 import { type ExitCause, entryFailureCause, NO_CAUSE, TIMER_CAUSE, WINDOW_CAUSE } from './exit-cause.ts';
-import { HostException } from './host-exception.ts';
 import { executeOperation, MAX_VECTORS, type MachineEffect } from './hosted-cpu.ts';
 import { advanceGuestRip, fetchOperation, guestRip, type HostedSubject, isAtXsetbv } from './hosted-subject.ts';
 import { InterruptArrivals } from './interrupt-arrivals.ts';
+import { KernelSteps, NO_ACCESS } from './kernel-steps.ts';
 import { GuestCpus } from './machine-code/guest-cpus.ts';
 import type { MachineOps } from './machine-ops.ts';
-import { EndlessError, FRAME_WORDS, type PhysicalMemory } from './memory.ts';
+import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { storeMsrs } from './msr-areas.ts';
-import { handleVmExit } from './muen/kernel.ts';
-import { AtomicAccess, type Kernel, type Segments } from './muen/kernel-context.ts';
-import { KernelHalt } from './muen/kernel-halt.ts';
-import { GLOBAL_IO_APIC_LOCK } from './muen/kernel-memory.ts';
-import { barrierWord } from './muen/mp.ts';
+import type { Kernel } from './muen/kernel-context.ts';
+import { type ActionSources, NextAction, NextActions } from './next-actions.ts';
 import { GENERAL_PROTECTION } from './privileged-operations.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { SystemObserver } from './system-observer.ts';
 import { restoreCpus, type SystemSnapshot, takeSnapshot } from './system-snapshot.ts';
 import type { TimeModel } from './time-model.ts';
 import { ENTRY_FAILURE, ExitReasonCode } from './vmx/exit-reasons.ts';
-import { Activity, INJECT_EXTERNAL_INTERRUPT, ProcControl, RFLAGS_IF, Vmcs, vmcsWord } from './vmx/vmcs.ts';
-import { VmxFailure } from './vmx/vmx-failure.ts';
+import { Activity, INJECT_EXTERNAL_INTERRUPT, Vmcs, vmcsWord } from './vmx/vmcs.ts';
 
 const EXIT_INTERRUPT_ERROR_CODE = vmcsWord('EXIT_INTERRUPT_ERROR_CODE');
 const PIN_ACTIVATE_TIMER = 1 << 6;
-const PIN_EXTERNAL_INTERRUPT = 1 << 0;
 /** Actions that a CPU takes at most when an interleaving gives it precedence, before it reaches a point itself. */
 const FORCED_ACTIONS = 64;
-/** Segments of a kernel step, at most: far beyond 64 delivered events and the search over 64 groups. */
-const MAX_SEGMENTS = 16_384;
-/** What stands for an exception of our own code in the kernel: a place that is not mapped. */
-const PAGE_FAULT = 14;
-
-const WAITS: readonly number[] = [AtomicAccess.barrierSpin, AtomicAccess.lockSpin];
-const RELEASES: readonly number[] = [AtomicAccess.barrierRelease, AtomicAccess.lockRelease];
-
 /**
  * A running Muen system: CPUs, kernel, hosted subjects, virtual time.
  *
@@ -58,27 +44,17 @@ export class System {
   readonly #ops: MachineOps;
   /** By slot. */
   readonly #subjectOfVmcs: SubjectId[];
-  #handlers: (Segments | undefined)[] = [];
-  /** Segments of the kernel step that each CPU is in. */
-  #segmentsOfStep: number[] = [];
-  /** Access each suspended CPU stands before. */
-  #standing: number[] = [];
   #inputs: RunInputs = { cyclesPerInstruction: 1, endTsc: 0, maxKernelSteps: 0, interrupts: [], interleavings: [] };
   #arrivals: InterruptArrivals;
   readonly #guests: GuestCpus;
+  readonly #steps: KernelSteps;
+  readonly #next: NextActions;
+  #sources: ActionSources;
   #point = 0;
   #interleavingCursor = 0;
   #forced = -1;
   #latestTsc = 0;
-  /** When a barrier or lock was last released. */
-  #releaseTsc = 0;
-  /** The kernel step of the CPU raised an exception already. */
-  readonly #hasFaulted: boolean[] = [];
   readonly #machine: MachineEffect = { effect: 'none' };
-  /** Barrier at which each spinning CPU waits, and the sense it waits to see changed. */
-  readonly #spinBarrier: number[] = [];
-  readonly #spinSense: number[] = [];
-
   constructor(kernel: Kernel, time: TimeModel, hosted: HostedSubject[], ops: MachineOps) {
     this.kernel = kernel;
     this.memory = kernel.memory;
@@ -88,6 +64,9 @@ export class System {
     this.#ops = ops;
     this.#arrivals = new InterruptArrivals([], kernel.cpus.length, time.unitCycles, ops);
     this.#guests = new GuestCpus(kernel.memory, kernel.cpus, kernel.platform.ports, ops);
+    this.#steps = new KernelSteps(kernel);
+    this.#next = new NextActions(kernel.cpus.length);
+    this.#sources = this.#actionSources();
     this.#subjectOfVmcs = Array.from({ length: 1 + Math.max(...kernel.at.vmcsSlots) }, () => -1);
     kernel.at.vmcsSlots.forEach((slot, subject) => {
       this.#subjectOfVmcs[slot] = subject;
@@ -108,11 +87,21 @@ export class System {
     this.#interleavingCursor = 0;
     this.#forced = -1;
     this.#latestTsc = 0;
-    this.#releaseTsc = 0;
-    this.#handlers = this.cpus.map(() => undefined);
-    this.#standing = this.cpus.map(() => 0);
-    this.#segmentsOfStep = this.cpus.map(() => 0);
+    this.#steps.begin();
     this.#arrivals = new InterruptArrivals(inputs.interrupts, this.cpus.length, this.time.unitCycles, this.#ops);
+    this.#sources = this.#actionSources();
+    this.#next.forgetAll();
+  }
+
+  #actionSources(): ActionSources {
+    return {
+      steps: this.#steps,
+      guests: this.#guests,
+      arrivals: this.#arrivals,
+      time: this.time,
+      cyclesPerInstruction: this.#inputs.cyclesPerInstruction,
+      runsMachineCode: cpu => this.#runsMachineCode(cpu),
+    };
   }
 
   /** Enters the initial subject of each CPU; part of boot. */
@@ -123,23 +112,25 @@ export class System {
   /** Performs the next action of the run; false when the run is over. */
   step(): boolean {
     if (this.kernel.platform.power !== 'running' || this.kernelSteps >= this.#inputs.maxKernelSteps) return false;
-    if (this.#arrivals.holdsLines) this.#arrivals.release(this.kernel, this.#latestTsc);
+    if (this.#arrivals.holdsLines) {
+      this.#arrivals.release(this.kernel, this.#latestTsc);
+      this.#next.forgetAll();
+    }
     if (this.#forced >= 0) return this.#stepForced();
+    const next = this.#next;
     let best: Cpu | undefined;
     let bestTsc = Number.POSITIVE_INFINITY;
-    let actionTsc = 0;
     for (const cpu of this.cpus) {
-      const tsc = this.#nextActionTsc(cpu);
+      next.determine(cpu, this.#sources);
       // A CPU that stands inside the kernel goes on before any guest does.
-      const key = cpu.mode === CpuMode.kernel && tsc !== Number.POSITIVE_INFINITY ? -1 : tsc;
+      const key = next.kind[cpu.id] === NextAction.kernelSegment ? -1 : next.tsc[cpu.id]!;
       if (key < bestTsc) {
         best = cpu;
         bestTsc = key;
-        actionTsc = tsc;
       }
     }
     if (best === undefined || bestTsc > this.#inputs.endTsc) return false;
-    this.#act(best, actionTsc);
+    this.#act(best);
     return true;
   }
 
@@ -160,6 +151,7 @@ export class System {
     this.kernel.platform.ports.contents = snapshot.ports;
     this.kernel.platform.ioApic.load(snapshot.ioApic);
     this.#guests.restore(snapshot.guests);
+    this.#next.forgetAll();
   }
 
   #stepForced(): boolean {
@@ -168,81 +160,35 @@ export class System {
     if (cpu === undefined) return true;
     const pointBefore = this.#point;
     for (let count = 0; count < FORCED_ACTIONS && this.#point === pointBefore; count++) {
-      const tsc = this.#nextActionTsc(cpu);
-      if (tsc > this.#inputs.endTsc || this.kernel.platform.power !== 'running') break;
+      this.#next.determine(cpu, this.#sources);
+      const isOver = this.#next.tsc[cpu.id]! > this.#inputs.endTsc || this.#next.kind[cpu.id] === NextAction.none;
+      if (isOver || this.kernel.platform.power !== 'running') break;
       const wasKernel = cpu.mode === CpuMode.kernel;
-      this.#act(cpu, tsc);
+      this.#act(cpu);
       if (wasKernel || this.#forced >= 0) break;
     }
     return true;
   }
 
-  /** TSC of the next thing that can happen on a CPU; Infinity when it waits for another one. */
-  #nextActionTsc(cpu: Cpu): number {
-    if (cpu.mode === CpuMode.kernel) return this.#isBlocked(cpu) ? Number.POSITIVE_INFINITY : cpu.tsc;
-    if (cpu.mode === CpuMode.entryFailed) return cpu.tsc;
-    if (cpu.mode === CpuMode.stopped) return Number.POSITIVE_INFINITY;
-    let next = Math.max(cpu.timerDeadlineTsc, cpu.tsc);
-    const runsMachineCode = this.#runsMachineCode(cpu);
-    if (!runsMachineCode && this.#windowOpen(cpu)) return cpu.tsc;
-    const interrupt = this.#interruptTsc(cpu);
-    if (interrupt < next) next = interrupt;
-    const { cyclesPerInstruction } = this.#inputs;
-    if (runsMachineCode) return Math.min(next, this.#guests.nextTsc(cpu, this.time.guardCycles, cyclesPerInstruction));
-    const done = cpu.tsc + cyclesPerInstruction;
-    if (
-      done < next &&
-      done + this.time.guardCycles <= cpu.timerDeadlineTsc &&
-      cpu.vmread(Vmcs.activity) === Activity.active
-    )
-      next = done;
-    return next;
-  }
-
-  #isBlocked(cpu: Cpu): boolean {
-    const access = this.#standing[cpu.id];
-    if (access === AtomicAccess.lockSpin)
-      return this.memory.readWord(this.kernel.at.globalSlot, GLOBAL_IO_APIC_LOCK) !== 0;
-    return access === AtomicAccess.barrierSpin && this.#spinSense[cpu.id] === this.#readSense(cpu);
-  }
-
-  #readSense(cpu: Cpu): number {
-    return this.memory.readWord(this.kernel.at.globalSlot, barrierWord(this.kernel, this.#spinBarrier[cpu.id]!) + 1);
-  }
-
-  #windowOpen(cpu: Cpu): boolean {
-    return (
-      (cpu.vmread(Vmcs.procControls) & ProcControl.interruptWindowExiting) !== 0 &&
-      (cpu.vmread(Vmcs.rflags) & RFLAGS_IF) !== 0 &&
-      (cpu.vmread(Vmcs.interruptibility) & 3) === 0
-    );
-  }
-
-  /** TSC at which an interrupt makes the CPU leave guest mode. */
-  #interruptTsc(cpu: Cpu): number {
-    return (cpu.vmread(Vmcs.pinControls) & PIN_EXTERNAL_INTERRUPT) === 0
-      ? Number.POSITIVE_INFINITY
-      : this.#arrivals.nextTsc(cpu);
-  }
-
-  #act(cpu: Cpu, tsc: number): void {
-    if (cpu.mode === CpuMode.kernel) {
-      // What another CPU does elsewhere does not delay one that waits for a barrier or lock.
-      const isReleased = WAITS.includes(this.#standing[cpu.id]!);
-      cpu.tsc = Math.max(cpu.tsc, isReleased ? this.#releaseTsc : this.#latestTsc);
+  /** Performs the next action of a CPU, as determined. */
+  #act(cpu: Cpu): void {
+    const kind = this.#next.kind[cpu.id]!;
+    const tsc = this.#next.tsc[cpu.id]!;
+    if (kind === NextAction.operation) this.#next.forget(cpu.id);
+    else this.#next.forgetAll();
+    if (kind === NextAction.kernelSegment) {
+      cpu.tsc = this.#steps.resumeTsc(cpu, this.#latestTsc);
       this.#runKernel(cpu);
       return;
     }
     cpu.tsc = tsc;
     if (tsc > this.#latestTsc) this.#latestTsc = tsc;
-    const runsMachineCode = this.#runsMachineCode(cpu);
-    if (cpu.mode === CpuMode.entryFailed) this.#exitGuest(cpu, entryFailureCause(cpu));
-    else if (runsMachineCode && this.#guests.isEntering(cpu)) this.#runMachineCode(cpu);
-    else if (tsc >= cpu.timerDeadlineTsc) this.#exitGuest(cpu, TIMER_CAUSE);
-    else if (!runsMachineCode && this.#windowOpen(cpu)) this.#exitGuest(cpu, WINDOW_CAUSE);
-    else if (this.#interruptTsc(cpu) <= tsc) this.#takeInterrupt(cpu);
-    else if (runsMachineCode) this.#runMachineCode(cpu);
-    else this.#execute(cpu);
+    if (kind === NextAction.operation) this.#execute(cpu);
+    else if (kind === NextAction.machineCode) this.#runMachineCode(cpu);
+    else if (kind === NextAction.timerExpiry) this.#exitGuest(cpu, TIMER_CAUSE);
+    else if (kind === NextAction.interrupt) this.#takeInterrupt(cpu);
+    else if (kind === NextAction.windowExit) this.#exitGuest(cpu, WINDOW_CAUSE);
+    else this.#exitGuest(cpu, entryFailureCause(cpu));
   }
 
   #runsMachineCode(cpu: Cpu): boolean {
@@ -293,7 +239,9 @@ export class System {
   /** An interrupt message reaches the local APIC of `target` at `tsc`. */
   requestInterrupt(target: CpuId, vector: number, tsc: number): void {
     const cpu = this.cpus[target];
-    if (cpu !== undefined) this.#arrivals.request(cpu, vector, tsc);
+    if (cpu === undefined) return;
+    this.#arrivals.request(cpu, vector, tsc);
+    this.#next.forget(target);
   }
 
   #execute(cpu: Cpu): void {
@@ -341,27 +289,18 @@ export class System {
     cpu.mode = CpuMode.kernel;
     cpu.timerDeadlineTsc = Number.POSITIVE_INFINITY;
     this.observer.onExit?.(cpu, this.subjectOn(cpu), reason);
-    this.memory.beginStep();
-    this.#handlers[cpu.id] = handleVmExit(this.kernel, cpu);
-    this.#standing[cpu.id] = 0;
-    this.#segmentsOfStep[cpu.id] = 0;
-    this.#hasFaulted[cpu.id] = false;
+    this.#next.forgetAll();
+    this.#steps.start(cpu);
     this.#runKernel(cpu);
   }
 
   /** Runs kernel segments of a CPU until it enters a subject, waits at a barrier, or another CPU is to proceed. */
   #runKernel(cpu: Cpu): void {
     for (;;) {
-      this.memory.beginStep();
-      if (RELEASES.includes(this.#standing[cpu.id]!)) this.#releaseTsc = cpu.tsc;
-      const { done, value } = this.#nextSegment(cpu);
+      const access = this.#steps.advance(cpu);
       this.segments += 1;
-      const access = done === true ? 0 : (value as number);
-      if (access === AtomicAccess.barrierSpin && this.#standing[cpu.id] !== AtomicAccess.barrierSpin)
-        this.#noteSpin(cpu);
-      this.#standing[cpu.id] = access;
       this.observer.onSegment?.(cpu, access);
-      if (done === true) break;
+      if (access === NO_ACCESS) break;
       const deviation = this.#inputs.interleavings[this.#interleavingCursor];
       const point = this.#point;
       this.#point += 1;
@@ -372,64 +311,13 @@ export class System {
           return;
         }
       }
-      if (this.#isBlocked(cpu)) return;
+      if (this.#steps.isBlocked(cpu)) return;
     }
-    this.#handlers[cpu.id] = undefined;
     if (cpu.tsc > this.#latestTsc) this.#latestTsc = cpu.tsc;
     if (this.kernel.platform.power !== 'running') cpu.mode = CpuMode.stopped;
     if (cpu.mode === CpuMode.stopped) return;
     this.kernelSteps += 1;
     this.#enterGuest(cpu);
-  }
-
-  /** A host exception leads to the kernel's handler for it; a kernel that does not come to an end is stopped, as a watchdog would. */
-  #nextSegment(cpu: Cpu): IteratorResult<number, void> {
-    this.#segmentsOfStep[cpu.id]! += 1;
-    const { platform, ops } = this.kernel;
-    if (this.#segmentsOfStep[cpu.id]! > MAX_SEGMENTS) return this.#stopEndless(cpu);
-    try {
-      this.memory.beginBounded();
-      const result = this.#handlers[cpu.id]!.next();
-      this.memory.endBounded();
-      return result;
-    } catch (cause) {
-      this.memory.endBounded();
-      if (cause instanceof InvariantError) throw cause;
-      if (cause instanceof EndlessError) return this.#stopEndless(cpu);
-      if (cause instanceof KernelHalt) cpu.mode = CpuMode.stopped;
-      else if (cause instanceof VmxFailure) {
-        this.#handlers[cpu.id] = ops.handleVmxFailure(this.kernel, cpu, cause);
-        return this.#nextSegment(cpu);
-      } else {
-        if (this.#hasFaulted[cpu.id] === true) {
-          platform.power = 'shutdown';
-          platform.stopReason = `exception in the exception handler of CPU ${cpu.id}`;
-          return { done: true, value: undefined };
-        }
-        this.#hasFaulted[cpu.id] = true;
-        const { vector, errorCode } = cause instanceof HostException ? cause : { vector: PAGE_FAULT, errorCode: 0 };
-        const text = cause instanceof Error ? cause.message : '';
-        this.#handlers[cpu.id] = ops.handleException(this.kernel, cpu, vector, errorCode, text);
-        return this.#nextSegment(cpu);
-      }
-      return { done: true, value: undefined };
-    }
-  }
-
-  #stopEndless(cpu: Cpu): IteratorResult<number, void> {
-    const { platform } = this.kernel;
-    platform.power = 'panic';
-    platform.stopReason = `the kernel of CPU ${cpu.id} does not come to an end`;
-    return { done: true, value: undefined };
-  }
-
-  #noteSpin(cpu: Cpu): void {
-    // The barrier that the CPU waits at is the one of its plan position: the all-CPU barrier after the last minor frame.
-    const { tables, at } = this.kernel;
-    const minor = this.memory.readWord(at.dataSlots[cpu.id]!, 0);
-    const plan = tables.plans[cpu.id]![this.memory.readWord(at.globalSlot, 0)]!;
-    this.#spinBarrier[cpu.id] = minor < plan.length ? plan[minor - 1]!.barrier : 0;
-    this.#spinSense[cpu.id] = this.#readSense(cpu);
   }
 
   #enterGuest(cpu: Cpu): void {
