@@ -164,7 +164,6 @@ export const MAX_FILE_LINES = 400;
 
 /** Longer files, and why they are not divided. */
 export const LONG_FILES: Readonly<Record<string, string>> = {
-  'src/impl/system.ts': 'one order of the actions of all CPUs: guests, kernel segments, time',
   'src/impl/x86/rows-arithmetic.ts': 'a table: every arithmetic instruction and its meaning',
   'src/impl/x86/rows-bits.ts': 'a table: every shift and bit instruction and its meaning',
   'src/impl/x86/decoder.ts': 'one pass over the bytes of an instruction',

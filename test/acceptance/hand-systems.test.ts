@@ -48,10 +48,10 @@ const TABLE: Readonly<
   h06v_vpid_off: { code: 0, errors: [], why: 'valid' },
 };
 
-/** The properties that judge a policy rather than one scenario's software, with few runs: the demo system gets the full budget. */
+/** The properties that judge a policy rather than one scenario's software, with one run each: `demo-system.test.ts` has the full budget. */
 const BRIEF = [
   '--runs',
-  '2',
+  '1',
   '--property',
   'isolation/*',
   '--property',
@@ -78,17 +78,15 @@ describe.skipIf(!existsSync(HAND))(`the small systems written by hand (${SKIP_RE
 });
 
 describe.skipIf(!existsSync(SYSTEMS))(`the real systems (${SKIP_REASON})`, () => {
-  test.each(existsSync(SYSTEMS) ? readdirSync(SYSTEMS) : [])(
-    '%s holds every property',
-    { timeout: 300_000 },
-    async name => {
-      const { code, report } = await checkPolicyFile(`${SYSTEMS}${name}/policy_b.xml`, BRIEF);
-      expect(
-        report.properties.filter(
-          property => !['proved', 'exhausted', 'tested', 'not-applicable'].includes(property.verdict),
-        ),
-      ).toEqual([]);
-      expect(code).toBe(0);
-    },
-  );
+  // The form for qemu-kvm is checked whole by `demo-system.test.ts`.
+  const others = existsSync(SYSTEMS) ? readdirSync(SYSTEMS).filter(name => name !== 'demo_system_vtd--qemu-kvm') : [];
+  test.each(others)('%s holds every property', { timeout: 300_000 }, async name => {
+    const { code, report } = await checkPolicyFile(`${SYSTEMS}${name}/policy_b.xml`, BRIEF);
+    expect(
+      report.properties.filter(
+        property => !['proved', 'exhausted', 'tested', 'not-applicable'].includes(property.verdict),
+      ),
+    ).toEqual([]);
+    expect(code).toBe(0);
+  });
 });
