@@ -70,7 +70,7 @@ function parsePolicyOf(id: string): PolicyDocument {
 
 describe('scenarios run on the machine without a panic', () => {
   test('genode-distributed: every instance boots from its subject information and starts what its init says', () => {
-    const { stateOf } = runScenario('genode-distributed');
+    const { stateOf } = runScenario('genode-distributed', 1000, 12);
     for (const subject of ['drivers', 'network', 'storage', 'applications']) {
       const { phase, failure, info, components, startTsc } = (stateOf(subject) as LoopState<InstanceState>).inner;
       expect([phase, failure]).toEqual(['run', '']);

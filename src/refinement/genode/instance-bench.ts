@@ -1,12 +1,9 @@
-import { readInitConfig } from '../../impl/genode/init/read-config.ts';
 import type { ProgramOps, ProgramRow } from '../../impl/genode/instance/component.ts';
 import { eventLoopSoftware, type LoopState } from '../../impl/genode/instance/event-loop.ts';
 import { genodeInstance } from '../../impl/genode/instance/instance.ts';
 import type { InstanceState } from '../../impl/genode/instance/state.ts';
 import { SCHEDULING_INFO_ADDRESS, SUBJECT_INFO_ADDRESS } from '../../impl/genode/instance/subject-info.ts';
 import type { HostedSoftware } from '../../impl/hosted.ts';
-import { parseXmlText } from '../../policy/xml.ts';
-import { InvariantError } from '../../units/invariant.ts';
 import type { Operation } from '../../units/operation.ts';
 import { type BenchResources, subjectInfoBytes } from './subject-info-bytes.ts';
 
@@ -171,11 +168,9 @@ export class InstanceBench {
       bytes: new Uint8Array(0x1000),
       isWritable: false,
     };
-    const document = parseXmlText(instance.config);
-    if (!document.ok) throw new InvariantError(document.error.message);
-    const { config } = readInitConfig(document.value.root);
-    const programs = instance.programs ?? [];
-    const software = eventLoopSoftware(genodeInstance({ init: config, modules: MODULES, programs }, ops));
+    const { programs = [], config } = instance;
+    const modules = new Map(MODULES).set('config', config);
+    const software = eventLoopSoftware(genodeInstance({ modules, programs }, ops));
     return new BenchSubject(instance.name, software, [...regions, info, schedule]);
   }
 

@@ -54,6 +54,23 @@ export interface StartNode {
   /** ROM module that is its configuration (2016). */
   readonly configRom: string | undefined;
   readonly propagatesExit: boolean;
+  /** It is asked for signs of life; restarted after so many that it does not give, 0 for never. */
+  readonly heartbeat: { readonly restartAfter: number } | undefined;
+}
+
+/** What an init reports about itself and its children. */
+export interface StateReport {
+  /** Time for which changes are collected. */
+  readonly delayMs: number;
+  readonly bufferBytes: number;
+  readonly ids: boolean;
+  readonly requested: boolean;
+  readonly provided: boolean;
+  readonly sessionArgs: boolean;
+  readonly childRam: boolean;
+  readonly childCaps: boolean;
+  readonly initRam: boolean;
+  readonly initCaps: boolean;
 }
 
 /** A service that init itself offers to its parent's other children, and who serves it. */
@@ -77,4 +94,7 @@ export interface InitConfig {
   readonly aliases: ReadonlyMap<string, string>;
   readonly offers: readonly OfferedService[];
   readonly starts: readonly StartNode[];
+  /** Time between two heartbeats, undefined for none. */
+  readonly heartbeatMs: number | undefined;
+  readonly report: StateReport | undefined;
 }

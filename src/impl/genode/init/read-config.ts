@@ -4,6 +4,7 @@ import type { XmlElement } from '../../../policy/xml.ts';
 import { InitCode } from './codes.ts';
 import type { InitConfig, InitEra, OfferedService, RouteRule, RouteTarget, StartNode } from './config.ts';
 import type { LabelPattern } from './label.ts';
+import { readChildHeartbeat, readHeartbeat, readReport } from './read-watch.ts';
 import { isNo, isYes, readCount, readSize } from './values.ts';
 
 /** Longest name of a child, terminating NUL included (Genode `Child_policy::Name`). */
@@ -63,6 +64,8 @@ class ConfigReader {
       aliases,
       offers: named('service').map(node => this.#readOffer(node)),
       starts,
+      heartbeatMs: readHeartbeat(named('heartbeat')[0]),
+      report: readReport(named('report')[0]),
     };
     this.#checkTargets(config);
     return config;
@@ -167,6 +170,7 @@ class ConfigReader {
       config: first('config'),
       configRom: this.#era === '2016' ? first('configfile')?.attributes.name : undefined,
       propagatesExit: isYes(first('exit')?.attributes.propagate),
+      heartbeat: readChildHeartbeat(first('heartbeat')),
     };
     this.#checkResources(node, start);
     return start;

@@ -4,15 +4,11 @@ import type { SessionError, SessionNumber } from '../services/service.ts';
 import { type HostEnv, type HostedSession, StreamUse } from '../services/service-host.ts';
 import type { Environment, Handle } from './component.ts';
 import type { Guest } from './guest.ts';
+import { LINE_BYTES, LOG_HANDLE, report } from './init-log.ts';
 import { reply } from './rpc-flow.ts';
 import { acceptSession, closeHandle, denySession, endSession, openSession } from './session-flow.ts';
 import type { SubjectInfo } from './subject-info.ts';
 import { CORE, type Workspace } from './workspace.ts';
-
-/** LOG session of every component, opened before it starts. */
-export const LOG_HANDLE: Handle = 0;
-/** Longest piece of a line that one LOG write takes. */
-const LOG_PIECE = 230;
 
 /** What core lends a component: memory on its own account, signals, time. */
 class LentByCore implements HostEnv {
@@ -147,8 +143,8 @@ export class ComponentEnv implements Environment {
   }
 
   log(text: string): void {
-    for (let at = 0; at === 0 || at < text.length; at += LOG_PIECE)
-      this.call(LOG_HANDLE, 'write', `${text.slice(at, at + LOG_PIECE)}\n`);
+    for (let at = 0; at === 0 || at < text.length; at += LINE_BYTES)
+      this.call(LOG_HANDLE, 'write', `${text.slice(at, at + LINE_BYTES)}\n`);
   }
 
   open(service: string, label: string, args: Readonly<Record<string, string>> = {}): Handle {
@@ -156,11 +152,18 @@ export class ComponentEnv implements Environment {
   }
 
   call(handle: Handle, name: string, ...values: RpcValue[]): void {
-    const { calls, handles } = this.#ws.component(this.#pd);
-    const id = handles[handle];
-    const functions = id === undefined ? [] : (this.#ws.state.sessions[id]?.face.functions ?? []);
-    const opcode = functions.findIndex(row => row.name === name);
-    this.#ws.changeComponent(this.#pd, { calls: [...calls, { handle, opcode, values }] });
+    this.#ws.callOf(this.#pd, handle, name, ...values);
+  }
+
+  exit(code: number): void {
+    this.#ws.changeComponent(this.#pd, { exitCode: code });
+  }
+
+  fault(access: 'READ' | 'WRITE' | 'EXEC', address: number): void {
+    const { init, name } = this.#ws.component(this.#pd);
+    this.#ws.changeComponent(this.#pd, { isFaulted: true });
+    const place = `0x${address.toString(16)}`;
+    report(this.#ws, init, `no RM attachment for child "${name}" (${access} at ${place}): it stays stopped`);
   }
 
   again(): void {
@@ -178,6 +181,7 @@ export class ComponentEnv implements Environment {
   announce(face: SessionInterface): void {
     const [first, ...rest] = this.#ws.component(this.#pd).faces;
     this.#ws.changeComponent(this.#pd, { faces: [[...(first ?? []), face], ...rest] });
+    this.#ws.change({ mayRetry: true });
   }
 
   #serves(session: SessionNumber): boolean {

@@ -31,6 +31,8 @@ export type ComponentEvent =
   | { readonly kind: 'packets'; readonly handle: Handle }
   /** A time that it asked for has come. */
   | { readonly kind: 'wake' }
+  /** Its parent wants to know whether it still handles events; answered without the program's doing. */
+  | { readonly kind: 'heartbeat' }
   /** A vector was injected into the subject. */
   | { readonly kind: 'vector'; readonly name: string }
   /** Core: a device of the subject raised an interrupt. */
@@ -68,6 +70,10 @@ export interface Environment
   /** Calls a session; the component handles nothing else before `reply`. Calls of one handler follow each other. */
   call(handle: Handle, name: string, ...values: RpcValue[]): void;
   close(handle: Handle): void;
+  /** Ends the component after this handler (Parent `exit`). */
+  exit(code: number): void;
+  /** Stops the component for good, as an access to an address without memory does: nobody is there to resolve it. */
+  fault(access: 'READ' | 'WRITE' | 'EXEC', address: number): void;
   /** Lets `wake` come next, after what waits already. */
   again(): void;
   /** Lets `packets` of a session come again. */

@@ -11,6 +11,7 @@ import {
   type ServerResponse,
 } from '../core/sessions.ts';
 import { killContext } from '../core/signals.ts';
+import type { InitConfig, StartNode } from '../init/config.ts';
 import { prefixedLabel } from '../init/label.ts';
 import { routeSession } from '../init/route.ts';
 import { selectPolicy } from '../init/session-policy.ts';
@@ -20,7 +21,7 @@ import { interfaceOf } from '../services/interfaces.ts';
 import { streamBytes } from '../services/service-host.ts';
 import type { Handle } from './component.ts';
 import { awaitCalls, failCalls } from './rpc-flow.ts';
-import type { Component, OpenSession } from './state.ts';
+import type { Component, EarlyOpen, OpenSession, SessionHop } from './state.ts';
 import { CORE, type Workspace } from './workspace.ts';
 
 /** Number of an init itself among its children: what it does not route to a child stays with it. */
@@ -31,54 +32,100 @@ interface Route {
   /** Label that the server sees. */
   readonly label: string;
   /** Inits on the way: at each, who asks and who is asked. */
-  readonly hops: readonly { readonly init: number; readonly child: number; readonly server: number }[];
+  readonly hops: readonly SessionHop[];
 }
 
-type Routed = Route | { readonly denied: string };
+/** A route, or why there is none; `isEarly` if whoever serves has been named but is not ready yet. */
+type Routed = Route | { readonly denied: string; readonly isEarly?: boolean };
+
+const early = (denied: string): Routed => ({ denied, isEarly: true });
 
 const findChild = (ws: Workspace, init: number, name: string): number =>
   ws.state.components.findIndex(component => component.isAlive && component.init === init && component.name === name);
+
+/** Where an init sends a session that goes outwards, as text: kind of target, and the child. */
+const targetOf = ({ kind, child }: { readonly kind: string; readonly child: string }): string => `${kind} ${child}`;
 
 /** Follows a session of a component outwards to core or a child on the way, then inwards through inits that offer it. */
 function route(ws: Workspace, client: number, service: string, label: string): Routed {
   const component = ws.component(client);
   const { init, child } = component;
   if (init === CORE) {
-    const hop = { init: CORE, child, server: OWN_CHILD };
-    return { server: CORE, label: prefixedLabel(component.name, label), hops: [hop] };
+    const scoped = prefixedLabel(component.name, label);
+    const hop = { init: CORE, child, server: OWN_CHILD, request: label, target: '', label: scoped };
+    return { server: CORE, label: scoped, hops: [hop] };
   }
-  const outer = ws.component(init);
-  if (outer.body.kind !== 'init' || component.node === undefined) return { denied: 'no parent' };
-  const decision = routeSession(outer.body.config, component.node, { service, label });
+  const outer = ws.component(init).body;
+  if (outer.kind !== 'init' || outer.config === undefined || component.node === undefined)
+    return { denied: 'no parent' };
+  const decision = routeSession(outer.config, component.node, { service, label });
   if (decision.kind === 'denied') return { denied: decision.reason };
-  if (decision.kind === 'own-config' || decision.kind === 'session-requests')
+  if (decision.kind === 'session-requests')
     return { denied: `ROM "${decision.label}" is part of the component itself here` };
+  const target = targetOf(decision);
+  if (decision.kind === 'own-config') {
+    const scoped = prefixedLabel(component.name, label);
+    const hop = { init, child, server: OWN_CHILD, request: label, target, label: scoped };
+    return { server: init, label: scoped, hops: [hop] };
+  }
+  const hop = { init, child, request: label, target, label: decision.label };
   if (decision.kind === 'child') {
     const server = findChild(ws, init, decision.child);
-    if (server < 0) return { denied: `child "${decision.child}" does not run` };
-    const hop = { init, child, server: ws.component(server).child };
-    return inwards(ws, server, service, decision.label, [hop]);
+    if (server < 0) return absent(ws, init, decision.child);
+    return inwards(ws, server, service, decision.label, [{ ...hop, server: ws.component(server).child }]);
   }
   const further = route(ws, init, service, decision.label);
   if ('denied' in further) return further;
-  return { ...further, hops: [{ init, child, server: OWN_CHILD }, ...further.hops] };
+  return { ...further, hops: [{ ...hop, server: OWN_CHILD }, ...further.hops] };
+}
+
+/** A child that is not there: it waits for its start, or ended. */
+function absent(ws: Workspace, init: number, name: string): Routed {
+  const { body } = ws.component(init);
+  const isWaiting = body.kind === 'init' && body.waiting.some(node => node.name === name);
+  return { denied: `child "${name}" does not run`, isEarly: isWaiting };
+}
+
+/** Child that an init's own `service` node names for a session from outside; undefined if it offers no such service. */
+export function offeredChild({ offers }: InitConfig, service: string, label: string): string | undefined {
+  const offer = offers.find(candidate => candidate.service === service);
+  if (offer === undefined) return undefined;
+  const patterns = offer.policies.map(({ pattern }) => pattern);
+  const index = selectPolicy(patterns, label);
+  return index < 0 ? offer.defaultChild : offer.policies[index]!.child;
 }
 
 /** A server that is an init passes the session on to the child that its own `service` node names. */
 function inwards(ws: Workspace, server: number, service: string, label: string, hops: Route['hops']): Routed {
   const { body } = ws.component(server);
-  if (body.kind !== 'init') return { server, label, hops };
-  const offer = body.config.offers.find(candidate => candidate.service === service);
-  if (offer === undefined) return { denied: `init "${ws.component(server).name}" offers no "${service}"` };
-  const index = selectPolicy(
-    offer.policies.map(({ pattern }) => pattern),
-    label,
-  );
-  const name = index < 0 ? offer.defaultChild : offer.policies[index]!.child;
-  const child = name === undefined ? -1 : findChild(ws, server, name);
-  if (child < 0) return { denied: `no policy for "${label}"` };
-  const hop = { init: server, child: OWN_CHILD, server: ws.component(child).child };
+  if (body.kind !== 'init') {
+    const isAnnounced = body.kind === 'services' || serviceIndex(ws, server, service) >= 0;
+    return isAnnounced
+      ? { server, label, hops }
+      : early(`"${ws.component(server).name}" has not announced "${service}"`);
+  }
+  if (body.config === undefined) return early(`init "${ws.component(server).name}" has no configuration yet`);
+  const name = offeredChild(body.config, service, label);
+  if (name === undefined)
+    return { denied: `init "${ws.component(server).name}" offers no "${service}" for "${label}"` };
+  const child = findChild(ws, server, name);
+  if (child < 0) return absent(ws, server, name);
+  const asked = ws.component(child).child;
+  const hop = { init: server, child: OWN_CHILD, server: asked, request: label, target: `offer ${name}`, label };
   return inwards(ws, child, service, label, [...hops, hop]);
+}
+
+/** True if an init would send a session elsewhere than it did, and true if it would not send it anywhere. */
+export function rerouted(
+  config: InitConfig,
+  node: StartNode,
+  service: string,
+  { request, target, label }: SessionHop,
+): 'same' | 'elsewhere' | 'nowhere' {
+  const decision = routeSession(config, node, { service, label: request });
+  if (decision.kind === 'denied') return 'nowhere';
+  const isSame = targetOf(decision) === target && (decision.kind === 'own-config' || decision.label === label);
+  return isSame ? 'same' : 'elsewhere';
 }
 
 /** What the stock connection donates: the costs of the session and of its buffers. */
@@ -103,24 +150,43 @@ export function openSession(
   const component = ws.component(client);
   const handle = component.handles.length;
   ws.changeComponent(client, { handles: [...component.handles, undefined] });
-  const denied = (reason: string): Handle => {
-    ws.post(client, { kind: 'denied', handle, reason });
-    return handle;
-  };
+  requestRouted(ws, { client, handle, service, label, args });
+  return handle;
+}
+
+/** Sends the requests on that waited for somebody who was not ready. */
+export function retryOpens(ws: Workspace): void {
+  const { early: waiting } = ws.state;
+  ws.change({ early: [], mayRetry: false });
+  for (const open of waiting) requestRouted(ws, open);
+}
+
+function requestRouted(ws: Workspace, open: EarlyOpen): void {
+  const { client, handle, service, label, args } = open;
+  const denied = (reason: string): void => ws.post(client, { kind: 'denied', handle, reason });
   const face = interfaceOf(service);
-  if (face === undefined) return denied(`no service "${service}"`);
+  if (face === undefined) {
+    denied(`no service "${service}"`);
+    return;
+  }
   const routed = route(ws, client, service, label);
-  if ('denied' in routed) return denied(routed.denied);
+  if ('denied' in routed) {
+    if (routed.isEarly === true) ws.change({ early: [...ws.state.early, open] });
+    else denied(routed.denied);
+    return;
+  }
   const index = serviceIndex(ws, routed.server, service);
-  if (index < 0) return denied(`"${ws.component(routed.server).name}" does not serve "${service}"`);
+  if (index < 0) {
+    denied(`"${ws.component(routed.server).name}" does not serve "${service}"`);
+    return;
+  }
   const id = ws.state.sessions.length;
   const cost = SESSION_COST_BYTES * (routed.hops.length - 1);
   const first = donation(face, args);
   const donated = { ramBytes: first.ramBytes + cost, caps: first.caps };
   const failed = requestHops(ws, routed.hops, id, donated);
-  if (failed !== '') return denied(failed);
-  addSession(ws, { face, routed, args, client, handle, index, donated });
-  return handle;
+  if (failed === '') addSession(ws, { face, routed, args, client, handle, index, donated });
+  else denied(failed);
 }
 
 /** Which of a component's services has this name; -1 for none. */
@@ -253,13 +319,20 @@ function killSignal(ws: Workspace, pd: number, cap: number): void {
   });
 }
 
+/** Ends a session that neither of its ends asked for: the server is told, the client's next call fails. */
+export function breakSession(ws: Workspace, id: number): void {
+  const { server, status } = ws.state.sessions[id]!;
+  endSession(ws, id);
+  if (status !== 'closed') ws.post(server, { kind: 'closed', session: id });
+}
+
 /** A client closes its session. */
 export function closeHandle(ws: Workspace, client: number, handle: Handle): void {
+  ws.change({ early: ws.state.early.filter(open => open.client !== client || open.handle !== handle) });
   const id = ws.component(client).handles[handle];
   const session = id === undefined ? undefined : ws.state.sessions[id];
   if (id === undefined || session === undefined || session.client !== client) return;
-  const wasOpen = session.status === 'open';
-  endSession(ws, id);
+  breakSession(ws, id);
   const component = ws.component(client);
   const streams = new Map(component.streams);
   streams.delete(handle);
@@ -267,5 +340,4 @@ export function closeHandle(ws: Workspace, client: number, handle: Handle): void
     handles: component.handles.map((old, place) => (place === handle ? undefined : old)),
     streams,
   });
-  if (wasOpen) ws.post(session.server, { kind: 'closed', session: id });
 }

@@ -1,21 +1,34 @@
 import { idleNode } from '../core/ipc.ts';
+import type { Quota } from '../core/sessions.ts';
 import { createReceiver } from '../core/signals.ts';
 import type { StartNode } from '../init/config.ts';
-import { readInitConfig } from '../init/read-config.ts';
-import { LOG_HANDLE } from './component-env.ts';
+import { elementText } from '../init/element-text.ts';
+import { changeTextModule, type TextRoms } from '../services/text-rom.ts';
+import { hostEnvOf, wakeClient } from './component-env.ts';
+import { report } from './init-log.ts';
 import type { Library } from './library.ts';
+import { loadedBody, wantedModules } from './load-program.ts';
 import { awaitCalls } from './rpc-flow.ts';
 import { OWN_CHILD, openSession } from './session-flow.ts';
-import type { Component, ComponentBody } from './state.ts';
+import type { Component, InitBody, ProgramSource } from './state.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Capabilities of a child whose configuration is older than cap quotas. */
 const CAPS_BEFORE_QUOTAS = 1000;
 
+/** Binary of an init, which has a body of its own kind. */
+const INIT_BINARY = 'init';
+
+export const sourceOf = (binary: string, node?: StartNode): ProgramSource => ({
+  binary,
+  config: node?.config,
+  roms: new Map(),
+});
+
 /** Adds a component with its threads and signal receiver; it has no accounts yet. */
 export function addComponent(
   ws: Workspace,
-  given: Pick<Component, 'name' | 'path' | 'init' | 'child' | 'node' | 'config' | 'body'> &
+  given: Pick<Component, 'name' | 'path' | 'init' | 'child' | 'node' | 'source' | 'body' | 'assigned'> &
     Partial<Pick<Component, 'faces' | 'hasSessionThreads' | 'vectors'>>,
 ): number {
   const id = ws.state.components.length;
@@ -39,7 +52,10 @@ export function addComponent(
         entrypoint: mainThread + 1,
         handles: [],
         streams: new Map(),
-        started: 0,
+        isFaulted: false,
+        exitCode: undefined,
+        skippedBeats: 0,
+        isBeatPending: false,
       },
     ],
   });
@@ -47,80 +63,72 @@ export function addComponent(
   return id;
 }
 
-/** Writes a line to an init's LOG. */
-export function report(ws: Workspace, init: number, text: string): void {
-  const { calls } = ws.component(init);
-  ws.changeComponent(init, {
-    calls: [...calls, { handle: LOG_HANDLE, opcode: 0, values: [`${text.slice(0, 230)}\n`] }],
-  });
+/** An init that has read nothing yet. */
+export function newInit(library: Library): { readonly body: InitBody; readonly faces: Component['faces'] } {
+  return {
+    faces: library.initServices.map(({ faces }) => faces),
+    body: {
+      kind: 'init',
+      config: undefined,
+      rom: { handle: -1, dataspace: 0 },
+      services: library.initServices.map(library.hosted),
+      waiting: [],
+      stuck: [],
+      exited: new Map(),
+      heartbeatUs: undefined,
+      report: { handle: -1, dataspace: 0, dueUs: undefined },
+    },
+  };
 }
 
-interface Made {
-  readonly body: ComponentBody;
-  readonly faces: Component['faces'];
-  readonly hasSessionThreads: boolean;
-  readonly vectors: readonly string[];
+/** Gives an init the books of its children; those that it does not route to a child stay with itself. */
+export function addBooks(ws: Workspace, id: number): void {
+  const { init, child } = ws.component(id);
+  const own = ws.parent(init).children[child]!;
+  const children = Array.from({ length: OWN_CHILD + 1 }, () => own);
+  ws.change({ books: new Map(ws.state.books).set(id, { own, children, sessions: [] }) });
 }
 
-/** What runs under the name of a binary; a text says why nothing can. */
-function bodyOf(ws: Workspace, init: number, library: Library, node: StartNode, id: number): Made | string {
-  const none = { faces: [], hasSessionThreads: false, vectors: [] };
-  if (node.configRom !== undefined) return 'a configuration in a ROM of its own (configfile) is not supported';
-  if (node.binary === 'init') {
-    if (node.config === undefined) return 'an init without <config>';
-    const outer = ws.component(init).body;
-    const era = outer.kind === 'init' ? outer.config.era : undefined;
-    const reading = readInitConfig(node.config, era);
-    const wrong = reading.findings.find(({ severity }) => severity === 'error');
-    return wrong === undefined ? { ...none, body: { kind: 'init', config: reading.config } } : wrong.message;
-  }
-  const made = library.make(id, node.binary, node.config);
-  if (!made.ok) return made.error;
-  if (made.value.kind === 'services') {
-    const { services } = made.value;
-    const body: ComponentBody = { kind: 'services', binary: node.binary, services: services.map(library.hosted) };
-    return { ...none, body, faces: services.map(service => service.faces) };
-  }
-  const { program } = made.value;
-  const body: ComponentBody = { kind: 'program', binary: node.binary, state: program.initial, served: new Map() };
-  return { body, faces: [[]], hasSessionThreads: program.hasSessionThreads, vectors: program.vectors };
+/** Offers a child's `<config>` as its ROM module. */
+export function offerConfig(ws: Workspace, init: number, { name, config }: StartNode): void {
+  const { body } = ws.component(init);
+  if (body.kind !== 'init') return;
+  const [hosted] = body.services;
+  const env = hostEnvOf(ws, init, session => wakeClient(ws, session));
+  const text = config === undefined ? '' : elementText(config);
+  const state = changeTextModule(hosted!.state as TextRoms, name, text, env as never);
+  const after = ws.component(init).body as InitBody;
+  ws.changeComponent(init, { body: { ...after, services: [{ ...hosted!, state: state as never }] } });
 }
+
+/** Assigned quota of a start node. */
+export const assignedTo = ({ ramBytes, caps }: StartNode): Quota => ({
+  ramBytes,
+  caps: caps === 0 ? CAPS_BEFORE_QUOTAS : caps,
+});
 
 /** Starts one child of an init; what keeps it from starting is reported in the init's LOG. */
 export function startChild(ws: Workspace, init: number, node: StartNode, library: Library): void {
-  const id = ws.state.components.length;
-  const outer = ws.component(init);
-  const made = bodyOf(ws, init, library, node, id);
-  if (typeof made === 'string') {
-    report(ws, init, `child "${node.name}" is not started: ${made}`);
+  const refuse = (reason: string): void => report(ws, init, `child "${node.name}" is not started: ${reason}`);
+  const source = sourceOf(node.binary, node);
+  const wanted = node.binary === INIT_BINARY ? [] : wantedModules(node, library);
+  const loaded = node.binary === INIT_BINARY ? newInit(library) : loadedBody(library, source, wanted);
+  if (typeof loaded === 'string') {
+    refuse(loaded);
     return;
   }
-  const caps = node.caps === 0 ? CAPS_BEFORE_QUOTAS : node.caps;
-  const quota = { ramBytes: node.ramBytes, caps };
-  const child = ws.fund(init, quota);
+  const assigned = assignedTo(node);
+  const child = ws.fund(init, assigned);
   if (child < 0) {
-    report(ws, init, `child "${node.name}" is not started: no quota left for ${node.ramBytes} bytes and ${caps} caps`);
+    refuse(`no quota left for ${assigned.ramBytes} bytes and ${assigned.caps} caps`);
     return;
   }
-  addComponent(ws, {
-    name: node.name,
-    path: [...outer.path, node.name],
-    init,
-    child,
-    node,
-    config: node.config,
-    ...made,
-  });
-  if (made.body.kind === 'init') {
-    const own = ws.parent(init).children[child]!;
-    ws.change({
-      books: new Map(ws.state.books).set(id, {
-        own,
-        children: Array.from({ length: OWN_CHILD + 1 }, () => own),
-        sessions: [],
-      }),
-    });
-  }
-  if (made.body.kind === 'services') ws.post(id, { kind: 'start' });
+  offerConfig(ws, init, node);
+  const path = [...ws.component(init).path, node.name];
+  const id = addComponent(ws, { name: node.name, path, init, child, node, source, assigned, ...loaded });
+  const { body } = loaded;
+  ws.change({ mayRetry: true });
+  if (body.kind === 'init') addBooks(ws, id);
+  if (body.kind === 'services') ws.post(id, { kind: 'start' });
   else openSession(ws, id, 'LOG', '', {});
 }

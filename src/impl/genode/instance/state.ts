@@ -7,6 +7,7 @@ import type { DataspaceFacts, RegionMap } from '../core/region-map.ts';
 import type { ChildPd, Quota, Session } from '../core/sessions.ts';
 import type { Signals } from '../core/signals.ts';
 import type { InitConfig, StartNode } from '../init/config.ts';
+import type { SessionRequest } from '../init/route.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import type { SessionNumber } from '../services/service.ts';
@@ -26,13 +27,62 @@ export interface Dataspace extends DataspaceFacts {
 export type ComponentBody =
   | {
       readonly kind: 'program';
-      readonly binary: string;
       readonly state: unknown;
       /** Packet streams of the sessions that it serves. */
       readonly served: ReadonlyMap<SessionNumber, HostedSession>;
     }
-  | { readonly kind: 'services'; readonly binary: string; readonly services: readonly HostedService<never>[] }
-  | { readonly kind: 'init'; readonly config: InitConfig };
+  | { readonly kind: 'services'; readonly services: readonly HostedService<never>[] }
+  | LoadingBody
+  | InitBody;
+
+/** A component that fetches ROM modules before its program can be made. */
+export interface LoadingBody {
+  readonly kind: 'loading';
+  /** Labels of the modules that are not there yet. */
+  readonly wanted: readonly string[];
+  /** Session of the first of them, -1 before it was asked for. */
+  readonly handle: Handle;
+}
+
+/** What a program is made from. */
+export interface ProgramSource {
+  readonly binary: string;
+  readonly config: XmlElement | undefined;
+  /** Contents of ROM modules that the program works on, by label. */
+  readonly roms: ReadonlyMap<string, string>;
+}
+
+/** An init: it reads its configuration, starts children, serves their configurations, and watches them. */
+export interface InitBody {
+  readonly kind: 'init';
+  /** Undefined until it was read for the first time. */
+  readonly config: InitConfig | undefined;
+  /** Session of its own configuration, -1 before it was asked for, and the dataspace of the content. */
+  readonly rom: { readonly handle: Handle; readonly dataspace: number };
+  /** ROM sessions by which children read their configurations. */
+  readonly services: readonly HostedService<never>[];
+  /** Children to start, the next one first. */
+  readonly waiting: readonly StartNode[];
+  readonly stuck: readonly StuckChild[];
+  /** Children that ended by themselves, by name. */
+  readonly exited: ReadonlyMap<string, { readonly version: string; readonly code: number }>;
+  readonly heartbeatUs: number | undefined;
+  readonly report: ReportState;
+}
+
+/** A child that cannot run as long as one of the sessions that it had leads nowhere. */
+export interface StuckChild {
+  readonly node: StartNode;
+  readonly needs: readonly SessionRequest[];
+}
+
+/** How far the report of an init's state is. */
+export interface ReportState {
+  readonly handle: Handle;
+  readonly dataspace: number;
+  /** Time at which it is due, undefined while nothing changed. */
+  readonly dueUs: number | undefined;
+}
 
 /** A call that a component has not got the reply of. */
 export interface OutgoingCall {
@@ -51,7 +101,7 @@ export interface Component {
   /** Its number among the children of that init. */
   readonly child: number;
   readonly node: StartNode | undefined;
-  readonly config: XmlElement | undefined;
+  readonly source: ProgramSource;
   readonly body: ComponentBody;
   readonly isAlive: boolean;
   readonly events: readonly ComponentEvent[];
@@ -72,11 +122,30 @@ export interface Component {
   readonly hasSessionThreads: boolean;
   /** Vectors, by name, that it hears of. */
   readonly vectors: readonly string[];
-  /** Next child to start, of an init. */
-  readonly started: number;
+  /** RAM and caps that its init assigned to it. */
+  readonly assigned: Quota;
+  /** It stopped at an access that nobody resolves. */
+  readonly isFaulted: boolean;
+  /** It ends after the present handler. */
+  readonly exitCode: number | undefined;
+  /** Heartbeats that it did not answer, one after the other. */
+  readonly skippedBeats: number;
+  readonly isBeatPending: boolean;
 }
 
 export type SessionStatus = 'requested' | 'open' | 'closed';
+
+/** What one init on the way of a session decided: who asks and who is asked, among its children. */
+export interface SessionHop {
+  readonly init: number;
+  readonly child: number;
+  readonly server: number;
+  /** Label as it arrived at this init, without the child's name in front for a session that goes outwards. */
+  readonly request: string;
+  /** Where it went: a kind of target, the child's name where it is one, and the label that goes on. */
+  readonly target: string;
+  readonly label: string;
+}
 
 /** A session on its way from a client through inits to its server. */
 export interface OpenSession {
@@ -91,7 +160,7 @@ export interface OpenSession {
   readonly status: SessionStatus;
   readonly donated: Quota;
   /** The sessions of the inits on the way, from the client's outwards and then inwards. */
-  readonly hops: readonly { readonly init: number; readonly child: number; readonly server: number }[];
+  readonly hops: readonly SessionHop[];
   /** Identity of the session object. */
   readonly identity: number;
   /** Thread that serves it. */
@@ -100,6 +169,15 @@ export interface OpenSession {
   readonly serving: number;
   /** Capabilities of signal contexts in the server's space, by the opcode that registered them. */
   readonly signals: ReadonlyMap<number, number>;
+}
+
+/** A session that a client asked for whose server is not ready: it goes on when something changed. */
+export interface EarlyOpen {
+  readonly client: number;
+  readonly handle: Handle;
+  readonly service: string;
+  readonly label: string;
+  readonly args: Readonly<Record<string, string>>;
 }
 
 /** An init's books: its children and their sessions; the accounts are the instance's. */
@@ -129,6 +207,9 @@ export interface InstanceState {
   readonly components: readonly Component[];
   readonly sessions: readonly OpenSession[];
   readonly books: ReadonlyMap<number, InitBooks>;
+  readonly early: readonly EarlyOpen[];
+  /** A component started or announced something. */
+  readonly mayRetry: boolean;
   /** Component that ran last: the others come first. */
   readonly lastRun: number;
   /** Earliest wish, in microseconds, that the timed event is armed for; undefined while it is not. */
@@ -153,6 +234,8 @@ export const initialInstance: InstanceState = {
   components: [],
   sessions: [],
   books: new Map(),
+  early: [],
+  mayRetry: false,
   lastRun: 0,
   armedUs: undefined,
   isTimeUnknown: false,

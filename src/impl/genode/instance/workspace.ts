@@ -6,6 +6,7 @@ import { allocatePages, releasePages, wholePages } from '../core/ram.ts';
 import { attach, createRegionMap, resolve, revoke } from '../core/region-map.ts';
 import { type ParentState, type Quota, startChild } from '../core/sessions.ts';
 import { submitSignal } from '../core/signals.ts';
+import type { RpcValue } from '../proxy/values.ts';
 import { streamLayout } from '../services/service-host.ts';
 import { createStreamEnd } from '../services/stream-end.ts';
 import type { ComponentEvent } from './component.ts';
@@ -19,7 +20,7 @@ const ADDRESS_SPACE_BYTES = 2 ** 47;
 /** True for two hints of the same thing, of which one is enough. */
 function saysTheSame(a: ComponentEvent, b: ComponentEvent): boolean {
   if (a.kind !== b.kind) return false;
-  if (a.kind === 'wake') return true;
+  if (a.kind === 'wake' || a.kind === 'heartbeat') return true;
   if (a.kind === 'packets' && b.kind === 'packets') return a.handle === b.handle;
   if (a.kind === 'clientPackets' && b.kind === 'clientPackets') return a.session === b.session;
   if (a.kind === 'interrupt' && b.kind === 'interrupt') return a.vector === b.vector;
@@ -68,6 +69,15 @@ export class Workspace {
     if (!component.isAlive) return;
     if (component.events.some(known => saysTheSame(known, event))) return;
     this.changeComponent(id, { events: [...component.events, event] });
+  }
+
+  /** Puts a call of a component behind those that it has not sent yet. */
+  callOf(id: number, handle: number, name: string, ...values: RpcValue[]): void {
+    const { calls, handles } = this.component(id);
+    const session = handles[handle];
+    const functions = session === undefined ? [] : (this.state.sessions[session]?.face.functions ?? []);
+    const opcode = functions.findIndex(row => row.name === name);
+    this.changeComponent(id, { calls: [...calls, { handle, opcode, values }] });
   }
 
   /** Time since the instance started, by the start of the present minor frame: never ahead of the true time. */

@@ -3,6 +3,7 @@ import { blockTester } from './block-tester.ts';
 import { deviceDriver, pdTester } from './device-driver.ts';
 import { fileTester } from './file-tester.ts';
 import { logWriter } from './log-writer.ts';
+import { mortal } from './mortal.ts';
 import { nicPing } from './nic-ping.ts';
 import { proxyClient } from './proxy-client.ts';
 import { proxyServer } from './proxy-server.ts';
@@ -26,4 +27,5 @@ export const PROGRAMS: readonly ProgramRow[] = [
   rtcReader,
   deviceDriver,
   pdTester,
+  mortal,
 ];

@@ -1,6 +1,7 @@
 import type { XmlElement } from '../../../policy/xml.ts';
 import { ok, type Result } from '../../../units/result.ts';
 import { blockService } from './block.ts';
+import { dynamicRomService } from './dynamic-rom.ts';
 import { fileSystemService } from './file-system.ts';
 import { framebufferService } from './framebuffer.ts';
 import { inputService } from './input.ts';
@@ -17,7 +18,13 @@ export interface ServiceProgram {
   readonly binary: string;
   readonly title: string;
   /** Makes the service from the component's `<config>`; the text says what is wrong with it. */
-  create(config: XmlElement | undefined, ops: ServiceOps): Result<Service<never>, string>;
+  create(
+    config: XmlElement | undefined,
+    ops: ServiceOps,
+    roms: ReadonlyMap<string, string>,
+  ): Result<Service<never>, string>;
+  /** ROM modules that it works on, whose contents `create` gets. */
+  roms?(config: XmlElement | undefined): readonly string[];
 }
 
 /** A row of the table. */
@@ -32,6 +39,7 @@ function row<State>(
 /** Programs that provide services, by binary; LOG, ROM and those for hardware are core's own. */
 export const SERVICE_PROGRAMS: readonly ServiceProgram[] = [
   row('timer', 'Timeouts by the timed event of the subject', () => ok(timerService)),
+  row('dynamic_rom', 'ROM modules whose content changes with time', dynamicRomService),
   row('report_rom', 'ROM modules that are the reports of other clients', (config, ops) =>
     ok(reportRomService(config, ops)),
   ),

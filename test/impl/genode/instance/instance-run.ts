@@ -1,11 +1,9 @@
 import { genodeOps } from '../../../../src/impl/genode/core/genode-ops.ts';
-import { readInitConfig } from '../../../../src/impl/genode/init/read-config.ts';
 import { bytesOfNumber, type Guest, numberAt } from '../../../../src/impl/genode/instance/guest.ts';
 import { genodeInstance } from '../../../../src/impl/genode/instance/instance.ts';
 import type { InstanceState } from '../../../../src/impl/genode/instance/state.ts';
 import { SCHEDULING_INFO_ADDRESS, SUBJECT_INFO_ADDRESS } from '../../../../src/impl/genode/instance/subject-info.ts';
 import { channelOps } from '../../../../src/impl/native/muchannel.ts';
-import { configElement } from '../../../../src/refinement/services/config-element.ts';
 
 const TSC_KHZ = 1000;
 const FRAME_TICKS = 1000;
@@ -136,9 +134,8 @@ export function runInstance(
 ): InstanceRun {
   const guest = new PlainGuest();
   guest.write(SUBJECT_INFO_ADDRESS, subjectInfo([...OWN, ...resources]));
-  const reading = readInitConfig(configElement(configText));
   const ops = { genode: genodeOps, channel: channelOps };
-  const loop = genodeInstance({ init: reading.config, modules: new Map([['config', configText]]) }, ops);
+  const loop = genodeInstance({ modules: new Map([['config', configText]]) }, ops);
   let state = loop.initial;
   for (let frame = 0; frame < frames; frame++) {
     const arrived: number[] = [];
