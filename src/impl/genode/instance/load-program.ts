@@ -30,7 +30,8 @@ const isForConfig = ({ service, pattern }: RouteRule): boolean =>
 export function wantedModules(node: StartNode, library: Library): readonly string[] {
   const hasOwnRoute = node.config === undefined && node.route?.some(isForConfig) === true;
   const config = node.configRom ?? (hasOwnRoute ? CONFIG : undefined);
-  return [...(config === undefined ? [] : [config]), ...library.romsOf(node.binary, node.config)];
+  const worksOn = library.romsOf(node.binary, node.config);
+  return config === undefined ? worksOn : [config, ...worksOn];
 }
 
 /** What runs under the name of a binary, or first waits for its modules; a text says why nothing can. */
