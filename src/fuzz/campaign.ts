@@ -2,7 +2,7 @@ import { createRng, deriveSeed } from '../units/rng.ts';
 import type { CampaignState } from './corpus-files.ts';
 import type { ExitInput, FuzzInput, FuzzTargetName, Strategy } from './fuzz-input.ts';
 import type { Attacker, Execution } from './fuzz-target.ts';
-import { freshInput, mutate } from './mutate.ts';
+import { freshInput, mutate, sweepInputs } from './mutate.ts';
 
 /** Executions of one round: their inputs depend on the corpus at its start, so that the number of jobs changes nothing. */
 export const ROUND_EXECUTIONS = 64;
@@ -48,17 +48,21 @@ export class Campaign {
   readonly settings: CampaignSettings;
   readonly corpus: CorpusEntry[] = [];
   readonly findings = new Map<string, FindingGroup>();
-  /** Exits of the subjects under test by basic reason. */
-  readonly exits = new Map<number, number>();
+  /** Exits of the subjects under test by subject and basic reason. */
+  readonly exits = new Map<string, Map<number, number>>();
   executions = 0;
   kernelSteps = 0;
   readonly #seen = new Set<number>();
   readonly #material: ExitInput[] = [];
   readonly #attackers: readonly Attacker[];
+  /** What the campaign executes first. */
+  readonly #sweep: readonly FuzzInput[];
 
   constructor(settings: CampaignSettings, attackers: readonly Attacker[]) {
     this.settings = settings;
     this.#attackers = attackers;
+    const isSwept = settings.target === 'guest' && settings.strategy === 'coverage-guided';
+    this.#sweep = isSwept ? sweepInputs(attackers) : [];
   }
 
   get features(): number {
@@ -69,6 +73,18 @@ export class Campaign {
     return this.settings.strategy === 'coverage-guided' || this.settings.strategy === 'recorded';
   }
 
+  /** Exits of one reason, of one subject or of all. */
+  exitsOf(reason: number, subject?: string): number {
+    const counts = subject === undefined ? [...this.exits.values()] : [this.exits.get(subject)];
+    return counts.reduce((sum, row) => sum + (row?.get(reason) ?? 0), 0);
+  }
+
+  #count(subject: string, reason: number, count: number): void {
+    const own = this.exits.get(subject) ?? new Map<number, number>();
+    own.set(reason, (own.get(reason) ?? 0) + count);
+    this.exits.set(subject, own);
+  }
+
   /** Inputs of the next round. */
   nextRound(): readonly FuzzInput[] {
     return Array.from({ length: ROUND_EXECUTIONS }, (_, index) => this.#candidate(this.executions + index));
@@ -76,6 +92,8 @@ export class Campaign {
 
   #candidate(execution: number): FuzzInput {
     const { seed, target, strategy } = this.settings;
+    const swept = this.#sweep[execution];
+    if (swept !== undefined) return swept;
     const rng = createRng(deriveSeed(seed, `${target} ${execution}`));
     const isFresh = !this.hasFeedback || this.corpus.length < 8 || rng.below(5) === 0;
     // Machine code of which exits are recorded.
@@ -102,7 +120,7 @@ export class Campaign {
     const number = this.executions;
     this.executions += 1;
     this.kernelSteps += execution.kernelSteps;
-    for (const [reason, count] of execution.exits) this.exits.set(reason, (this.exits.get(reason) ?? 0) + count);
+    for (const { subject, reason, count } of execution.exits) this.#count(subject, reason, count);
     let fresh = 0;
     for (const feature of execution.features) {
       if (this.#seen.has(feature)) continue;
@@ -131,7 +149,7 @@ export class Campaign {
   resume(state: CampaignState): void {
     this.executions = state.executions;
     this.kernelSteps = state.kernelSteps;
-    for (const [reason, count] of state.exits) this.exits.set(reason, count);
+    for (const { subject, reason, count } of state.exits) this.#count(subject, reason, count);
   }
 
   /** Takes a corpus entry of an earlier process back: executed again, it gives the same features. */

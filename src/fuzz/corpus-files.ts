@@ -25,7 +25,7 @@ export interface CampaignState {
   readonly seed: number;
   readonly executions: number;
   readonly kernelSteps: number;
-  readonly exits: readonly (readonly [reason: number, count: number])[];
+  readonly exits: readonly { readonly subject: string; readonly reason: number; readonly count: number }[];
   readonly findings: readonly {
     readonly group: string;
     readonly what: string;
@@ -44,11 +44,6 @@ const triple: Decoder<readonly [number, number, number]> = (value, path, problem
   const read = array(word, 3)(value, path, problems);
   if (Array.isArray(read) && read.length !== 3) problems.push({ path, message: 'expected three numbers' });
   return read as unknown as readonly [number, number, number];
-};
-const pair: Decoder<readonly [number, number]> = (value, path, problems) => {
-  const read = array(count, 2)(value, path, problems);
-  if (Array.isArray(read) && read.length !== 2) problems.push({ path, message: 'expected two numbers' });
-  return read as unknown as readonly [number, number];
 };
 
 const exit: Decoder<ExitInput> = object({
@@ -79,7 +74,7 @@ const state: Decoder<CampaignState> = object({
   seed: word,
   executions: count,
   kernelSteps: count,
-  exits: array(pair, 100),
+  exits: array(object({ subject: name, reason: word, count }), MAX_ITEMS),
   findings: array(object({ group: name, what: string({ maxLength: 10_000 }), execution: count, count }), MAX_ITEMS),
 });
 

@@ -1,89 +1,63 @@
-import { EXIT_REASONS, type ExitReason } from '../impl/vmx/exit-reasons.ts';
-import type { BitFields, PolicyDocument } from '../policy/document.ts';
+import { EXIT_REASONS } from '../impl/vmx/exit-reasons.ts';
+import type { PolicyDocument } from '../policy/document.ts';
+import { type ExitCell, exitCells } from './exit-cells.ts';
 
-/** One row of the exit coverage table. */
+/** One row of the exit coverage table: an exit reason over all subjects. */
 export interface ExitRow {
   readonly reason: number;
   readonly name: string;
-  /** What the kernel does, or the actions of the subjects' trap tables. */
+  /** What the kernel does, or the actions of the subjects' trap tables with how many subjects have them. */
   readonly action: string;
+  /** Exits of this reason. */
   readonly reached: number;
-  /** Why it cannot be reached or was not; empty if it was. */
+  /** Subjects that can cause it, and those of them that did. */
+  readonly possible: number;
+  readonly done: number;
+  /** Why it was not reached, by subject where they differ; empty if every subject that there is reached it. */
   readonly why: string;
 }
 
-/** Controls without which a reason cannot occur. */
-const CONTROLS: Readonly<Record<number, readonly [group: 'proc' | 'proc2', name: string]>> = {
-  8: ['proc', 'NMIWindowExiting'],
-  12: ['proc', 'HLTExiting'],
-  14: ['proc', 'INVLPGExiting'],
-  15: ['proc', 'RDPMCExiting'],
-  16: ['proc', 'RDTSCExiting'],
-  29: ['proc', 'MOVDRExiting'],
-  36: ['proc', 'MWAITExiting'],
-  37: ['proc', 'MonitorTrapFlag'],
-  39: ['proc', 'MONITORExiting'],
-  40: ['proc', 'PAUSEExiting'],
-  43: ['proc', 'UseTPRShadow'],
-  44: ['proc2', 'VirtualAPICAccesses'],
-  45: ['proc2', 'VirtualInterruptDelivery'],
-  46: ['proc2', 'DescriptorTableExiting'],
-  47: ['proc2', 'DescriptorTableExiting'],
-  48: ['proc2', 'EnableEPT'],
-  49: ['proc2', 'EnableEPT'],
-  51: ['proc2', 'EnableRDTSCP'],
-  54: ['proc2', 'WBINVDExiting'],
-  56: ['proc2', 'APICRegisterVirtualization'],
-  57: ['proc2', 'RDRANDExiting'],
-  58: ['proc2', 'EnableINVPCID'],
-  59: ['proc2', 'EnableVMFunctions'],
-};
+const NOT_YET = 'not reached by this campaign';
 
-/** Reasons that no machine code of these subjects can cause, whatever the controls are. */
-const IMPOSSIBLE: Readonly<Record<number, string>> = {
-  3: 'INIT is sent by the boot code alone',
-  4: 'no processor waits for a start-up IPI while subjects run',
-  5: 'no system-management interrupts on this machine',
-  6: 'no system-management interrupts on this machine',
-  11: 'CR4.SMXE is 0: GETSEC is an invalid opcode',
-  17: 'RSM exits in system-management mode only',
-  34: 'the MSR store names MSRs that can be loaded, and the exit stores values that can be',
-  41: 'machine checks are no input of the machine',
-  49: 'the tables of the policy have no entry that is misconfigured',
-};
-
-const hasControl = (document: PolicyDocument, group: 'proc' | 'proc2', name: string): boolean =>
-  document.subjects.some(({ vcpu }) => (vcpu.controls[group] as BitFields)[name] === 1);
-
-function whyNot(document: PolicyDocument, row: ExitReason): string {
-  const impossible = IMPOSSIBLE[row.reason];
-  if (row.causedBy === 'nobody') return 'reserved by the manual';
-  if (impossible !== undefined) return impossible;
-  const control = CONTROLS[row.reason];
-  if (control !== undefined && !hasControl(document, ...control)) return `${control[1]} is 0 in every subject`;
-  return 'not reached by this campaign';
+/** `a 2, b 1`: values with how often each occurs, one that all share alone. */
+function tally(values: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts.size === 1 ? (values[0] ?? '') : [...counts].map(([value, count]) => `${value} ${count}`).join(', ');
 }
 
-function actionOf(document: PolicyDocument, row: ExitReason): string {
-  if (row.action !== 'trap' && row.action !== 'trap-or-fatal') return row.action;
-  const modes = new Map<string, number>();
-  for (const subject of document.subjects) {
-    const event = subject.sourceGroups
-      .find(({ name }) => name === 'vmx_exit')
-      ?.events.find(({ id }) => id === row.reason);
-    const mode =
-      event === undefined
-        ? 'panic'
-        : (event.action?.kind ?? document.events.find(({ name }) => name === event.physical)?.mode ?? '?');
-    modes.set(mode, (modes.get(mode) ?? 0) + 1);
+/** Reasons for which subjects did not get somewhere, each with those subjects unless it holds for all of them. */
+function whyOf(cells: readonly ExitCell[]): string {
+  const bySubject = new Map<string, string[]>();
+  for (const { reached, impossible, subject } of cells) {
+    if (reached > 0) continue;
+    const why = impossible === '' ? NOT_YET : impossible;
+    bySubject.set(why, [...(bySubject.get(why) ?? []), subject]);
   }
-  return [...modes].map(([mode, count]) => `${mode} ${count}`).join(', ');
+  return [...bySubject]
+    .map(([why, subjects]) => (subjects.length === cells.length ? why : `${subjects.join(', ')}: ${why}`))
+    .join('; ');
 }
 
-/** Every exit reason of the manual, what kernel and policy do with it, and whether a campaign reached it. */
-export const exitTable = (document: PolicyDocument, exits: ReadonlyMap<number, number>): readonly ExitRow[] =>
-  EXIT_REASONS.map(row => {
-    const reached = exits.get(row.reason) ?? 0;
-    const why = reached > 0 ? '' : whyNot(document, row);
-    return { reason: row.reason, name: row.name, action: actionOf(document, row), reached, why };
+/**
+ * Every exit reason of the manual, what kernel and trap tables do with it, and which subjects reached it; a subject that did not has
+ * a reason. The denominator is `possible`: what the controls and masks of the policy allow the subject.
+ */
+export function exitTable(
+  document: PolicyDocument,
+  reached: (subject: string, reason: number) => number,
+): readonly ExitRow[] {
+  const cells = exitCells(document, reached);
+  return EXIT_REASONS.map(({ reason, name }) => {
+    const own = cells.filter(cell => cell.reason === reason);
+    return {
+      reason,
+      name,
+      action: tally(own.map(({ action }) => action)),
+      reached: own.reduce((sum, cell) => sum + cell.reached, 0),
+      possible: own.filter(cell => cell.impossible === '' || cell.reached > 0).length,
+      done: own.filter(cell => cell.reached > 0).length,
+      why: whyOf(own),
+    };
   });
+}

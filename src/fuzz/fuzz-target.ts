@@ -21,12 +21,22 @@ export const MAX_KERNEL_STEPS = 60;
 /** Exits of one execution that are recorded as material for other inputs. */
 const MAX_RECORDED = 4;
 
+/** Exits of one subject for one basic reason. */
+export interface ExitCount {
+  readonly subject: string;
+  readonly reason: number;
+  readonly count: number;
+}
+
+/** Beyond every basic exit reason. */
+const REASONS = 0x1_0000;
+
 /** What one execution showed. */
 export interface Execution {
   readonly features: readonly number[];
   readonly kernelSteps: number;
-  /** Exits by basic reason, of the subject under test. */
-  readonly exits: readonly (readonly [reason: number, count: number])[];
+  /** Exits of the subject under test and of all others that run machine code. */
+  readonly exits: readonly ExitCount[];
   readonly recorded: readonly ExitInput[];
   /** Empty if the implementation did what the model says. */
   readonly failure: string;
@@ -121,6 +131,7 @@ export class FuzzTarget {
       hitModel(coverage, mode, step.mode);
       mode = step.mode;
     };
+    /** By subject and reason. */
     const exits = new Map<number, number>();
     const recorded: ExitInput[] = [];
     system.observer = {
@@ -131,9 +142,12 @@ export class FuzzTarget {
         const qualification = cpu.vmread(Vmcs.exitQualification);
         const interruptInfo = cpu.vmread(Vmcs.exitInterruptInfo);
         hitExit(coverage, reason, qualification, interruptInfo, this.#actions[subject]![reason & 0x3f] ?? 0);
+        const basic = reason & 0xffff;
+        if (subject === id || system.hosted[subject]!.runsMachineCode) {
+          const key = subject * REASONS + basic;
+          exits.set(key, (exits.get(key) ?? 0) + 1);
+        }
         if (subject === id) {
-          const basic = reason & 0xffff;
-          exits.set(basic, (exits.get(basic) ?? 0) + 1);
           if (recorded.length < MAX_RECORDED && reason < ENTRY_FAILURE && basic !== 1 && basic !== 52) {
             const registers = [1, 2, 3, 4].map(
               register => [register, cpu.registers[2 * register]!, cpu.registers[2 * register + 1]!] as const,
@@ -149,7 +163,13 @@ export class FuzzTarget {
     return {
       features: coverage.features(),
       kernelSteps: system.kernelSteps,
-      exits: [...exits].sort((a, b) => a[0] - b[0]),
+      exits: [...exits]
+        .sort((a, b) => a[0] - b[0])
+        .map(([key, count]) => ({
+          subject: system.kernel.tables.subjects[Math.floor(key / REASONS)]!.name,
+          reason: key % REASONS,
+          count,
+        })),
       recorded,
       failure: lockstep.divergence?.what ?? '',
     };

@@ -1,3 +1,5 @@
+import { SWEEP_LENGTH, sweepProgram } from '../arbitraries/machine-code/sweep.ts';
+import { hexOfBytes } from '../impl/machine-code/code-image.ts';
 import { VMCS_FIELDS } from '../impl/vmx/vmcs-fields.ts';
 import type { Rng } from '../units/rng.ts';
 import type { ExitInput, FuzzInput, FuzzTargetName, Strategy } from './fuzz-input.ts';
@@ -63,6 +65,16 @@ export function randomExit(rng: Rng): ExitInput {
     registers,
     fields,
   };
+}
+
+/** Inputs that a guided campaign starts with: each instruction and kind of block of interest in each subject. */
+export function sweepInputs(attackers: readonly Attacker[]): readonly FuzzInput[] {
+  return Array.from({ length: SWEEP_LENGTH }, (_, index) => index).flatMap(index =>
+    attackers.flatMap(({ subject, code }): readonly FuzzInput[] => {
+      const bytes = code === undefined ? undefined : sweepProgram(code, index);
+      return bytes === undefined ? [] : [{ kind: 'bytes', subject, hex: hexOfBytes(Uint8Array.from(bytes)) }];
+    }),
+  );
 }
 
 /** An input from nothing. */

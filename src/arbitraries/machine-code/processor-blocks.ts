@@ -2,7 +2,8 @@ import type { Rng } from '../../units/rng.ts';
 import { type BlockKind, pick, place, value32 } from './block-kind.ts';
 import { type CodeWriter, Reg } from './code-writer.ts';
 
-const privileged: readonly (readonly number[])[] = [
+/** Privileged and intercepted instructions; memory operands are at [BX]. */
+export const PRIVILEGED: readonly (readonly number[])[] = [
   [0x0f, 0xa2], // CPUID
   [0x0f, 0x31], // RDTSC
   [0x0f, 0x01, 0xf9], // RDTSCP
@@ -35,7 +36,7 @@ const privileged: readonly (readonly number[])[] = [
   [0x0f, 0x34], // SYSENTER
   [0xcf], // IRET
 ];
-const vmx: readonly (readonly number[])[] = [
+export const VMX: readonly (readonly number[])[] = [
   [0x66, 0x0f, 0xc7, 0x33], // VMCLEAR [BX]
   [0x0f, 0xc7, 0x33], // VMPTRLD [BX]
   [0x0f, 0xc7, 0x3b], // VMPTRST [BX]
@@ -49,7 +50,7 @@ const vmx: readonly (readonly number[])[] = [
   [0x66, 0x0f, 0x38, 0x81, 0x03], // INVVPID EAX, [BX]
   [0x0f, 0x01, 0xd4], // VMFUNC
 ];
-const exceptions: readonly (readonly number[])[] = [
+export const EXCEPTIONS: readonly (readonly number[])[] = [
   [0x0f, 0x0b], // UD2
   [0xcc], // INT3
   [0xf1], // INT1
@@ -109,19 +110,19 @@ export const PROCESSOR_BLOCKS: readonly BlockKind[] = [
     emit(code, vocabulary, rng) {
       const address = place(vocabulary, rng, true, false);
       if (address !== undefined) code.set(Reg.bx, address);
-      code.emit(...pick(rng, privileged)!);
+      code.emit(...pick(rng, PRIVILEGED)!);
       return true;
     },
   },
   {
     id: 'vmx',
     meaning: 'an instruction of VMX',
-    weight: 3,
+    weight: 6,
     traps: true,
     emit(code, vocabulary, rng) {
       const address = place(vocabulary, rng, true, false);
       if (address !== undefined) code.set(Reg.bx, address);
-      code.emit(...pick(rng, vmx)!);
+      code.emit(...pick(rng, VMX)!);
       return true;
     },
   },
@@ -131,7 +132,7 @@ export const PROCESSOR_BLOCKS: readonly BlockKind[] = [
     weight: 3,
     traps: true,
     emit(code, _vocabulary, rng) {
-      code.emit(...pick(rng, exceptions)!);
+      code.emit(...pick(rng, EXCEPTIONS)!);
       return true;
     },
   },

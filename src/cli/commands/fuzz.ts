@@ -10,6 +10,7 @@ import {
   readState,
   stateText,
 } from '../../fuzz/corpus-files.ts';
+import { exitCells } from '../../fuzz/exit-cells.ts';
 import { exitTable } from '../../fuzz/exit-table.ts';
 import { FUZZ_TARGETS, type FuzzTargetName, STRATEGIES, type Strategy } from '../../fuzz/fuzz-input.ts';
 import { type Execution, FuzzTarget } from '../../fuzz/fuzz-target.ts';
@@ -88,7 +89,9 @@ const stateOf = ({ campaign, spec }: Desk): CampaignState => ({
   ...campaign.settings,
   executions: campaign.executions,
   kernelSteps: campaign.kernelSteps,
-  exits: [...campaign.exits].sort((a, b) => a[0] - b[0]),
+  exits: [...campaign.exits].flatMap(([subject, counts]) =>
+    [...counts].sort((a, b) => a[0] - b[0]).map(([reason, count]) => ({ subject, reason, count })),
+  ),
   findings: [...campaign.findings.values()].map(({ group, what, execution, count }) => ({
     group,
     what,
@@ -162,29 +165,31 @@ const status = ({ campaign }: Desk, total: number, startMs: number, startExecuti
 
 function textReport(desk: Desk): string {
   const { campaign, context } = desk;
-  const rows = exitTable(context.document, campaign.exits);
+  const rows = exitTable(context.document, (subject, reason) => campaign.exitsOf(reason, subject));
   const table = layoutTable(
     [
-      ['exit', 'name', 'action', 'reached', 'not reached because'],
+      ['exit', 'name', 'action', 'exits', 'subjects', 'not reached because'],
       ...rows.map(row => [
         String(row.reason),
         row.name,
         row.action,
         row.reached === 0 ? '' : groupDigits(row.reached),
+        row.possible === 0 ? '' : `${row.done}/${row.possible}`,
         row.why,
       ]),
     ],
-    { right: [0, 3] },
+    { right: [0, 3, 4] },
   );
   const findings = [...campaign.findings.values()].map(
     ({ count, execution, what }) => `x  ${printable(what)} (first at execution ${execution}, ${count} times)`,
   );
   const { target, strategy, seed } = campaign.settings;
-  const reached = rows.filter(row => row.reached > 0).length;
+  const possible = rows.reduce((sum, row) => sum + row.possible, 0);
+  const done = rows.reduce((sum, row) => sum + row.done, 0);
   return [
     `fuzz --target ${target} --strategy ${strategy} --seed ${seed}: ${groupDigits(campaign.executions)} executions, ${groupDigits(campaign.kernelSteps)} VM exits, each compared with the model`,
     ...table,
-    `${reached} of ${rows.length} exit reasons reached, ${groupDigits(campaign.features)} features, corpus of ${campaign.corpus.length} inputs`,
+    `${done} of ${possible} exits reached that the policy lets subjects cause, ${groupDigits(campaign.features)} features, corpus of ${campaign.corpus.length} inputs`,
     findings.length === 0 ? 'no findings' : `${findings.length} findings`,
     ...findings,
     '',
@@ -199,7 +204,8 @@ function jsonReport(desk: Desk, durationMs: number): string {
     policy: spec.policyPath,
     features: campaign.features,
     corpus: campaign.corpus.map(({ execution, newFeatures }) => ({ execution, newFeatures })),
-    exitTable: exitTable(context.document, campaign.exits),
+    exitTable: exitTable(context.document, (subject, reason) => campaign.exitsOf(reason, subject)),
+    exitCells: exitCells(context.document, (subject, reason) => campaign.exitsOf(reason, subject)),
     timing: { durationMs },
   })}\n`;
 }

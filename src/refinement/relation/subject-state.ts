@@ -91,6 +91,9 @@ const restoredVmcs = Uint16Array.from(RESTORED, row => row.vmcs);
 /** Selectors are 16 bits wide in the VMCS. */
 const restoredMask = Uint32Array.from(RESTORED, row => (row.name.endsWith('_SELECTOR') ? 0xffff : 0xffff_ffff));
 
+/** Upper halves of selectors: VMREAD clears what a field of 16 bits does not have. */
+const selectorHighs = ROWS.filter(row => row.name.endsWith('_SELECTOR')).map(row => row.page + 1);
+
 /** Name of a word of the state page, for differences. */
 export function stateWordName(word: number): string {
   if (word < REGISTER_WORDS) return `${REGISTER_NAMES[word >>> 1]}${word % 2 === 1 ? ' (high)' : ''}`;
@@ -103,6 +106,7 @@ export function expectSaved(memory: PhysicalMemory, cpu: Cpu, expected: Uint32Ar
   const words = memory.words;
   expected.set(cpu.registers);
   for (let row = 0; row < pageWords.length; row++) expected[pageWords[row]!] = words[base + vmcsWords[row]!]!;
+  for (const word of selectorHighs) expected[word] = 0;
 }
 
 /** First word in which a state page differs from what is expected, -1 if none does. */
