@@ -1,5 +1,4 @@
 import type { Command } from './command.ts';
-import { LATER_COMMANDS } from './commands/loaders.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { optionSyntax } from './options.ts';
 
@@ -16,8 +15,6 @@ export function programHelp(version: string, commands: readonly Command[]): stri
     'usage: muencheck <command> [options]',
     '',
     ...commands.map(command => entry(command.name, command.summary)),
-    '',
-    `not in this version: ${LATER_COMMANDS.join(', ')}`,
     '',
     'examples',
     '  muencheck check',

@@ -4,7 +4,7 @@ import { suggestion } from '../units/nearest.ts';
 import { printable } from '../units/printable.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Environment } from './command.ts';
-import { COMMAND_LOADERS, LATER_COMMANDS } from './commands/loaders.ts';
+import { COMMAND_LOADERS } from './commands/loaders.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { installInterrupt } from './interrupt.ts';
@@ -51,7 +51,6 @@ async function dispatch(argv: readonly string[], environment: Environment): Prom
     environment.stdout(`${environment.version}\n`);
     return EXIT.holds;
   }
-  if (LATER_COMMANDS.includes(name)) return usageError(environment, '', `the command "${name}" is not in this version`);
   const command = await COMMAND_LOADERS.get(name)?.();
   const names = [...COMMAND_LOADERS.keys()];
   if (command === undefined)

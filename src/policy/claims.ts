@@ -47,7 +47,7 @@ export const MAX_CLAIMS_BYTES = 1 << 20;
 const MAX_DEPTH = 16;
 const MAX_PROBLEMS = 50;
 /** Most claims of one kind. */
-const MAX_CLAIMS = 1000;
+export const MAX_CLAIMS = 1000;
 
 /** Reads one claims file; collects problems with line and column. */
 class ClaimsReader {

@@ -29,10 +29,11 @@ const placeOf = (claims: Claims, { line, column }: { readonly line: number; read
 const quoted = (name: string): string => `'${printable(name)}'`;
 
 /** Kernel nodes end a path: the kernel is trusted not to relay. */
-const relays = (graph: FlowGraph, id: string): boolean => graph.nodes.find(node => node.id === id)?.kind !== 'kernel';
+export const relays = (graph: FlowGraph, id: string): boolean =>
+  graph.nodes.find(node => node.id === id)?.kind !== 'kernel';
 
 /** Shortest path of data and event flows from one party to another that passes none of `without`. */
-function findPath(
+export function findPath(
   graph: FlowGraph,
   from: string,
   to: string,

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { COMMAND_LOADERS, LATER_COMMANDS } from '../../src/cli/commands/loaders.ts';
+import { COMMAND_LOADERS } from '../../src/cli/commands/loaders.ts';
 import { COMMANDS } from '../../src/cli/commands/registry.ts';
 import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
 import { freshFolder, runCli, runHere } from './spawn.ts';
@@ -146,11 +146,6 @@ describe('help', () => {
     expect(COMMANDS.map(({ name }) => name)).toEqual([...COMMAND_LOADERS.keys()]);
   });
 
-  test.each(LATER_COMMANDS)('%s is not in this version', async name => {
-    const result = await runHere([name]);
-    expect(result).toMatchObject({ code: 2, stdout: '' });
-    expect(result.stderr).toContain(`the command "${name}" is not in this version`);
-  });
   test('--help shows two examples and every exit code', async () => {
     const { code, stdout } = await runCli(['--help'], { real: true });
     expect(code).toBe(0);

@@ -15,8 +15,7 @@ export const COMMAND_LOADERS: ReadonlyMap<string, () => Promise<Command>> = new 
   ['faults', async () => (await import('./faults.ts')).faultsCommand],
   ['list', async () => (await import('./list.ts')).listCommand],
   ['bench', async () => (await import('./bench.ts')).benchCommand],
+  ['init', async () => (await import('./init.ts')).initCommand],
   ['explain', async () => (await import('./explain.ts')).explainCommand],
+  ['completion', async () => (await import('./completion.ts')).completionCommand],
 ]);
-
-/** Commands of the design that this version does not have; naming one is a usage error that says so. */
-export const LATER_COMMANDS: readonly string[] = ['init', 'completion'];
