@@ -1,3 +1,5 @@
+import { CodeMode } from '../../src/impl/x86/code-mode.ts';
+import { Decoder, DecodeStatus, newInstruction } from '../../src/impl/x86/decoder.ts';
 import { Interpreter } from '../../src/impl/x86/interpreter.ts';
 import { Field } from '../../src/impl/x86/state-layout.ts';
 import { INSTRUCTIONS } from '../../src/impl/x86/table.ts';
@@ -6,6 +8,7 @@ import { excludedFromHost, makeSnippet } from './snippet.ts';
 import {
   CODE_BASE,
   CODE_START,
+  type CodePages,
   DATA_BASE,
   DATA_BYTES,
   UserMachine,
@@ -13,9 +16,13 @@ import {
   WINDOW_START,
 } from './user-machine.ts';
 
-/** A program in the code page with the registers to start it with. */
+/** A program in the code pages with the registers to start it with. */
 export interface Program {
-  readonly bits: 32 | 64;
+  readonly bits: 16 | 32 | 64;
+  /** Offset of the code in its first page. */
+  readonly start: number;
+  /** Linear base of CS, for 16-bit code. */
+  readonly codeBase?: number;
   readonly code: Uint8Array;
   readonly gpr: readonly bigint[];
   readonly flags: number;
@@ -26,6 +33,9 @@ const ROWS = {
   64: INSTRUCTIONS.filter(row => excludedFromHost(row, 64) === undefined),
   32: INSTRUCTIONS.filter(row => excludedFromHost(row, 32) === undefined),
 };
+
+const randomWindow = (rng: Rng): Uint8Array => Uint8Array.from({ length: WINDOW_BYTES }, () => rng.next());
+const randomFlags = (rng: Rng): number => (rng.next() & 0xcd5) | 0x202;
 
 /** A sequence of random instructions of the table, or (one in four) random bytes. */
 export function randomProgram(rng: Rng, bits: 32 | 64): Program {
@@ -40,32 +50,62 @@ export function randomProgram(rng: Rng, bits: 32 | 64): Program {
     if (parts.length === 1) gpr = snippet.gpr;
   }
   if (isBytes) parts.push(Uint8Array.from({ length: 120 }, () => rng.next()));
-  const window = Uint8Array.from({ length: WINDOW_BYTES }, () => rng.next());
-  return {
-    bits,
-    code: Uint8Array.from(parts.flatMap(part => [...part])),
-    gpr,
-    flags: (rng.next() & 0xcd5) | 0x202,
-    window,
-  };
+  const window = randomWindow(rng);
+  const code = Uint8Array.from(parts.flatMap(part => [...part]));
+  return { bits, start: CODE_START, code, gpr, flags: randomFlags(rng), window };
 }
 
-/** Puts a program into a machine. */
+/** A random program across the end of the first code page, which its registers may point to as well. */
+export function randomCrossingProgram(rng: Rng, bits: 32 | 64): Program {
+  const program = randomProgram(rng, bits);
+  const gpr = program.gpr.map(value => (rng.below(4) === 0 ? BigInt(CODE_BASE + 0x1000 - 8 + rng.below(16)) : value));
+  return { ...program, gpr, start: 0x1000 - rng.below(Math.min(60, program.code.length)) };
+}
+
+const decoder = new Decoder();
+const decoded = newInstruction();
+
+/** Bytes that decode to a user instruction of 16-bit code. */
+function narrowInstruction(rng: Rng): Uint8Array {
+  for (;;) {
+    const bytes = Uint8Array.from({ length: 15 }, () => rng.next());
+    const status = decoder.decode(bytes, 0, 15, CodeMode.bits16, decoded);
+    if (status === DecodeStatus.ok && excludedFromHost(decoded.row, 32) === undefined)
+      return bytes.slice(0, decoded.length);
+  }
+}
+
+/** Random 16-bit instructions in a code segment with a base, a third of them across the end of a page. */
+export function randomNarrowProgram(rng: Rng): Program {
+  const code = Uint8Array.from(Array.from({ length: 12 }, () => [...narrowInstruction(rng)]).flat());
+  const gpr = Array.from({ length: 16 }, () => BigInt(WINDOW_START + rng.below(WINDOW_BYTES)));
+  const start = rng.below(3) === 0 ? 0x1000 - rng.below(40) : CODE_START;
+  const codeBase = CODE_BASE - [0, 0, 0x3000, 0xe000, 0x7c0][rng.below(5)]!;
+  return { bits: 16, start, codeBase, code, gpr, flags: randomFlags(rng), window: randomWindow(rng) };
+}
+
+/** Puts a program into a machine; of its code what lies behind the last code page is left out. */
 export function loadProgram(machine: UserMachine, program: Program): void {
   const { cpu, memory } = machine;
+  const { start, code, codeBase = CODE_BASE } = program;
   memory.beginStep();
-  for (const host of [machine.dataHost, machine.dataHost + 4096, machine.codeHost]) memory.touch(host >>> 12);
+  for (const host of [machine.dataHost, machine.dataHost + 4096, ...machine.codeHosts]) memory.touch(host >>> 12);
   const { bytes } = memory;
   bytes.fill(0, machine.dataHost, machine.dataHost + DATA_BYTES);
   bytes.set(program.window, machine.dataHost + WINDOW_START);
-  bytes.fill(0xcc, machine.codeHost, machine.codeHost + 4096);
-  bytes.set(program.code, machine.codeHost + CODE_START);
-  machine.setMode(program.bits);
+  machine.codeHosts.forEach((host, index) => {
+    bytes.fill(0xcc, host, host + 4096);
+    const from = Math.max(0, index * 4096 - start);
+    const part = code.subarray(from, (index + 1) * 4096 - start);
+    bytes.set(part, host + Math.max(0, start - index * 4096));
+  });
+  machine.setMode(program.bits, codeBase);
   program.gpr.forEach((value, n) => {
     cpu.state.setGpr(n, value);
   });
   cpu.state.rflags = program.flags;
-  cpu.state.rip = BigInt(CODE_BASE + CODE_START);
+  const base = program.bits === 16 ? codeBase : 0;
+  cpu.state.rip = BigInt(CODE_BASE + start - base);
   cpu.state.setU64(Field.cr2, 0n);
   machine.event = undefined;
 }
@@ -79,20 +119,23 @@ function visible(machine: UserMachine): string {
   return `rip=${state.rip.toString(16)} flags=${state.rflags.toString(16)} ${registers.join(' ')}${ended}`;
 }
 
+const samePages = (a: UserMachine, b: UserMachine, from: number, to: number, count: number): boolean =>
+  Buffer.compare(a.memory.bytes.subarray(from, from + count), b.memory.bytes.subarray(to, to + count)) === 0;
 const sameMemory = (a: UserMachine, b: UserMachine): boolean =>
-  Buffer.compare(
-    a.memory.bytes.subarray(a.dataHost, a.dataHost + DATA_BYTES),
-    b.memory.bytes.subarray(b.dataHost, b.dataHost + DATA_BYTES),
-  ) === 0;
+  samePages(a, b, a.dataHost, b.dataHost, DATA_BYTES) &&
+  a.codeHosts.every((host, index) => samePages(a, b, host, b.codeHosts[index]!, 4096));
 
 /** Three machines: the reference evaluator, the interpreter step by step, the interpreter in one go. */
 export class TierComparison {
-  readonly reference = new UserMachine();
-  readonly stepped = new UserMachine();
-  readonly whole = new UserMachine();
+  readonly reference: UserMachine;
+  readonly stepped: UserMachine;
+  readonly whole: UserMachine;
   boundaries = 0;
 
-  constructor() {
+  constructor(pages?: CodePages) {
+    this.reference = new UserMachine(pages);
+    this.stepped = new UserMachine(pages);
+    this.whole = new UserMachine(pages);
     Interpreter.attach(this.stepped.cpu);
     Interpreter.attach(this.whole.cpu);
   }

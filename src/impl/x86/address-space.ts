@@ -43,10 +43,6 @@ export class AddressSpace {
   readonly #walker: PageWalker;
   readonly #pdptes: number[] = [0, 0, 0, 0, 0, 0, 0, 0];
   #markEpoch = -1;
-  /** Slots of which code is cached: writes must be seen. */
-  codeSlots: (slot: number) => boolean = () => false;
-  /** Told of a write of `sizeBytes` at `offset` of a slot with cached code. */
-  onCodeWrite: (slot: number, offset: number, sizeBytes: number) => void = () => {};
   #pageWritable = false;
   /** CR0.AM and EFLAGS.AC at CPL 3. */
   #checksAlignment = false;
@@ -186,7 +182,7 @@ export class AddressSpace {
 
   /**
    * Byte address inside the WebAssembly.Memory for an access that stays in one page, or -1 if it must go through
-   * `readPhysical`/`writePhysical` (devices, absent and never-touched frames, cached code). Fills the TLB.
+   * `readPhysical`/`writePhysical` (devices, absent and never-touched frames). Fills the TLB.
    */
   place(low: number, high: number, kind: number): number {
     const physical = this.translate(low, high, kind);
@@ -199,10 +195,7 @@ export class AddressSpace {
       if (!isWrite) return -1;
       slot = this.#memory.slotOf(frame as FrameNumber);
     }
-    if (isWrite) {
-      this.#memory.touch(slot);
-      if (this.codeSlots(slot)) return -1;
-    }
+    if (isWrite) this.#memory.touch(slot);
     const host = slot * PAGE_SIZE_BYTES;
     if (kind !== AccessKind.fetch && !this.#isWatched) this.#fill(low, high, host, isWrite);
     return host + (low & 0xfff);
@@ -237,7 +230,6 @@ export class AddressSpace {
     const slot = this.#memory.slotOf(frame as FrameNumber);
     const offset = address % PAGE_SIZE_BYTES;
     this.#memory.touch(slot);
-    if (this.codeSlots(slot)) this.onCodeWrite(slot, offset, sizeBytes);
     writeBytes(this.#memory.bytes, slot * PAGE_SIZE_BYTES + offset, sizeBytes, value);
   }
 

@@ -2,7 +2,7 @@ import { PAGE_SIZE_BYTES } from '../../units/address.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import { CodeMode } from './code-mode.ts';
 import { decodeImage, endsRun } from './decode-image.ts';
-import { Decoder, DecodeStatus, newInstruction } from './decoder.ts';
+import { Decoder, DecodeStatus, MAX_INSTRUCTION_BYTES, newInstruction } from './decoder.ts';
 import type { Instruction } from './instruction.ts';
 import type { InterpreterModule } from './interpreter-module.ts';
 
@@ -17,8 +17,10 @@ const POOL_FRAMES = 256;
 const POOL_RECORDS = (POOL_FRAMES * PAGE_SIZE_BYTES) / RECORD_BYTES;
 /** Longest run that is decoded at once. */
 const MAX_RUN = 128;
-/** Longest instruction minus one: how far in front of a written byte an instruction may start. */
-const REACH = 14;
+/** In front of the end of a page, where an instruction may not fit any more, the other decoder decodes. */
+const REACH = MAX_INSTRUCTION_BYTES - 1;
+/** Place 0 of the pool stays unused: a record at address 0 would be none. */
+const FIRST_RECORD = 1;
 /** Bytes behind an instruction that the decoder may look at. */
 const LOOKAHEAD_BYTES = 64;
 
@@ -33,13 +35,21 @@ interface CodePage {
   readonly records: Int32Array;
   /** Its runs of records in the order of their decoding: number of the first record, and of the one behind the last. */
   readonly runs: number[];
+  /** Records of instructions that end in another frame, by `crossingKey`. */
+  readonly crossings: Map<number, number>;
+  /** Pages from which instructions reach into this one. */
+  readonly sources: Set<CodePage>;
 }
+
+/** An instruction begins less than 16 bytes in front of the end of its page. */
+const crossingKey = (offset: number, nextSlot: number): number => nextSlot * 16 + (PAGE_SIZE_BYTES - offset);
+const crossingSlot = (key: number): number => key >>> 4;
 
 /**
  * Predecoded instructions by frame, in slots of the memory that no address reaches.
  *
- * A write to a frame with decoded code voids the records that it overlaps, or all of the frame if the write is not known
- * exactly. Void records lead the interpreter back to a lookup, so code that modifies itself is seen at once.
+ * The first write to a frame with decoded code voids all of it, and what reaches into it from other frames. Void records lead
+ * the interpreter back to a lookup, so code that modifies itself is seen at once.
  */
 export class CodeCache {
   readonly #memory: PhysicalMemory;
@@ -48,7 +58,7 @@ export class CodeCache {
   /** Place of the tables of the WebAssembly decoder. */
   readonly #tables: number;
   readonly #decode: DecodeRun;
-  #used = 0;
+  #used = FIRST_RECORD;
   readonly #pages = new Map<number, CodePage>();
   readonly #spare: Int32Array[] = [];
   readonly #decoder = new Decoder();
@@ -78,15 +88,9 @@ export class CodeCache {
     return this.#pages.has(slot * 4) || this.#pages.has(slot * 4 + 1) || this.#pages.has(slot * 4 + 2);
   }
 
-  /** Record of the instruction at an offset of a frame, 0 if it must be executed without a record (it crosses the page). */
+  /** Record of the instruction at an offset of a frame, 0 if the bytes of the frame alone are none. */
   find(slot: number, offset: number, mode: number): number {
-    let page = this.#pages.get(slot * 4 + mode);
-    if (page === undefined) {
-      page = { slot, mode, records: this.#spare.pop() ?? new Int32Array(PAGE_SIZE_BYTES), runs: [] };
-      this.#pages.set(slot * 4 + mode, page);
-      this.#memory.watch(slot);
-      this.onNewSlot();
-    }
+    const page = this.#page(slot, mode);
     const known = page.records[offset]!;
     if (known !== 0) return known;
     if (this.#used + MAX_RUN + 1 > POOL_RECORDS) {
@@ -99,9 +103,42 @@ export class CodeCache {
     return record;
   }
 
+  /** Record of an instruction, decoded by the caller, that begins in one frame and ends in another. */
+  findCrossing(slot: number, offset: number, mode: number, nextSlot: number, instruction: Instruction): number {
+    if (this.#used + 2 > POOL_RECORDS) this.flush();
+    const page = this.#page(slot, mode);
+    const key = crossingKey(offset, nextSlot);
+    const known = page.crossings.get(key);
+    if (known !== undefined) return known;
+    this.#page(nextSlot, mode).sources.add(page);
+    const start = this.#used;
+    const record = this.#allocate();
+    writeRecord(this.#memory.words, record, this.#module, instruction, slot * PAGE_SIZE_BYTES, offset);
+    this.#special(SpecialHandler.onward, offset + instruction.length, 0);
+    page.crossings.set(key, record);
+    page.runs.push(start, this.#used);
+    return record;
+  }
+
+  #page(slot: number, mode: number): CodePage {
+    const known = this.#pages.get(slot * 4 + mode);
+    if (known !== undefined) return known;
+    const records = this.#spare.pop() ?? new Int32Array(PAGE_SIZE_BYTES);
+    const page: CodePage = { slot, mode, records, runs: [], crossings: new Map(), sources: new Set() };
+    this.#pages.set(slot * 4 + mode, page);
+    this.#memory.watch(slot);
+    this.onNewSlot();
+    return page;
+  }
+
   /** Slot whose code a record holds. */
   slotOf(record: number): number {
     return this.#memory.words[(record + RecordField.page) >>> 2]! >>> 12;
+  }
+
+  /** True for a record from `findCrossing`. */
+  isCrossing(record: number): boolean {
+    return this.#nextOf(record) > PAGE_SIZE_BYTES;
   }
 
   #allocate(): number {
@@ -135,7 +172,7 @@ export class CodeCache {
     }
     if (this.#used === start) return 0;
     // What follows is another page, an instruction across the border, or none: the lookup decides.
-    this.#special(SpecialHandler.lookup, offset, 0);
+    this.#special(SpecialHandler.onward, offset, 0);
     return first;
   }
 
@@ -176,24 +213,9 @@ export class CodeCache {
     words[at + (RecordField.target >>> 2)] = target;
   }
 
-  /** Voids what a write of known place overlaps; true if any instruction was. */
-  dropBytes(slot: number, offset: number, sizeBytes: number): boolean {
-    const first = Math.max(0, offset - REACH);
-    const last = Math.min(PAGE_SIZE_BYTES, offset + sizeBytes);
-    for (let mode = CodeMode.bits16; mode <= CodeMode.bits64; mode++) {
-      const page = this.#pages.get(slot * 4 + mode);
-      if (page === undefined) continue;
-      for (let at = first; at < last; at++) {
-        const record = page.records[at]!;
-        if (record === 0) continue;
-        const next = this.#memory.words[(record >>> 2) + 1]! >>> 16;
-        if (next > offset) {
-          this.dropSlot(slot);
-          return true;
-        }
-      }
-    }
-    return false;
+  /** Offset behind an instruction, from the start of the page that it begins in. */
+  #nextOf(record: number): number {
+    return this.#memory.words[(record >>> 2) + 1]! >>> 16;
   }
 
   /** Voids all code of a frame. */
@@ -205,7 +227,9 @@ export class CodeCache {
   }
 
   #drop(page: CodePage): void {
-    this.#pages.delete(page.slot * 4 + page.mode);
+    if (!this.#pages.delete(page.slot * 4 + page.mode)) return;
+    for (const key of page.crossings.keys()) this.#pages.get(crossingSlot(key) * 4 + page.mode)?.sources.delete(page);
+    for (const source of page.sources) this.#drop(source);
     const { words } = this.#memory;
     const { records, runs } = page;
     for (let run = runs.length - 2; run >= 0; run -= 2) {
@@ -226,7 +250,7 @@ export class CodeCache {
   /** Drops everything. */
   flush(): void {
     for (const page of this.#pages.values()) this.#drop(page);
-    this.#used = 0;
+    this.#used = FIRST_RECORD;
     this.generation += 1;
   }
 }

@@ -1,4 +1,5 @@
 import { PAGE_SIZE_BYTES } from '../../units/address.ts';
+import { TWO32 } from '../../units/word.ts';
 import { AccessKind } from './address-space.ts';
 import { CodeMode } from './code-mode.ts';
 import { DecodeStatus, MAX_INSTRUCTION_BYTES } from './decoder.ts';
@@ -16,49 +17,56 @@ export class CodeFetch {
     this.#cpu = cpu;
   }
 
-  /** Decodes the instruction at RIP into `instruction`; faults unwind. */
-  fetch(): void {
+  /**
+   * Decodes the instruction at RIP into `instruction`; faults unwind.
+   *
+   * Returns the place of its part in a second page, -1 if it has none or that page is no plain memory.
+   */
+  fetch(): number {
     const { state, memory, space, decoder, codeMode, instruction } = this.#cpu;
-    const rip = state.rip;
-    // An exit in the page walk must not see the length of an earlier instruction.
-    instruction.length = 0;
+    const { rip } = state;
     let low = Number(rip & 0xffff_ffffn);
     let high = Number(rip >> 32n);
+    let within = MAX_INSTRUCTION_BYTES;
     if (codeMode === CodeMode.bits64) {
       if (!isCanonical(rip)) this.#cpu.fault(Vector.protection, 0);
     } else {
-      if (rip > BigInt(state.limit(Seg.cs))) this.#cpu.fault(Vector.protection, 0);
-      const linear = (state.segmentBase(Seg.cs) + rip) & 0xffff_ffffn;
-      low = Number(linear);
+      const left = state.limit(Seg.cs) - Number(rip);
+      if (left < 0) this.#cpu.fault(Vector.protection, 0);
+      within = Math.min(within, left + 1);
+      low = Number((state.segmentBase(Seg.cs) + rip) & 0xffff_ffffn);
       high = 0;
     }
     const first = space.place(low, high, AccessKind.fetch);
     const inPage = PAGE_SIZE_BYTES - (low & 0xfff);
-    let status: number;
-    if (first >= 0 && inPage >= MAX_INSTRUCTION_BYTES) {
-      status = decoder.decode(memory.bytes, first, first + MAX_INSTRUCTION_BYTES, codeMode, instruction);
-    } else {
-      const count = Math.min(inPage, MAX_INSTRUCTION_BYTES);
-      this.#copyCode(first, 0, count);
-      status = decoder.decode(this.#window, 0, count, codeMode, instruction);
-      if (status === DecodeStatus.truncated) {
-        const nextLow = (low + inPage) >>> 0;
-        const carried = nextLow === 0 && codeMode === CodeMode.bits64 ? (high + 1) >>> 0 : high;
-        const second = space.place(nextLow, carried, AccessKind.fetch);
-        this.#copyCode(second, count, MAX_INSTRUCTION_BYTES - count);
-        status = decoder.decode(this.#window, 0, MAX_INSTRUCTION_BYTES, codeMode, instruction);
-      }
+    if (first >= 0 && inPage >= within) {
+      this.#checkDecoded(decoder.decode(memory.bytes, first, first + within, codeMode, instruction));
+      return -1;
     }
-    this.#checkDecoded(status, rip);
+    const count = Math.min(inPage, within);
+    this.#copyCode(first, 0, count);
+    let second = -1;
+    let status = decoder.decode(this.#window, 0, count, codeMode, instruction);
+    if (status === DecodeStatus.truncated && count < within) {
+      second = this.#placeBehind(low + inPage, high);
+      this.#copyCode(second, count, within - count);
+      status = decoder.decode(this.#window, 0, within, codeMode, instruction);
+    }
+    this.#checkDecoded(status);
+    return second;
   }
 
-  #checkDecoded(status: number, rip: bigint): void {
-    const { codeMode, state, instruction } = this.#cpu;
-    const { length } = instruction;
-    if (status === DecodeStatus.tooLong) this.#cpu.fault(Vector.protection, 0);
-    if (codeMode !== CodeMode.bits64 && rip + BigInt(length - 1) > BigInt(state.limit(Seg.cs))) {
-      this.#cpu.fault(Vector.protection, 0);
-    }
+  /** Place of the page behind an instruction's first one; its address may carry. */
+  #placeBehind(sum: number, high: number): number {
+    const is64Bit = this.#cpu.codeMode === CodeMode.bits64;
+    const nextHigh = sum >= TWO32 && is64Bit ? (high + 1) >>> 0 : high;
+    if (is64Bit && !isCanonical((BigInt(nextHigh) << 32n) | BigInt(sum >>> 0))) this.#cpu.fault(Vector.protection, 0);
+    return this.#cpu.space.place(sum >>> 0, nextHigh, AccessKind.fetch);
+  }
+
+  /** Bytes beyond the limit of CS end an instruction as its fifteenth does. */
+  #checkDecoded(status: number): void {
+    if (status === DecodeStatus.tooLong || status === DecodeStatus.truncated) this.#cpu.fault(Vector.protection, 0);
     if (status !== DecodeStatus.ok) this.#cpu.fault(Vector.invalidOpcode);
   }
 

@@ -6,6 +6,7 @@ import { INSTRUCTIONS } from './table.ts';
 import { encodeModule, Op, ValueType, type WasmFunction } from './wasm-binary.ts';
 import { add64, and64, type Code, get, i64, load32, mul64, set, shr64 } from './wasm-build.ts';
 import { type HandlerCalls, HandlerCode } from './wasm-handler.ts';
+import { lowerOnward } from './wasm-jump.ts';
 import { lowerHandler } from './wasm-lower.ts';
 
 const { i32: I32, i64: I64 } = ValueType;
@@ -106,9 +107,11 @@ export function interpreterModule(): InterpreterModule {
 function build(): InterpreterModule {
   const handlers = new Int32Array(INSTRUCTIONS.length * VARIANTS_PER_ROW);
   const bytePlaces = new Uint8Array(handlers.length);
+  // In the order of SpecialHandler.
   const functions: WasmFunction[] = [
     special(handler => handler.leaveForLookup()),
     special(handler => handler.followTarget()),
+    special(lowerOnward),
   ];
   // Many variants mean the same: those of groups that only raise #UD, for instance.
   const known = new Map<string, number>();
@@ -129,6 +132,7 @@ function build(): InterpreterModule {
       handlers[index] = handler;
     }
   }
+  // Imports, the high product and `enter` come first.
   const firstHandler = IMPORTS.length + 2;
   const bytes = encodeModule({
     types: TYPES,

@@ -4,9 +4,10 @@ import type { PhysicalMemory } from '../memory.ts';
 import { AccessKind } from './address-space.ts';
 import { CodeCache } from './code-cache.ts';
 import { CodeMode } from './code-mode.ts';
+import { MAX_INSTRUCTION_BYTES } from './decoder.ts';
 import { HELPER_NAMES, interpreterModule } from './interpreter-module.ts';
-import { AccessFlag, ExitStatus, RecordField } from './record-layout.ts';
-import { Field, Seg } from './state-layout.ts';
+import { AccessFlag, ExitStatus, RecordField, SPECIAL_HANDLERS } from './record-layout.ts';
+import { Field, SEGMENT_BYTES, Seg, SegmentField } from './state-layout.ts';
 import { HELPERS } from './system.ts';
 import { JUMP_ENTRIES, JUMP_ENTRY_BYTES } from './tlb-layout.ts';
 import { UNWIND, Vector } from './unwind.ts';
@@ -58,10 +59,6 @@ export class Interpreter implements Tier {
     this.#cpu = cpu;
     const { memory, space } = cpu;
     this.#cache = codeCacheOf(memory);
-    space.codeSlots = slot => this.#cache.hasCode(slot);
-    space.onCodeWrite = (slot, offset, sizeBytes) => {
-      this.#cache.dropBytes(slot, offset, sizeBytes);
-    };
     const before = this.#cache.onNewSlot;
     this.#cache.onNewSlot = () => {
       before();
@@ -148,24 +145,21 @@ export class Interpreter implements Tier {
     const { memory, state, space } = cpu;
     const base = state.base >>> 2;
     let { words } = memory;
-    const low = words[base + (Field.rip >>> 2)]!;
+    const rip = words[base + (Field.rip >>> 2)]!;
     const high = words[base + (Field.rip >>> 2) + 1]!;
-    const is64Bit = cpu.codeMode === CodeMode.bits64;
-    if (is64Bit) {
+    let low = rip;
+    if (cpu.codeMode === CodeMode.bits64) {
       const top = high >>> 15;
       if (top !== 0 && top !== 0x1_ffff) cpu.fault(Vector.protection, 0);
     } else {
-      const at = base + ((Field.segments + Seg.cs * 32) >>> 2);
-      // Limits and bases that need a check for each instruction are left to the reference evaluator.
-      if (words[at + 2] !== 0xffff_ffff || words[at + 4] !== 0 || high !== 0 || cpu.codeMode !== CodeMode.bits32)
-        return 0;
+      low = this.#linear(rip, high);
+      if (low < 0) return 0;
     }
-    // There is no instruction yet: an exit in the page walk must not see the length of an earlier one.
-    cpu.instruction.length = 0;
     const place = space.place(low, high, AccessKind.fetch);
     if (place < 0) return 0;
     const offset = low & 0xfff;
-    const record = this.#cache.find(place >>> 12, offset, cpu.codeMode);
+    let record = this.#cache.find(place >>> 12, offset, cpu.codeMode);
+    if (record === 0 && offset > PAGE_SIZE_BYTES - MAX_INSTRUCTION_BYTES) record = this.#crossing(place, offset);
     // A hook may have made the memory grow.
     words = memory.words;
     // After a flush the branch to link is gone, and so are all records that the jump cache knew.
@@ -175,24 +169,48 @@ export class Interpreter implements Tier {
       this.#dropJumps();
     }
     if (record === 0) return 0;
-    words[base + (Field.codeBase >>> 2)] = (low & 0xffff_f000) >>> 0;
+    words[base + (Field.codeBase >>> 2)] = rip - offset;
     words[base + (Field.codeBase >>> 2) + 1] = high;
     const entry =
-      (words[base + (Field.jumpCache >>> 2)]! >>> 2) + (low & (JUMP_ENTRIES - 1)) * (JUMP_ENTRY_BYTES >>> 2);
+      (words[base + (Field.jumpCache >>> 2)]! >>> 2) + (rip & (JUMP_ENTRIES - 1)) * (JUMP_ENTRY_BYTES >>> 2);
     // The high half of an empty entry is like no target's.
     if (words[entry + 1] === NO_TARGET) this.#jumps.push(entry);
-    words[entry] = low;
+    words[entry] = rip;
     words[entry + 1] = high;
     words[entry + 2] = record;
     if (linkFrom !== 0 && !isFlushed) this.#link(linkFrom, record, offset);
     return record;
   }
 
+  /**
+   * Linear address of RIP outside of 64-bit mode, -1 if the code there is left to the reference evaluator.
+   *
+   * Records are for pages that CS covers as a whole, so that no instruction of them needs a look at its limit, and whose next
+   * page is not one in which a 16-bit RIP wraps.
+   */
+  #linear(rip: number, high: number): number {
+    const { state, codeMode } = this.#cpu;
+    const base = state.u32(Field.segments + Seg.cs * SEGMENT_BYTES + SegmentField.base);
+    const linear = (base + rip) >>> 0;
+    const first = rip - (linear & 0xfff);
+    const last = first + PAGE_SIZE_BYTES - 1;
+    const isCovered = high === 0 && first >= 0 && last <= state.limit(Seg.cs);
+    return isCovered && (codeMode === CodeMode.bits32 || last + MAX_INSTRUCTION_BYTES <= 0xffff) ? linear : -1;
+  }
+
+  /** Record of the instruction at RIP if it goes on in another page of memory, else 0; faults of its fetch unwind. */
+  #crossing(place: number, offset: number): number {
+    const cpu = this.#cpu;
+    const second = cpu.fetch();
+    if (second < 0) return 0;
+    return this.#cache.findCrossing(place >>> 12, offset, cpu.codeMode, second >>> 12, cpu.instruction);
+  }
+
   /** Links a relative branch to a record of its own page. */
   #link(from: number, record: number, offset: number): void {
     const { words } = this.#cpu.memory;
     const at = from >>> 2;
-    if (words[at] === 0 || words[at]! === 1) return;
+    if (words[at]! < SPECIAL_HANDLERS) return;
     const next = words[at + 1]! >>> 16;
     // Only the target that the encoding names in the same page: next + immediate.
     if (next + (words[at + 8]! | 0) !== offset) return;
@@ -294,7 +312,9 @@ export class Interpreter implements Tier {
     state.setU64(Field.retired, this.#retired + BigInt(this.#total - budget));
     try {
       const offset = cpu.memory.words[(record >>> 2) + 1]! & 0xffff;
-      this.#redecode(record, offset);
+      // The fetch of an instruction that crosses a page needs its translations.
+      if (this.#cache.isCrossing(record)) cpu.fetch();
+      else this.#redecode(record, offset);
       const called = this.#helpers[helper];
       if (called === undefined) throw new InvariantError(`helper ${helper}`);
       const next = cpu.nextRip();

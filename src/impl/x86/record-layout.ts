@@ -4,7 +4,7 @@ export const RECORD_BYTES = 64;
 export const RecordField = {
   /** Index of the handler in the function table, u32. */
   handler: 0,
-  /** Offsets of this and of the next instruction in their page, u16. */
+  /** Offset of this instruction in its page, and of the next one from the start of the same page (it may lie in the page behind), u16. */
   start: 4,
   next: 6,
   /** Byte offsets of register operands in the state, u16 each. */
@@ -34,12 +34,14 @@ export const RecordField = {
 
 /** Handlers that are not instructions. */
 export const SpecialHandler = {
-  /** Leaves the interpreter to look an address up: end of a run, or a record that is void. */
+  /** Leaves the interpreter to look an address up: a record that is void. */
   lookup: 0,
   /** Goes on at RecordField.target. */
   goto: 1,
+  /** End of a run: goes on at its address by the jump cache, or leaves to look it up. */
+  onward: 2,
 } as const;
-export const SPECIAL_HANDLERS = 2;
+export const SPECIAL_HANDLERS = 3;
 
 /** What a chain of handlers returns. */
 export const ExitStatus = {

@@ -37,7 +37,20 @@ export function lowerJump(h: HandlerCode, target: Expr, isRelative: boolean): vo
     h.dispatch();
     h.push(Op.end);
   }
-  // Jump cache: entries of 16 bytes by the low bits of the target.
+  goToCached(h, rip, entry);
+}
+
+/** Goes on behind the end of a run. */
+export function lowerOnward(h: HandlerCode): void {
+  const rip = h.local(ValueType.i64);
+  const entry = h.local(ValueType.i32);
+  h.startRip();
+  h.set(rip);
+  goToCached(h, rip, entry);
+}
+
+/** Goes on at the address in a local by the jump cache, whose entries of 16 bytes are found by its low bits, or by a lookup. */
+function goToCached(h: HandlerCode, rip: number, entry: number): void {
   h.get(rip);
   h.push(Op.i32WrapI64);
   h.i32(0xff);
@@ -50,14 +63,16 @@ export function lowerJump(h: HandlerCode, target: Expr, isRelative: boolean): vo
   h.memory(Op.i64Load, 0);
   h.get(rip);
   h.push(Op.i64Eq, Op.if, EMPTY_BLOCK);
-  h.get(CPU);
-  h.get(rip);
-  h.i64(-0x1000n);
-  h.push(Op.i64And);
-  h.memory(Op.i64Store, Field.codeBase);
   h.get(entry);
   h.memory(Op.i32Load, 8);
   h.set(RECORD);
+  // Where the record's page begins as an instruction pointer: not at a multiple of its size if CS has a base.
+  h.get(CPU);
+  h.get(rip);
+  h.get(RECORD);
+  h.memory(Op.i64Load16U, RecordField.start);
+  h.push(Op.i64Sub);
+  h.memory(Op.i64Store, Field.codeBase);
   h.dispatch();
   h.push(Op.end);
   h.get(CPU);

@@ -194,9 +194,9 @@ export class X86Processor implements Processor, EvaluationTarget {
     this.evaluator.execute();
   }
 
-  /** Decodes the instruction at RIP into `instruction`; faults unwind. */
-  fetch(): void {
-    this.#code.fetch();
+  /** Decodes the instruction at RIP into `instruction`; see CodeFetch. */
+  fetch(): number {
+    return this.#code.fetch();
   }
 
   callHelper(name: string): boolean {
