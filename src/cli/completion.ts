@@ -82,7 +82,7 @@ function fishCommand(command: Command, words: Words): readonly string[] {
     ...(operands.length === 0 ? [] : [`${start} -a ${fishText(spaced(operands))}`]),
     ...command.options.map(option => {
       const list = optionWords(option, words);
-      const value = option.kind === 'flag' ? '' : list.length === 0 ? ' -r' : ` -r -a ${fishText(spaced(list))}`;
+      const value = option.kind === 'flag' ? '' : list.length === 0 ? ' -r' : ` -x -a ${fishText(spaced(list))}`;
       const short = option.short === undefined ? '' : ` -s ${option.short}`;
       return `${start} -l ${option.name}${short}${value} -d ${fishText(option.help)}`;
     }),
