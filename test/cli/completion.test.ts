@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands/registry.ts';
 import { completionScript } from '../../src/cli/completion.ts';
 import { catalogue } from '../../src/cli/default-catalogue.ts';
-import { runHere } from './spawn.ts';
+import { freshFolder, runHere } from './spawn.ts';
 
 const script = completionScript('bash', COMMANDS, catalogue);
 
@@ -51,9 +53,14 @@ describe('scripts of other shells', () => {
     expect(spawnSync('zsh', ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test.skipIf(!isInstalled('fish'))('fish reads its own', () => {
-    const text = completionScript('fish', COMMANDS, catalogue);
-    expect(spawnSync('fish', ['-n'], { input: text, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+  test.skipIf(!isInstalled('fish'))('fish offers the same', () => {
+    const file = join(freshFolder(), 'muencheck.fish');
+    writeFileSync(file, completionScript('fish', COMMANDS, catalogue));
+    const ask = (line: string) =>
+      spawnSync('fish', ['-c', `source ${file}; complete -C '${line}'`], { encoding: 'utf8' });
+    expect(ask('muencheck fl').stdout).toMatch(/^flows\t.*\n$/);
+    expect(ask('muencheck check --budget e').stdout).toMatch(/^exhaustive\t.*\n$/);
+    expect(ask('muencheck fl').stderr).toBe('');
   });
 
   test('fish gets every command and option', () => {
