@@ -64,7 +64,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'src/cli': ['src', 'properties/index.ts', 'scenarios/index.ts', 'bench/index.ts', 'tsx/esm/api', 'node:*'],
   'src/index.ts': ['src'],
   properties: ['src', 'fast-check', 'xstate'],
-  scenarios: ['src/units', 'src/engine'],
+  scenarios: ['src/units', 'src/engine', 'src/policy/tree.ts', 'src/policy/expand/vcpu-profiles.ts'],
   bench: ['src', 'scenarios', 'properties', 'xstate', 'node:*'],
 };
 
