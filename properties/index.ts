@@ -38,6 +38,7 @@ import { blockDevice } from './sessions/block.ts';
 import { devices } from './sessions/devices.ts';
 import { fileSystem } from './sessions/file-system.ts';
 import { framebuffer } from './sessions/framebuffer.ts';
+import { gui } from './sessions/gui.ts';
 import { inputEvents } from './sessions/input.ts';
 import { network } from './sessions/network.ts';
 import { packetStream } from './sessions/packet-stream.ts';
@@ -106,6 +107,7 @@ export const PROPERTIES: readonly Property[] = [
   fileSystem,
   network,
   framebuffer,
+  gui,
   devices,
   determinism,
   compiledModel,

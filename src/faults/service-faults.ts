@@ -13,6 +13,7 @@ const BLOCK = ['sessions/block'];
 const FILES = ['sessions/file-system'];
 const NETWORK = ['sessions/network'];
 const SCREEN = ['sessions/framebuffer'];
+const GUI = ['sessions/gui'];
 const DEVICES = ['sessions/devices'];
 
 const faults: readonly ServiceFault[] = [
@@ -180,6 +181,41 @@ const faults: readonly ServiceFault[] = [
     precedent: 'CWE-226: what is left in a resource that is used again',
     killedBy: SCREEN,
     replace: () => ({ blanksScreen: () => false }),
+  },
+  {
+    id: 'gui-foreign-view-changed',
+    title: 'a client that was given a view of another moves and destroys it',
+    precedent: 'CWE-639: an object is reached by whoever knows its number',
+    killedBy: GUI,
+    replace: () => ({ guiMayChange: () => true }),
+  },
+  {
+    id: 'gui-view-leaves-pixels',
+    title: 'what a view showed stays on the screen where it was when it moves or goes',
+    precedent: 'CWE-226: what is left in a resource that is used again',
+    killedBy: GUI,
+    replace: () => ({ guiPaintsBehind: () => false }),
+  },
+  {
+    id: 'gui-keys-to-all',
+    title: 'every client gets every key and every move of the pointer',
+    precedent: 'X11 (XQueryKeymap, XRecord): a client without focus reads the keyboard',
+    killedBy: GUI,
+    replace: () => ({ guiHears: () => true }),
+  },
+  {
+    id: 'gui-commands-unbounded',
+    title: 'as many commands are executed as the client names, also beyond its buffer',
+    precedent: 'CVE-2018-3294 (VirtualBox e1000): length of a descriptor not compared with its buffer',
+    killedBy: GUI,
+    replace: () => ({ guiCommandCount: named => Math.min(named, 100) }),
+  },
+  {
+    id: 'gui-buffer-unpaid',
+    title: 'a client gets a buffer of any size, at the cost of the window system',
+    precedent: 'Genode c9e8d2ca28: memory that the client does not pay for',
+    killedBy: GUI,
+    replace: () => ({ guiMayUse: () => true }),
   },
   {
     id: 'io-port-width-ignored',

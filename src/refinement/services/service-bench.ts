@@ -22,6 +22,9 @@ const PAGE_BYTES = 0x1000;
 /** What a client donates. */
 const BENCH_RAM_BYTES = 0x100_0000;
 
+/** Numbers of objects: no session of a bench has so large a one. */
+const FIRST_OBJECT = 1000;
+
 /** A signal that a service submitted: of which session, by the opcode that registered it. */
 export interface SubmittedSignal {
   readonly session: SessionNumber;
@@ -93,6 +96,20 @@ export class ServiceBench<State> implements HostEnv {
 
   wakeStream(session: SessionNumber): void {
     this.wokenStreams.add(session);
+  }
+
+  /** Objects that live, by number, with the name of their interface. */
+  readonly objects = new Map<SessionNumber, string>();
+  #nextObject = FIRST_OBJECT;
+
+  createObject(_session: SessionNumber, of: string): SessionNumber {
+    const object = this.#nextObject++;
+    this.objects.set(object, of);
+    return object;
+  }
+
+  destroyObject(object: SessionNumber): void {
+    this.objects.delete(object);
   }
 
   nowUs(): number {

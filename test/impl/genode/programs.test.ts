@@ -98,6 +98,33 @@ test('fb_painter paints into ram_fb, whose screen then shows it', () => {
   expect(isPainted).toHaveLength(2);
 });
 
+test('gui_testers have views on the screen of nitpicker, and each gets the input that is for it', () => {
+  const run = runInstance(
+    init(`<start name="nitpicker" ram="2M" caps="300"><provides><service name="Gui"/></provides>
+        <config width="16" height="8" period_us="10000"><abs-motion x="2" y="2"/><press code="272"/><release code="272"/>
+          <press code="30"/><release code="30"/><abs-motion x="9" y="5"/></config></start>
+      <start name="left" ram="2M" caps="300"><binary name="gui_tester"/><config colour="7"/></start>
+      <start name="right" ram="2M" caps="300"><binary name="gui_tester"/>
+        <config x="6" y="3" width="8" height="4" colour="9"/></start>`),
+    FRAMES,
+  );
+  expect(said(run, 'left')).toEqual([
+    'view of 8x4 pixels shown',
+    'input abs-motion 2 2, pixel 7',
+    'input focus-enter 0 0, pixel 7',
+    'input press 272 0, pixel 7',
+    'input release 272 0, pixel 7',
+    'input press 30 0, pixel 7',
+    'input release 30 0, pixel 7',
+    'input hover-leave 0 0, pixel 7',
+  ]);
+  expect(said(run, 'right')).toEqual(['view of 8x4 pixels shown', 'input abs-motion 9 5, pixel 9']);
+  const screens = run.state.dataspaces.map(({ address }) =>
+    address === undefined ? [] : [2 * 16 + 7, 3 * 16 + 7, 7 * 16].map(pixel => run.memory(address + 4 * pixel, 1)[0]),
+  );
+  expect(screens).toContainEqual([7, 9, 0]);
+});
+
 test('input_printer and rtc_reader show what their servers have', () => {
   const run = runInstance(
     init(`<start name="input_script"><provides><service name="Input"/></provides>

@@ -1,3 +1,4 @@
+import type { Quota } from '../core/sessions.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import type { SessionError, SessionNumber } from '../services/service.ts';
@@ -6,7 +7,8 @@ import type { Environment, Handle } from './component.ts';
 import type { Guest } from './guest.ts';
 import { LINE_BYTES, LOG_HANDLE, report } from './init-log.ts';
 import { reply } from './rpc-flow.ts';
-import { acceptSession, closeHandle, denySession, endSession, openSession } from './session-flow.ts';
+import { bindCapability, capabilityOf, createRpcObject, endObject } from './rpc-object.ts';
+import { acceptSession, closeHandle, denySession, endSession, openSession, upgradeHandle } from './session-flow.ts';
 import type { SubjectInfo } from './subject-info.ts';
 import { CORE, type Workspace } from './workspace.ts';
 
@@ -52,6 +54,14 @@ class LentByCore implements HostEnv {
 
   notify(session: SessionNumber, opcode: number): void {
     notify(this.#ws, this.#pd, session, opcode);
+  }
+
+  createObject(session: SessionNumber, of: string): SessionNumber {
+    return createRpcObject(this.#ws, session, of);
+  }
+
+  destroyObject(object: SessionNumber): void {
+    endObject(this.#ws, object);
   }
 
   nowUs(): number {
@@ -155,6 +165,10 @@ export class ComponentEnv implements Environment {
     this.#ws.callOf(this.#pd, handle, name, ...values);
   }
 
+  upgrade(handle: Handle, quota: Quota): boolean {
+    return upgradeHandle(this.#ws, this.#pd, handle, quota);
+  }
+
   exit(code: number): void {
     this.#ws.changeComponent(this.#pd, { exitCode: code });
   }
@@ -216,5 +230,21 @@ export class ComponentEnv implements Environment {
 
   notify(session: SessionNumber, opcode: number): void {
     this.#host.notify(session, opcode);
+  }
+
+  bind(cap: number): Handle {
+    return bindCapability(this.#ws, this.#pd, cap);
+  }
+
+  capabilityOf(handle: Handle): number {
+    return capabilityOf(this.#ws, this.#pd, handle);
+  }
+
+  createObject(session: SessionNumber, of: string): SessionNumber {
+    return this.#serves(session) ? this.served.createObject(session, of) : 0;
+  }
+
+  destroyObject(object: SessionNumber): void {
+    if (this.#serves(object)) this.served.destroyObject(object);
   }
 }

@@ -2,6 +2,7 @@ import type { XmlElement } from '../../../policy/xml.ts';
 import type { Result } from '../../../units/result.ts';
 import type { ChannelOps } from '../../native/muchannel.ts';
 import type { GenodeOps } from '../core/genode-ops.ts';
+import type { Quota } from '../core/sessions.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import type { DataspaceId, ServiceEnv, SessionError, SessionNumber, SessionRequest } from '../services/service.ts';
@@ -49,7 +50,9 @@ export type ComponentEvent =
   /** Server: the client of a session did something with its packet streams. */
   | { readonly kind: 'clientPackets'; readonly session: SessionNumber }
   /** Server: a session ended. */
-  | { readonly kind: 'closed'; readonly session: SessionNumber };
+  | { readonly kind: 'closed'; readonly session: SessionNumber }
+  /** Server: the client of a session donated more RAM to it. */
+  | { readonly kind: 'upgraded'; readonly session: SessionNumber; readonly ramBytes: number };
 
 type Streams = Pick<
   ServiceEnv,
@@ -70,6 +73,12 @@ export interface Environment
   /** Calls a session; the component handles nothing else before `reply`. Calls of one handler follow each other. */
   call(handle: Handle, name: string, ...values: RpcValue[]): void;
   close(handle: Handle): void;
+  /** Gives a capability that a call returned a number like that of a session, by which it can be called. */
+  bind(cap: number): Handle;
+  /** Capability of a session or object, to be handed on as an argument; 0 if it is not open. */
+  capabilityOf(handle: Handle): number;
+  /** Donates more to a session; false, and nothing happens, if the component has not so much or the session is not open. */
+  upgrade(handle: Handle, quota: Quota): boolean;
   /** Ends the component after this handler (Parent `exit`). */
   exit(code: number): void;
   /** Stops the component for good, as an access to an address without memory does: nobody is there to resolve it. */
@@ -90,6 +99,9 @@ export interface Environment
   replyError(session: SessionNumber, error: string): void;
   /** Server: ends a session whose client does not know yet; its calls fail from now on. */
   end(session: SessionNumber): void;
+  /** Server: makes an RPC object of a session; its number stands for it in results, and its calls come under it. */
+  createObject(session: SessionNumber, of: string): SessionNumber;
+  destroyObject(object: SessionNumber): void;
   /** Server: submits the signal that the client registered by function `opcode`. */
   notify(session: SessionNumber, opcode: number): void;
   /** What the subject was told about its memory, events and vectors. */

@@ -10,7 +10,7 @@ import {
 } from '../core/ipc.ts';
 import { createContext } from '../core/signals.ts';
 import { decodeValues, encodeValues, type RpcValue } from '../proxy/values.ts';
-import type { RpcField, RpcFunction } from '../services/interface.ts';
+import { isStreamFunction, type RpcField, type RpcFunction } from '../services/interface.ts';
 import type { OpenSession } from './state.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -28,23 +28,20 @@ export const imprintOf = (handle: number, opcode: number): number => handle * IM
 export const handleOfImprint = (imprint: number): number => Math.floor(imprint / IMPRINT_OPCODES);
 export const opcodeOfImprint = (imprint: number): number => imprint % IMPRINT_OPCODES;
 
-/** True if a value of a field is a capability that crosses as one. */
-const crosses = (called: RpcFunction, { type }: RpcField): boolean =>
-  type.kind === 'dataspace' ||
-  type.kind === 'signal' ||
-  (type.kind === 'capability' && (called.name === 'tx_cap' || called.name === 'rx_cap'));
+/** True if a value of a field is a capability. */
+const crosses = ({ type: { kind } }: RpcField): boolean =>
+  kind === 'dataspace' || kind === 'signal' || kind === 'capability' || kind === 'session';
+
+/** True if a value of a field stands for a session or an object; a packet stream has its dataspace in place of one. */
+const isObject = (called: RpcFunction, { type: { kind } }: RpcField): boolean =>
+  (kind === 'capability' || kind === 'session') && !isStreamFunction(called);
 
 /** Puts a message together: capabilities stand beside the data, and in it as their place, from 1. */
-function marshal(
-  called: RpcFunction,
-  fields: readonly RpcField[],
-  first: number,
-  values: readonly RpcValue[],
-): Message {
+function marshal(fields: readonly RpcField[], first: number, values: readonly RpcValue[]): Message {
   const caps: number[] = [];
   const sent = values.map((value, index) => {
     const field = fields[index];
-    if (field === undefined || !crosses(called, field) || Number(value) === 0) return value;
+    if (field === undefined || !crosses(field) || Number(value) === 0) return value;
     caps.push(Number(value));
     return caps.length;
   });
@@ -54,7 +51,6 @@ function marshal(
 /** Takes a message apart for its receiver, to whose space the capabilities are handed. */
 function unmarshal(
   ws: Workspace,
-  called: RpcFunction,
   fields: readonly RpcField[],
   message: Message,
   from: number,
@@ -63,7 +59,7 @@ function unmarshal(
   const values = decodeValues(fields, message.data.slice(HEADER_BYTES));
   if (!values.ok) return undefined;
   return values.value.map((value, index) => {
-    if (!crosses(called, fields[index]!) || Number(value) === 0) return value;
+    if (!crosses(fields[index]!) || Number(value) === 0) return value;
     const cap = message.caps[Number(value) - 1];
     return cap === undefined ? 0 : ws.delegate(from, cap, to);
   });
@@ -108,7 +104,7 @@ export function sendCall(ws: Workspace, client: number): void {
   }
   ws.changeComponent(client, { isCalling: true });
   const values = registered(ws, client, call.handle, call.opcode, called, call.values);
-  const message = marshal(called, called.arguments, id, values);
+  const message = marshal(called.arguments, id, values);
   // The opcode stands in the second word of the header.
   const data = [...encodeValues(HEADER, [id, call.opcode]), ...message.data.slice(HEADER_BYTES)];
   take(ws, sendRequest(ws.ops.ipc, ws.state.nodes, component.mainThread, session.thread, { ...message, data }));
@@ -138,7 +134,7 @@ function takeRequest(ws: Workspace, { thread, message }: IpcNotice): void {
   const session = ws.state.sessions[id];
   const called = session?.face.functions[opcode];
   if (session === undefined || called === undefined || session.thread !== thread) return;
-  const values = unmarshal(ws, called, called.arguments, message, session.client, session.server);
+  const values = unmarshal(ws, called.arguments, message, session.client, session.server);
   if (values === undefined) {
     // An argument beyond its limit, such as a string that is too long: the service never sees it.
     ws.changeSession(id, { serving: opcode });
@@ -150,7 +146,25 @@ function takeRequest(ws: Workspace, { thread, message }: IpcNotice): void {
     if (field.type.kind === 'signal') signals.set(opcode, Number(values[index]));
   });
   ws.changeSession(id, { serving: opcode, signals });
-  ws.post(session.server, { kind: 'rpc', session: id, opcode, values });
+  const own = values.map((value, index) =>
+    isObject(called, called.arguments[index]!) ? ownObject(ws, session.server, Number(value)) : value,
+  );
+  ws.post(session.server, { kind: 'rpc', session: id, opcode, values: own });
+}
+
+/** Number of a server's own session or object that a capability stands for; 0 for what is not its own. */
+function ownObject(ws: Workspace, server: number, cap: number): number {
+  const session = ws.sessionOf(server, cap);
+  return session !== undefined && ws.state.sessions[session]!.server === server ? session : 0;
+}
+
+/** A server's capability of one of its own objects; 0 for what is not its own. */
+function capOfObject(ws: Workspace, server: number, value: number): number {
+  const object = ws.state.sessions[value];
+  if (object?.server !== server || object.status !== 'open' || value === 0) return 0;
+  const referred = insertReference(ws.ops.capability, ws.state.capabilities, server, object.identity);
+  ws.change({ capabilities: referred.caps });
+  return referred.id;
 }
 
 /** The reply, or the failure, of the call that a component waits for. */
@@ -169,7 +183,7 @@ function takeReply(ws: Workspace, { thread, what, message }: IpcNotice): void {
     return;
   }
   const status = headerOf(message);
-  const values = status === 0 ? unmarshal(ws, called, called.results, message, session.server, client) : [];
+  const values = status === 0 ? unmarshal(ws, called.results, message, session.server, client) : [];
   if (status === 0 && values !== undefined) noteStream(ws, client, call.handle, called.name, session, values);
   const error = status === 0 ? '' : (called.errors[status - 1] ?? 'unknown');
   ws.post(client, {
@@ -202,7 +216,11 @@ export function reply(ws: Workspace, id: number, values: readonly RpcValue[] | u
   const status = values === undefined ? called.errors.indexOf(error) + 1 || called.errors.length + 1 : 0;
   const results = status === 0 ? called.results : [];
   ws.changeSession(id, { serving: -1 });
-  take(ws, sendReply(ws.ops.ipc, ws.state.nodes, session.thread, marshal(called, results, status, values ?? [])));
+  const given = (values ?? []).map((value, index) => {
+    const field = results[index];
+    return field !== undefined && isObject(called, field) ? capOfObject(ws, session.server, Number(value)) : value;
+  });
+  take(ws, sendReply(ws.ops.ipc, ws.state.nodes, session.thread, marshal(results, status, given)));
   awaitCalls(ws, session.thread);
 }
 

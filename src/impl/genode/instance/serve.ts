@@ -8,6 +8,7 @@ import {
   hostOpen,
   hostPackets,
   hostStart,
+  hostUpgrade,
   hostWake,
 } from '../services/service-host.ts';
 import type { ComponentEvent } from './component.ts';
@@ -76,6 +77,9 @@ export function serve(ws: Workspace, id: number, event: ComponentEvent, library:
     }
     case 'closed':
       setHosted(ws, id, index, hostClose(stream, service, hosted, session, env));
+      return;
+    case 'upgraded':
+      setHosted(ws, id, index, hostUpgrade(stream, service, hosted, session, event.ramBytes, env));
       return;
     case 'clientPackets':
       setHosted(ws, id, index, hostPackets(stream, service, hosted, session, env));

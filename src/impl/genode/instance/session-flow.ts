@@ -9,8 +9,8 @@ import {
   respond,
   SESSION_COST_BYTES,
   type ServerResponse,
+  upgradeSession,
 } from '../core/sessions.ts';
-import { killContext } from '../core/signals.ts';
 import type { InitConfig, StartNode } from '../init/config.ts';
 import { prefixedLabel } from '../init/label.ts';
 import { routeSession } from '../init/route.ts';
@@ -21,6 +21,7 @@ import { interfaceOf } from '../services/interfaces.ts';
 import { streamBytes } from '../services/service-host.ts';
 import type { Handle } from './component.ts';
 import { awaitCalls, failCalls } from './rpc-flow.ts';
+import { endObject, killSignal } from './rpc-object.ts';
 import type { Component, EarlyOpen, OpenSession, SessionHop } from './state.ts';
 import { CORE, type Workspace } from './workspace.ts';
 
@@ -240,6 +241,7 @@ function addSession(
   const made = createObject(ws.state.capabilities, 'session', server, id);
   ws.change({ capabilities: made.caps });
   const session: OpenSession = {
+    parent: -1,
     face,
     label,
     args,
@@ -295,11 +297,16 @@ export function denySession(ws: Workspace, id: number, reason: string): void {
 /** Ends an open session from either side: its object and signals are gone, calls fail, the quota returns. */
 export function endSession(ws: Workspace, id: number): void {
   const session = ws.state.sessions[id];
+  if (session !== undefined && session.parent >= 0) {
+    endObject(ws, id);
+    return;
+  }
   if (session?.status === 'requested') denySession(ws, id, 'DENIED');
   if (session?.status !== 'open') return;
   ws.changeSession(id, { status: 'closed' });
   ws.change({ capabilities: destroyObject(ws.state.capabilities, session.identity) });
   for (const cap of session.signals.values()) killSignal(ws, session.server, cap);
+  for (const [object, { parent }] of ws.state.sessions.entries()) if (parent === id) endObject(ws, object);
   failCalls(ws, id);
   const ops = sessionOpsOf(ws.ops);
   for (const { init, child, server } of [...session.hops].reverse()) {
@@ -309,21 +316,30 @@ export function endSession(ws: Workspace, id: number): void {
   }
 }
 
-function killSignal(ws: Workspace, pd: number, cap: number): void {
-  const identity = ws.identityOf(pd, cap);
-  const object = identity === undefined ? undefined : ws.state.capabilities.objects[identity];
-  if (identity === undefined || object?.kind !== 'signal-context') return;
-  ws.change({
-    signals: killContext(ws.state.signals, object.value),
-    capabilities: destroyObject(ws.state.capabilities, identity),
-  });
-}
-
 /** Ends a session that neither of its ends asked for: the server is told, the client's next call fails. */
 export function breakSession(ws: Workspace, id: number): void {
   const { server, status } = ws.state.sessions[id]!;
   endSession(ws, id);
   if (status !== 'closed') ws.post(server, { kind: 'closed', session: id });
+}
+
+/** A client donates more to its session: every init on the way passes it on, and the server is told. */
+export function upgradeHandle(ws: Workspace, client: number, handle: Handle, more: Quota): boolean {
+  const id = ws.component(client).handles[handle];
+  const session = id === undefined ? undefined : ws.state.sessions[id];
+  if (id === undefined || session?.status !== 'open' || session.parent >= 0 || session.client !== client) return false;
+  const ops = sessionOpsOf(ws.ops);
+  for (const { init, child, server } of session.hops) {
+    // Only the client itself may have too little: each init passes on what it has just got.
+    const { parent, result } = upgradeSession(ops, ws.parent(init), child, id, more);
+    if (result !== 'PENDING') return false;
+    const index = parent.sessions.findIndex(row => row?.client === child && row.clientId === id);
+    ws.setParent(init, respond(ops, parent, server, index, 'CONFIRM'));
+  }
+  const donated = { ramBytes: session.donated.ramBytes + more.ramBytes, caps: session.donated.caps + more.caps };
+  ws.changeSession(id, { donated });
+  ws.post(session.server, { kind: 'upgraded', session: id, ramBytes: more.ramBytes });
+  return true;
 }
 
 /** A client closes its session. */
@@ -332,7 +348,8 @@ export function closeHandle(ws: Workspace, client: number, handle: Handle): void
   const id = ws.component(client).handles[handle];
   const session = id === undefined ? undefined : ws.state.sessions[id];
   if (id === undefined || session === undefined || session.client !== client) return;
-  breakSession(ws, id);
+  // An object is its server's: the client only forgets it.
+  if (session.parent < 0) breakSession(ws, id);
   const component = ws.component(client);
   const streams = new Map(component.streams);
   streams.delete(handle);

@@ -149,6 +149,8 @@ export interface SessionHop {
 
 /** A session on its way from a client through inits to its server. */
 export interface OpenSession {
+  /** The session that an RPC object belongs to, -1 for a session. */
+  readonly parent: number;
   readonly face: SessionInterface;
   readonly label: string;
   readonly args: Readonly<Record<string, string>>;

@@ -162,6 +162,13 @@ export class Workspace {
     return object?.kind === 'dataspace' ? object.value : undefined;
   }
 
+  /** Number of the session or object that a PD's capability stands for, undefined if it stands for none that lives. */
+  sessionOf(pd: number, cap: number): number | undefined {
+    const identity = lookup(this.ops.capability, this.state.capabilities, pd, cap);
+    const object = identity === undefined ? undefined : this.state.capabilities.objects[identity];
+    return object?.kind === 'session' ? object.value : undefined;
+  }
+
   /** Frees RAM: only its owner may. Nobody reaches it any longer. */
   freeRam(pd: number, cap: number): void {
     const identity = lookup(this.ops.capability, this.state.capabilities, pd, cap);

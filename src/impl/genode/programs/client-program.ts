@@ -26,6 +26,9 @@ export interface ClientProgram<State> {
   reply?(state: State, reply: ClientReply, env: Environment, handles: readonly Handle[]): State;
   signal?(state: State, place: number, env: Environment, handles: readonly Handle[]): State;
   packets?(state: State, place: number, env: Environment, handles: readonly Handle[]): State;
+  /** A reply of, or a signal from, an object that a session handed out, by its handle. */
+  other?(state: State, reply: Omit<ClientReply, 'place'> & { readonly handle: Handle }, env: Environment): State;
+  otherSignal?(state: State, handle: Handle, env: Environment): State;
 }
 
 interface ClientState<State> {
@@ -45,9 +48,12 @@ export function clientProgram<State>(client: ClientProgram<State>): Program<Clie
       if (event.kind === 'start')
         return { ...state, handles: client.sessions.map(({ service, label, args }) => env.open(service, label, args)) };
       const place = 'handle' in event ? handles.indexOf(event.handle) : -1;
-      if (place < 0) return state;
       const own = (changed: State | undefined): ClientState<State> =>
         changed === undefined ? state : { ...state, own: changed };
+      if (place < 0) {
+        if (event.kind === 'reply') return own(client.other?.(state.own, event, env));
+        return event.kind === 'signal' ? own(client.otherSignal?.(state.own, event.handle, env)) : state;
+      }
       switch (event.kind) {
         case 'denied':
           env.log(`${client.sessions[place]!.service} denied: ${event.reason}`);

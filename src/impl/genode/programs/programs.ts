@@ -2,6 +2,7 @@ import type { ProgramRow } from '../instance/component.ts';
 import { blockTester } from './block-tester.ts';
 import { deviceDriver, pdTester } from './device-driver.ts';
 import { fileTester } from './file-tester.ts';
+import { guiTester } from './gui-tester.ts';
 import { logWriter } from './log-writer.ts';
 import { mortal } from './mortal.ts';
 import { nicPing } from './nic-ping.ts';
@@ -28,4 +29,5 @@ export const PROGRAMS: readonly ProgramRow[] = [
   deviceDriver,
   pdTester,
   mortal,
+  guiTester,
 ];

@@ -1,26 +1,14 @@
 import type { XmlElement } from '../../../policy/xml.ts';
 import { err, ok, type Result } from '../../../units/result.ts';
-import { numberAt } from '../instance/guest.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import { interfaceNamed } from './interfaces.ts';
+import { blit, intersect, PIXEL_BYTES, type Rect, readRect, writeRect } from './pixels.ts';
 import { type DataspaceId, returns, type Service, type ServiceEnv, type SessionNumber } from './service.ts';
 import { numbersOf } from './service-config.ts';
 import type { ServiceOps } from './service-ops.ts';
 
 /** Opcode by which a client is told that a picture was shown. */
 export const FRAMEBUFFER_SYNC_SIGH = 6;
-const PIXEL_BYTES = 4;
-/** Entries of a blit: source rectangle and target point, 32 bits each. */
-const BLIT_ENTRIES = 4;
-const BLIT_ENTRY_BYTES = 24;
-
-export interface Rect {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
 interface FramebufferSession {
   readonly session: SessionNumber;
   readonly dataspace: DataspaceId;
@@ -44,40 +32,6 @@ interface Mode {
   readonly syncUs: number;
 }
 
-/** Common part of two rectangles, undefined if there is none. */
-export function intersect(a: Rect, b: Rect): Rect | undefined {
-  const x = Math.max(a.x, b.x);
-  const y = Math.max(a.y, b.y);
-  const width = Math.min(a.x + a.width, b.x + b.width) - x;
-  const height = Math.min(a.y + a.height, b.y + b.height) - y;
-  return width > 0 && height > 0 ? { x, y, width, height } : undefined;
-}
-
-/** Pixels of a rectangle inside of a picture of this width, row by row. */
-function readRect(env: ServiceEnv, dataspace: DataspaceId, width: number, rect: Rect): Uint8Array {
-  const first = rect.y * width + rect.x;
-  const last = (rect.y + rect.height - 1) * width + rect.x + rect.width;
-  const span = env.read(dataspace, first * PIXEL_BYTES, (last - first) * PIXEL_BYTES);
-  const bytes = new Uint8Array(rect.width * rect.height * PIXEL_BYTES);
-  for (let row = 0; row < rect.height; row++) {
-    const start = row * width * PIXEL_BYTES;
-    bytes.set(span.subarray(start, start + rect.width * PIXEL_BYTES), row * rect.width * PIXEL_BYTES);
-  }
-  return bytes;
-}
-
-function writeRect(env: ServiceEnv, dataspace: DataspaceId, width: number, rect: Rect, bytes: Uint8Array): void {
-  const rowBytes = rect.width * PIXEL_BYTES;
-  if (rect.width === width) {
-    env.write(dataspace, rect.y * width * PIXEL_BYTES, bytes);
-    return;
-  }
-  for (let row = 0; row < rect.height; row++) {
-    const place = ((rect.y + row) * width + rect.x) * PIXEL_BYTES;
-    env.write(dataspace, place, bytes.subarray(row * rowBytes, (row + 1) * rowBytes));
-  }
-}
-
 /** Shows a part of the client's buffer: what the rectangle has inside of the screen and, panned, inside of the buffer. */
 function refresh(ops: ServiceOps, mode: Mode, state: FramebufferState, rect: Rect, env: ServiceEnv): void {
   const { client, screen } = state;
@@ -92,25 +46,6 @@ function refresh(ops: ServiceOps, mode: Mode, state: FramebufferState, rect: Rec
   writeRect(env, screen, mode.width, shown, readRect(env, client.dataspace, mode.width, from));
 }
 
-/** Copies inside of the client's buffer; an entry that is not inside, or overlaps itself, does not count. */
-function blit(
-  ops: ServiceOps,
-  mode: Mode,
-  { dataspace }: FramebufferSession,
-  batch: Uint8Array,
-  env: ServiceEnv,
-): void {
-  const isInside = ({ x, y, width, height }: Rect): boolean =>
-    x >= 0 && y >= 0 && width > 0 && height > 0 && x + width <= mode.width && y + height <= mode.height;
-  for (let entry = 0; entry < BLIT_ENTRIES; entry++) {
-    const word = (index: number): number => numberAt(batch, entry * BLIT_ENTRY_BYTES + 4 * index, 4);
-    const from: Rect = { x: word(0) | 0, y: word(1) | 0, width: word(2), height: word(3) };
-    const to: Rect = { ...from, x: word(4) | 0, y: word(5) | 0 };
-    if (!isInside(from) || !ops.mayBlitTo(isInside(to)) || intersect(from, to) !== undefined) continue;
-    writeRect(env, dataspace, mode.width, to, readRect(env, dataspace, mode.width, from));
-  }
-}
-
 function readMode(config: XmlElement | undefined): Result<Mode, string> {
   const read = numbersOf(config, {
     width: { fallback: 64, min: 1, max: 2048 },
@@ -122,7 +57,7 @@ function readMode(config: XmlElement | undefined): Result<Mode, string> {
   return ok({ width, height, syncUs: sync_us });
 }
 
-const rectOf = ([x, y, width, height]: readonly RpcValue[]): Rect => ({
+export const rectOf = ([x, y, width, height]: readonly RpcValue[]): Rect => ({
   x: Number(x),
   y: Number(y),
   width: Number(width),
@@ -170,7 +105,7 @@ export function framebufferService(
           refresh(ops, mode, state, rectOf(values), env);
           return returns(state);
         case 'blit':
-          blit(ops, mode, client, Uint8Array.from(values[0] as readonly number[]), env);
+          blit(ops, mode, client.dataspace, Uint8Array.from(values[0] as readonly number[]), env);
           return returns(state);
         case 'panning': {
           const panned = { ...state, client: { ...client, panX: Number(values[0]), panY: Number(values[1]) } };

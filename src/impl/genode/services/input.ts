@@ -2,7 +2,15 @@ import type { XmlElement } from '../../../policy/xml.ts';
 import { err, ok, type Result } from '../../../units/result.ts';
 import { encodeInputEvent, INPUT_KINDS, type InputEvent, type InputKind, isValidEvent } from './input-event.ts';
 import { INPUT_EVENT_BYTES, interfaceNamed } from './interfaces.ts';
-import { type DataspaceId, returns, type Service, type ServiceEnv, type SessionNumber, withEntry } from './service.ts';
+import {
+  type Called,
+  type DataspaceId,
+  returns,
+  type Service,
+  type ServiceEnv,
+  type SessionNumber,
+  withEntry,
+} from './service.ts';
 import { numberOf } from './service-config.ts';
 import type { ServiceOps } from './service-ops.ts';
 
@@ -29,7 +37,7 @@ export interface InputState {
   readonly overflows: number;
 }
 
-interface InputScript {
+export interface InputScript {
   readonly events: readonly InputEvent[];
   readonly periodUs: number;
   readonly isRepeated: boolean;
@@ -57,7 +65,7 @@ function readEvent(node: XmlElement): Result<InputEvent, string> {
   return isValidEvent(event) ? ok(event) : err(`<${kind}> has no valid key code`);
 }
 
-function readScript(config: XmlElement | undefined): Result<InputScript, string> {
+export function readScript(config: XmlElement | undefined): Result<InputScript, string> {
   const nodes = config?.children ?? [];
   if (nodes.length > MAX_SCRIPT_EVENTS) return err(`more than ${MAX_SCRIPT_EVENTS} events`);
   const events: InputEvent[] = [];
@@ -91,19 +99,31 @@ export function queueEvent(
   };
 }
 
+/** What is due of a script, and how far it is then; it goes on by a wake-up. */
+export function dueEvents(
+  script: InputScript,
+  { played, dueUs }: Pick<InputState, 'played' | 'dueUs'>,
+  env: ServiceEnv,
+): { readonly events: readonly InputEvent[]; readonly played: number; readonly dueUs: number } {
+  const now = env.nowUs();
+  const events: InputEvent[] = [];
+  let [count, due] = [played, dueUs];
+  const isOver = (): boolean => script.events.length === 0 || (!script.isRepeated && count >= script.events.length);
+  for (; !isOver() && due <= now; due += script.periodUs) {
+    events.push(script.events[count % script.events.length]!);
+    count += 1;
+  }
+  if (!isOver()) env.wakeAtUs(due);
+  return { events, played: count, dueUs: due };
+}
+
 /** Plays what is due of the script: one event for every session, a period apart. */
 function play(ops: ServiceOps, script: InputScript, before: InputState, env: ServiceEnv): InputState {
   if (before.sessions.size === 0) return before;
-  let state = before;
-  const now = env.nowUs();
-  const isOver = (played: number): boolean =>
-    script.events.length === 0 || (!script.isRepeated && played >= script.events.length);
-  while (!isOver(state.played) && state.dueUs <= now) {
-    const event = script.events[state.played % script.events.length]!;
-    for (const session of state.sessions.keys()) state = queueEvent(ops, state, session, event, env);
-    state = { ...state, played: state.played + 1, dueUs: state.dueUs + script.periodUs };
-  }
-  if (!isOver(state.played)) env.wakeAtUs(state.dueUs);
+  const { events, played, dueUs } = dueEvents(script, before, env);
+  let state: InputState = { ...before, played, dueUs };
+  for (const event of events)
+    for (const session of before.sessions.keys()) state = queueEvent(ops, state, session, event, env);
   return state;
 }
 
@@ -118,6 +138,46 @@ function flush(state: InputState, session: SessionNumber, env: ServiceEnv) {
   return returns({ ...state, sessions }, found.queue.length);
 }
 
+/** Gives a session its dataspace and an empty queue; undefined if there is no memory for it. */
+export function addInputSession(state: InputState, session: SessionNumber, env: ServiceEnv): InputState | undefined {
+  const dataspace = env.allocate(INPUT_QUEUE_EVENTS * INPUT_EVENT_BYTES);
+  if (dataspace === undefined) return undefined;
+  return { ...state, sessions: withEntry(state.sessions, session, { dataspace, queue: [] }) };
+}
+
+export function removeInputSession(state: InputState, session: SessionNumber, env: ServiceEnv): InputState {
+  const found = state.sessions.get(session);
+  if (found === undefined) return state;
+  env.release(found.dataspace);
+  return { ...state, sessions: withEntry(state.sessions, session, undefined) };
+}
+
+/** Performs a call of the Input interface. */
+export function callInput(
+  state: InputState,
+  session: SessionNumber,
+  name: string,
+  env: ServiceEnv,
+): Called<InputState> {
+  const { dataspace, queue } = state.sessions.get(session)!;
+  switch (name) {
+    case 'dataspace':
+      return returns(state, dataspace);
+    case 'pending':
+      return returns(state, queue.length > 0 ? 1 : 0);
+    case 'flush':
+      return flush(state, session, env);
+    case 'sigh':
+      if (queue.length > 0) env.notify(session, INPUT_SIGH);
+      return returns(state);
+    default:
+      // `exclusive` is a wish to the window system, which an input driver is not.
+      return returns(state);
+  }
+}
+
+export const NO_INPUT: InputState = { sessions: new Map(), played: 0, dueUs: 0, overflows: 0 };
+
 /**
  * input_script: Input sessions whose events come from the configuration, one every `period_us` while anybody listens; it
  * stands for a driver of an input device.
@@ -127,37 +187,17 @@ export function inputService(config: XmlElement | undefined, ops: ServiceOps): R
   if (!script.ok) return script;
   return ok({
     faces: [interfaceNamed('Input')],
-    initial: { sessions: new Map(), played: 0, dueUs: 0, overflows: 0 },
+    initial: NO_INPUT,
     open(state, session, _request, env) {
-      const dataspace = env.allocate(INPUT_QUEUE_EVENTS * INPUT_EVENT_BYTES);
-      if (dataspace === undefined) return err('INSUFFICIENT_RAM');
-      const sessions = withEntry(state.sessions, session, { dataspace, queue: [] });
-      if (state.sessions.size > 0) return ok({ ...state, sessions });
+      const added = addInputSession(state, session, env);
+      if (added === undefined) return err('INSUFFICIENT_RAM');
+      if (state.sessions.size > 0) return ok(added);
       const dueUs = env.nowUs() + script.value.periodUs;
       env.wakeAtUs(dueUs);
-      return ok({ ...state, sessions, dueUs });
+      return ok({ ...added, dueUs });
     },
-    close(state, session, env) {
-      env.release(state.sessions.get(session)!.dataspace);
-      return { ...state, sessions: withEntry(state.sessions, session, undefined) };
-    },
-    call(state, session, name, _values, env) {
-      const { dataspace, queue } = state.sessions.get(session)!;
-      switch (name) {
-        case 'dataspace':
-          return returns(state, dataspace);
-        case 'pending':
-          return returns(state, queue.length > 0 ? 1 : 0);
-        case 'flush':
-          return flush(state, session, env);
-        case 'sigh':
-          if (queue.length > 0) env.notify(session, INPUT_SIGH);
-          return returns(state);
-        default:
-          // `exclusive` is a wish to the window system, which an input driver is not.
-          return returns(state);
-      }
-    },
+    close: removeInputSession,
+    call: (state, session, name, _values, env) => callInput(state, session, name, env),
     wake: (state, env) => play(ops, script.value, state, env),
   });
 }

@@ -6,8 +6,10 @@ export type RpcType =
   | { readonly kind: 'string'; readonly maxBytes: number }
   /** Bytes of a fixed number, for packed records that a proxy does not look into. */
   | { readonly kind: 'bytes'; readonly sizeBytes: number }
-  /** Capability: a signal context (may be invalid), a dataspace, a session, or another object. */
-  | { readonly kind: 'signal' | 'dataspace' | 'session' | 'capability' };
+  /** Capability of a signal context (may be invalid) or of a dataspace. */
+  | { readonly kind: 'signal' | 'dataspace' }
+  /** Capability of a session or of another RPC object; `of` names the interface of one that a server makes. */
+  | { readonly kind: 'session' | 'capability'; readonly of?: string };
 
 /** A named argument or result. */
 export interface RpcField {
@@ -80,6 +82,8 @@ export const BOOL: RpcType = { kind: 'bool' };
 export const SIGNAL: RpcType = { kind: 'signal' };
 export const DATASPACE: RpcType = { kind: 'dataspace' };
 export const CAPABILITY: RpcType = { kind: 'capability' };
+/** A new RPC object of a session, by the name of its interface. */
+export const object = (of: string): RpcType => ({ kind: 'capability', of });
 export const string = (maxBytes: number): RpcType => ({ kind: 'string', maxBytes });
 export const bytes = (sizeBytes: number): RpcType => ({ kind: 'bytes', sizeBytes });
 
@@ -105,6 +109,9 @@ export const copying = (
 
 /** Units from the start of the dataspace, as a field of the call says. */
 export const counted = (field: string, unitBytes = 1): CopyExtent => ({ kind: 'count', field, unitBytes });
+
+/** True if a capability of the function is that of a packet stream, which stands for the stream's dataspace here. */
+export const isStreamFunction = (called: RpcFunction): boolean => called.name === 'tx_cap' || called.name === 'rx_cap';
 
 /** Bytes that a value takes in a message; a capability crosses as a number that the proxies agree on. */
 export function wireBytes(type: RpcType): number {

@@ -8,6 +8,7 @@ import {
   counted,
   DATASPACE,
   I32,
+  object,
   rpc,
   type SessionInterface,
   SIGNAL,
@@ -17,6 +18,7 @@ import {
   U64,
 } from './interface.ts';
 import { LOCAL_INTERFACES } from './local-interfaces.ts';
+import { objectInterface } from './object-interfaces.ts';
 
 const KIB = 1024;
 /** Bytes of an event in the dataspace of an Input session. */
@@ -164,9 +166,9 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     proxy: 'bulk',
     streams: [],
     functions: [
-      rpc('framebuffer', {}, { session: CAPABILITY }),
-      rpc('input', {}, { session: CAPABILITY }),
-      rpc('info', {}, { rom: CAPABILITY }, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
+      rpc('framebuffer', {}, { session: object('Framebuffer') }),
+      rpc('input', {}, { session: object('Input') }),
+      rpc('info', {}, { rom: object('ROM') }, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
       rpc('view', { id: U32, title: string(64), ...RECT, front: BOOL }, {}, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
       rpc('child_view', { id: U32, parent: U32, title: string(64), ...RECT, front: BOOL }, {}, [
         'OUT_OF_RAM',
@@ -175,7 +177,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
       ]),
       rpc('destroy_view', { id: U32 }),
       rpc('associate', { id: U32, view: CAPABILITY }, {}, ['OUT_OF_RAM', 'OUT_OF_CAPS', 'INVALID']),
-      rpc('view_capability', { id: U32 }, { view: CAPABILITY }, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
+      rpc('view_capability', { id: U32 }, { view: object('View') }, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
       rpc('release_view_id', { id: U32 }),
       rpc('command_dataspace', {}, { ds: DATASPACE }),
       rpc('execute'),
@@ -267,6 +269,9 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
 
 /** Interface of a service that the table has. */
 export const interfaceNamed = (service: string): SessionInterface => defined(interfaceOf(service), service);
+
+/** Interface of a service, or of an object that sessions hand out. */
+export const anyInterface = (name: string): SessionInterface | undefined => interfaceOf(name) ?? objectInterface(name);
 
 /** Interface of a service, undefined for one that is not in the table. */
 export const interfaceOf = (service: string): SessionInterface | undefined =>

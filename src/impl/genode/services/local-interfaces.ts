@@ -4,6 +4,7 @@ import {
   CAPABILITY,
   DATASPACE,
   I32,
+  object,
   rpc,
   type SessionInterface,
   SIGNAL,
@@ -14,10 +15,10 @@ import {
   U64,
 } from './interface.ts';
 
+import { ATTACH_ATTRIBUTES, ATTACH_ERRORS } from './object-interfaces.ts';
+
 const KIB = 1024;
 const A = ['OUT_OF_RAM', 'OUT_OF_CAPS', 'DENIED'] as const;
-const ATTACH_ERRORS = ['OUT_OF_RAM', 'OUT_OF_CAPS', 'REGION_CONFLICT', 'INVALID_DATASPACE'] as const;
-const ATTRIBUTES = { sizeBytes: U64, offset: U64, useAt: BOOL, at: U64, executable: BOOL, writeable: BOOL };
 
 /** Interfaces of core's services that stand for hardware and kernel objects of one instance. */
 export const LOCAL_INTERFACES: readonly SessionInterface[] = [
@@ -76,16 +77,16 @@ export const LOCAL_INTERFACES: readonly SessionInterface[] = [
       rpc('assign_parent', { parent: CAPABILITY }),
       rpc('assign_pci', { address: U64, bdf: U16 }, { isAssigned: BOOL }),
       rpc('map', { start: U64, sizeBytes: U64 }, {}, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
-      rpc('signal_source', {}, { source: CAPABILITY }, A),
+      rpc('signal_source', {}, { source: object('Signal source') }, A),
       rpc('free_signal_source', { source: CAPABILITY }),
-      rpc('alloc_context', { source: CAPABILITY, imprint: U64 }, { context: CAPABILITY }, A),
+      rpc('alloc_context', { source: CAPABILITY, imprint: U64 }, { context: object('Signal context') }, A),
       rpc('free_context', { context: CAPABILITY }),
       rpc('submit', { context: CAPABILITY, count: U32 }),
-      rpc('alloc_rpc_cap', { entrypoint: CAPABILITY }, { cap: CAPABILITY }, A),
+      rpc('alloc_rpc_cap', { entrypoint: CAPABILITY }, { cap: object('RPC object') }, A),
       rpc('free_rpc_cap', { cap: CAPABILITY }),
-      rpc('address_space', {}, { regionMap: CAPABILITY }),
-      rpc('stack_area', {}, { regionMap: CAPABILITY }),
-      rpc('linker_area', {}, { regionMap: CAPABILITY }),
+      rpc('address_space', {}, { regionMap: object('Region map') }),
+      rpc('stack_area', {}, { regionMap: object('Region map') }),
+      rpc('linker_area', {}, { regionMap: object('Region map') }),
       rpc('ref_account', { account: CAPABILITY }, {}, ['INVALID_SESSION']),
       rpc('alloc_ram', { sizeBytes: U64, cache: U32 }, { ds: DATASPACE }, A),
       rpc('free_ram', { ds: DATASPACE }),
@@ -112,7 +113,7 @@ export const LOCAL_INTERFACES: readonly SessionInterface[] = [
       rpc(
         'create_thread',
         { pd: CAPABILITY, name: string(32), location: bytes(16), utcb: U64 },
-        { thread: CAPABILITY },
+        { thread: object('Thread') },
         A,
       ),
       rpc('kill_thread', { thread: CAPABILITY }),
@@ -131,7 +132,7 @@ export const LOCAL_INTERFACES: readonly SessionInterface[] = [
     proxy: 'local',
     streams: [],
     functions: [
-      rpc('create', { sizeBytes: U64 }, { regionMap: CAPABILITY }, A),
+      rpc('create', { sizeBytes: U64 }, { regionMap: object('Region map') }, A),
       rpc('destroy', { regionMap: CAPABILITY }),
     ],
   },
@@ -144,10 +145,10 @@ export const LOCAL_INTERFACES: readonly SessionInterface[] = [
     proxy: 'local',
     streams: [],
     functions: [
-      rpc('attach', { ds: DATASPACE, guestAddress: U64, ...ATTRIBUTES }, {}, ATTACH_ERRORS),
+      rpc('attach', { ds: DATASPACE, guestAddress: U64, ...ATTACH_ATTRIBUTES }, {}, ATTACH_ERRORS),
       rpc('detach', { guestAddress: U64, sizeBytes: U64 }),
       rpc('attach_pic', { guestAddress: U64 }, {}, ATTACH_ERRORS),
-      rpc('create_vcpu', { handler: CAPABILITY }, { vcpu: CAPABILITY }, A),
+      rpc('create_vcpu', { handler: CAPABILITY }, { vcpu: object('Vcpu') }, A),
     ],
   },
 ];

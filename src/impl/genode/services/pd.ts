@@ -116,5 +116,9 @@ export const pdService: Service<PdState> = {
     for (const dataspace of state.get(session)!.dataspaces.keys()) env.release(dataspace);
     return withEntry(state, session, undefined);
   },
+  upgrade(state, session, ramBytes) {
+    const own = state.get(session)!;
+    return withEntry(state, session, { ...own, quotaBytes: own.quotaBytes + ramBytes });
+  },
   call,
 };

@@ -1,8 +1,10 @@
+import { defined } from '../../../units/invariant.ts';
 import { ok, type Result } from '../../../units/result.ts';
 import type { PacketDescriptor, StreamLayout, StreamMemory, StreamOps } from '../core/packet-stream.ts';
 import { bytesOfNumber, numberAt } from '../instance/guest.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { SessionInterface, StreamDirection } from './interface.ts';
+import { anyInterface } from './interfaces.ts';
 import type {
   Called,
   DataspaceId,
@@ -33,6 +35,8 @@ export type HostEnv = Pick<
   | 'read'
   | 'write'
   | 'notify'
+  | 'createObject'
+  | 'destroyObject'
   | 'nowUs'
   | 'wakeAtUs'
   | 'deviceMemory'
@@ -53,6 +57,8 @@ export interface ServerStream {
 export interface HostedSession {
   readonly face: SessionInterface;
   readonly label: string;
+  /** The session that an object belongs to; undefined for a session. */
+  readonly parent?: SessionNumber;
   /** By the name of the stream. */
   readonly streams: Readonly<Partial<Record<'tx' | 'rx', ServerStream>>>;
 }
@@ -130,6 +136,25 @@ export class StreamUse implements ServiceEnv {
     this.#env.notify(session, opcode);
   }
 
+  createObject(session: SessionNumber, of: string): SessionNumber {
+    const object = this.#env.createObject(session, of);
+    const hosted = { face: defined(anyInterface(of), of), label: '', parent: session, streams: {} };
+    this.sessions = new Map(this.sessions).set(object, hosted);
+    return object;
+  }
+
+  destroyObject(object: SessionNumber): void {
+    if (this.sessions.get(object)?.parent === undefined) return;
+    this.#forget(object);
+    this.#env.destroyObject(object);
+  }
+
+  #forget(session: SessionNumber): void {
+    const sessions = new Map(this.sessions);
+    sessions.delete(session);
+    this.sessions = sessions;
+  }
+
   nowUs(): number {
     return this.#env.nowUs();
   }
@@ -171,9 +196,8 @@ export class StreamUse implements ServiceEnv {
   removeSession(session: SessionNumber): void {
     const found = this.sessions.get(session);
     for (const stream of Object.values(found?.streams ?? {})) this.release(stream.dataspace);
-    const sessions = new Map(this.sessions);
-    sessions.delete(session);
-    this.sessions = sessions;
+    for (const [object, { parent }] of this.sessions) if (parent === session) this.destroyObject(object);
+    this.#forget(session);
   }
 
   #stream(session: SessionNumber, name: 'tx' | 'rx'): ServerStream | undefined {
@@ -319,6 +343,20 @@ export function hostPackets<State>(
   if (service.packets === undefined || !host.sessions.has(session)) return host;
   const use = new StreamUse(ops, host.sessions, env);
   return { state: service.packets(host.state, session, use), sessions: use.sessions };
+}
+
+/** Tells a service of more RAM for a session. */
+export function hostUpgrade<State>(
+  ops: StreamOps,
+  service: Service<State>,
+  host: HostedService<State>,
+  session: SessionNumber,
+  ramBytes: number,
+  env: HostEnv,
+): HostedService<State> {
+  if (service.upgrade === undefined || !host.sessions.has(session)) return host;
+  const use = new StreamUse(ops, host.sessions, env);
+  return { state: service.upgrade(host.state, session, ramBytes, use), sessions: use.sessions };
 }
 
 export function hostWake<State>(

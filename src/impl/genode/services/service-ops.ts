@@ -1,3 +1,5 @@
+import { MAX_COMMANDS } from './gui-commands.ts';
+
 /** Leaf decisions of the services; a seeded fault replaces one of them. */
 export interface ServiceOps {
   /** Bytes of a report that are taken, of so many that its client announces. */
@@ -43,6 +45,16 @@ export interface ServiceOps {
   mayBlitTo(isInside: boolean): boolean;
   /** True if the screen is blank for the next client. */
   blanksScreen(): boolean;
+  /** True if a Gui session may use so much of its quota. */
+  guiMayUse(usedBytes: number, quotaBytes: number): boolean;
+  /** True if a session may change a view, which is its own or is not. */
+  guiMayChange(isOwn: boolean): boolean;
+  /** True if what a view covered is painted when it moves or goes. */
+  guiPaintsBehind(): boolean;
+  /** True if a session gets an event that is for it, or is not. */
+  guiHears(isReceiver: boolean): boolean;
+  /** Commands that are executed, of so many that the client names. */
+  guiCommandCount(named: number): number;
   /** True if an access to ports lies inside of a session's range. */
   isPortRange(port: number, sizeBytes: number, base: number, count: number): boolean;
   /** True if a driver is told of an interrupt, given that it was told and has not acknowledged. */
@@ -76,6 +88,11 @@ export const serviceOps: ServiceOps = {
   clipped: (rect, screen, intersect) => intersect(rect, screen),
   mayBlitTo: isInside => isInside,
   blanksScreen: () => true,
+  guiMayUse: (usedBytes, quotaBytes) => usedBytes <= quotaBytes,
+  guiMayChange: isOwn => isOwn,
+  guiPaintsBehind: () => true,
+  guiHears: isReceiver => isReceiver,
+  guiCommandCount: named => (named > MAX_COMMANDS ? 0 : named),
   isPortRange: (port, sizeBytes, base, count) => port >= base && port + sizeBytes <= base + count,
   tellsDriver: isTold => !isTold,
   mayGive: isTaken => !isTaken,

@@ -4,6 +4,7 @@ import { blockService } from './block.ts';
 import { dynamicRomService } from './dynamic-rom.ts';
 import { fileSystemService } from './file-system.ts';
 import { framebufferService } from './framebuffer.ts';
+import { guiService } from './gui.ts';
 import { inputService } from './input.ts';
 import { nicBridgeService } from './nic-bridge.ts';
 import { reportRomService } from './report-rom.ts';
@@ -51,5 +52,6 @@ export const SERVICE_PROGRAMS: readonly ServiceProgram[] = [
   row('ram_block', 'A disk in RAM', blockService),
   row('nic_bridge', 'A network of clients and the driver behind it', nicBridgeService),
   row('ram_fb', 'A screen in RAM for one client', framebufferService),
+  row('nitpicker', 'Views of several clients on a screen in RAM, and input for them', guiService),
   row('ram_fs', 'Directories, files and symbolic links in RAM', fileSystemService),
 ];

@@ -36,6 +36,12 @@ export interface ServiceEnv {
   nowUs(): number;
   /** Asks for `wake` at a time; earlier wishes stay. */
   wakeAtUs(us: number): void;
+  /**
+   * Makes an RPC object of a session, by the name of its interface: its number stands for it in results and arguments, and
+   * its calls come like those of a session of this number. It ends with the session, or by `destroyObject`.
+   */
+  createObject(session: SessionNumber, of: string): SessionNumber;
+  destroyObject(object: SessionNumber): void;
   /** Core only: a dataspace of device memory, which its owner checked to be the subject's. */
   deviceMemory?(address: number, sizeBytes: number, isWritable: boolean): DataspaceId | undefined;
   /** Core only: I/O ports of the subject. */
@@ -80,6 +86,8 @@ export interface Service<State = unknown> {
   start?(state: State, env: ServiceEnv): State;
   open(state: State, session: SessionNumber, request: SessionRequest, env: ServiceEnv): Result<State, SessionError>;
   close(state: State, session: SessionNumber, env: ServiceEnv): State;
+  /** A client donated more RAM to its session. */
+  upgrade?(state: State, session: SessionNumber, ramBytes: number, env: ServiceEnv): State;
   call(state: State, session: SessionNumber, name: string, values: readonly RpcValue[], env: ServiceEnv): Called<State>;
   /** A time that the service asked for has come, or one that another asked for. */
   wake?(state: State, env: ServiceEnv): State;
