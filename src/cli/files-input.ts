@@ -1,4 +1,5 @@
 import { fileExists, joinPath, listFolder, readFileLimited, sha256Hex } from '../host/files.ts';
+import { standIns } from '../impl/components/registry.ts';
 import {
   type ContentFile,
   hasBinary,
@@ -67,7 +68,10 @@ export function contentsOf(document: PolicyDocument, given: readonly ContentFile
  */
 export function withFiles(policy: PolicyInput, folder: string | undefined): Result<PolicyInput, string> {
   const { document } = policy;
-  if (document === undefined || folder === undefined) return ok(policy);
+  if (document === undefined) return ok(policy);
+  // A policy without a scenario has stand-ins for the components that it names.
+  const software = policy.software.length > 0 ? policy.software : standIns(document);
+  if (folder === undefined) return ok({ ...policy, software });
   const read = readFiles(folder);
   if (!read.ok) return read;
   const { files, spec } = read.value;
@@ -85,7 +89,7 @@ export function withFiles(policy: PolicyInput, folder: string | undefined): Resu
   return ok({
     ...policy,
     files: spec,
-    software: withBinaries(policy.software, document, contents),
+    software: withBinaries(software, document, contents),
     findings,
     examined: { ...policy.examined, ...examined },
     valid: findings.every(({ severity }) => severity !== 'error'),

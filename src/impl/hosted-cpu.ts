@@ -1,6 +1,8 @@
 import { frameOf, hpa, pageOffset, subjectAddress } from '../units/address.ts';
 import type { Operation } from '../units/operation.ts';
 import { highWord, lowWord } from '../units/word.ts';
+import { accessFault } from './access-fault.ts';
+import { moveBlock } from './block-operations.ts';
 import type { Cpu } from './cpu.ts';
 import { type ExitCause, plainExit } from './exit-cause.ts';
 import { advanceGuestRip, type HostedSubject, TIMED_EVENT_ADDRESS } from './hosted-subject.ts';
@@ -9,16 +11,12 @@ import type { PhysicalMemory } from './memory.ts';
 import type { PortEffect, Ports } from './ports.ts';
 import { executePrivileged, type GuestException } from './privileged-operations.ts';
 import { ExitReasonCode } from './vmx/exit-reasons.ts';
-import { Activity, ENABLE_EPT, ProcControl, RFLAGS_IF, Vmcs, vmcsWord } from './vmx/vmcs.ts';
+import { Activity, ProcControl, RFLAGS_IF, Vmcs, vmcsWord } from './vmx/vmcs.ts';
 import { VMCS_FIELDS } from './vmx/vmcs-fields.ts';
-import { type Access, MISCONFIGURED, NOT_PRESENT } from './x86/paging-walk.ts';
 
-const PAGE_FAULT = 14;
 /** Valid, hardware exception. */
 const HARDWARE_EXCEPTION_WITHOUT_CODE = 0x8000_0300;
 const ERROR_CODE_VALID = 0x800;
-/** Valid, error code delivered, hardware exception. */
-const HARDWARE_EXCEPTION = 0x8000_0b00;
 /** Vectors remembered for software that does not get to its next operation; older ones are forgotten. */
 export const MAX_VECTORS = 16;
 
@@ -82,6 +80,12 @@ export function executeOperation(
     }
     case 'write': {
       const exit = writeGuest(memory, cpu, operation.address, operation.sizeBytes, operation.low, operation.high, ops);
+      if (exit !== undefined) return exit;
+      break;
+    }
+    case 'copy':
+    case 'fill': {
+      const exit = moveBlock(memory, cpu, operation, ops);
       if (exit !== undefined) return exit;
       break;
     }
@@ -194,22 +198,4 @@ function writeGuest(
     memory.writeByte(memory.slotOf(frameOf(hpa(physical))), pageOffset(physical), byte);
   }
   return undefined;
-}
-
-/** EPT violation or misconfiguration of a VM subject; page fault of a native one, which exits if its exception bitmap says so. */
-function accessFault(cpu: Cpu, address: number, access: Access, code: number): ExitCause {
-  const isWrite = access === 'write';
-  if ((cpu.vmread(Vmcs.proc2Controls) & ENABLE_EPT) !== 0) {
-    return {
-      ...plainExit(code === MISCONFIGURED ? ExitReasonCode.eptMisconfiguration : ExitReasonCode.eptViolation),
-      qualification: isWrite ? 2 : 1,
-      guestPhysicalAddress: address,
-    };
-  }
-  return {
-    ...plainExit(ExitReasonCode.exception),
-    qualification: address,
-    interruptInfo: (HARDWARE_EXCEPTION | PAGE_FAULT) >>> 0,
-    interruptErrorCode: (code === NOT_PRESENT ? 0 : 1) | (isWrite ? 2 : 0),
-  };
 }

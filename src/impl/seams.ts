@@ -1,3 +1,4 @@
+import { type ComponentOps, componentOps } from './components/ops.ts';
 import { type GenodeOps, genodeOps } from './genode/core/genode-ops.ts';
 import { type ProxyOps, proxyOps } from './genode/log-ops.ts';
 import { type MachineOps, machineOps } from './machine-ops.ts';
@@ -17,6 +18,7 @@ export interface Seams {
   readonly channel: ChannelOps;
   readonly proxy: ProxyOps;
   readonly genode: GenodeOps;
+  readonly component: ComponentOps;
 }
 
 /** The implementation as it should be. */
@@ -29,4 +31,5 @@ export const defaultSeams: Seams = {
   channel: channelOps,
   proxy: proxyOps,
   genode: genodeOps,
+  component: componentOps,
 };

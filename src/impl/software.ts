@@ -1,4 +1,6 @@
 import { err, ok, type Result } from '../units/result.ts';
+import type { ComponentOps } from './components/ops.ts';
+import { COMPONENTS } from './components/registry.ts';
 import type { GenodeOps } from './genode/core/genode-ops.ts';
 import { checkInitConfig, genodeSoftware } from './genode/instance/genode-software.ts';
 import { logProxyClient } from './genode/log-client.ts';
@@ -19,6 +21,7 @@ export interface SoftwareOps {
   readonly channel: ChannelOps;
   readonly proxy: ProxyOps;
   readonly genode: GenodeOps;
+  readonly component: ComponentOps;
 }
 
 /** Place of a log: virtual address and size, or the logical name of a memory region. */
@@ -279,6 +282,7 @@ export const SOFTWARE: Readonly<Record<string, SoftwareEntry>> = {
   'guest-probe': guestProbe,
   'major-frame-chooser': majorFrameChooser,
   'machine-code': machineCode,
+  ...COMPONENTS,
   idle,
 };
 

@@ -34,6 +34,8 @@ const MAX_PLACE = 255;
 const operation: Decoder<Operation> = tagged<Operation>('kind', {
   read: object({ kind: literal('read'), address, sizeBytes }),
   write: object({ kind: literal('write'), address, sizeBytes, low: word, high: word }),
+  copy: object({ kind: literal('copy'), from: address, to: address, sizeBytes: integer(1, 4096) }),
+  fill: object({ kind: literal('fill'), address, sizeBytes: integer(1, 4096), pattern: integer(0, 255) }),
   vmcall: object({ kind: literal('vmcall'), low: word, high: word, cpl: literal(0, 3) }),
   exit: object({ kind: literal('exit'), reason: word, qualification: count, interruptInfo: word }),
   hlt: object({ kind: literal('hlt') }),

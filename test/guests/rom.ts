@@ -22,7 +22,15 @@ export const SYSTEM_GUESTS = [
 /** Processors that a system guest runs on. */
 export const processorsOf = (guest: string): number => (guest.startsWith('smp') ? 2 : 1);
 /** Guests with a source of the same name in src/guests. */
-export const GUESTS = ['boot', 'vmx-cases', 'x86-loop', 'native-program', 'vm-program', ...SYSTEM_GUESTS] as const;
+export const GUESTS = [
+  'boot',
+  'vmx-cases',
+  'x86-loop',
+  'native-program',
+  'vm-program',
+  'linux-probe',
+  ...SYSTEM_GUESTS,
+] as const;
 export type Guest = (typeof GUESTS)[number];
 
 /** Bytes of the boot code at the end of a ROM image. */

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { componentOps } from '../../src/impl/components/ops.ts';
 import { genodeOps } from '../../src/impl/genode/core/genode-ops.ts';
 import { proxyOps } from '../../src/impl/genode/log-ops.ts';
 import { channelOps } from '../../src/impl/native/muchannel.ts';
 import { createSoftware, SOFTWARE } from '../../src/impl/software.ts';
 import { BenchSubject } from './software-bench.ts';
 
-const ops = { channel: channelOps, proxy: proxyOps, genode: genodeOps };
+const ops = { channel: channelOps, proxy: proxyOps, genode: genodeOps, component: componentOps };
 
 function errorOf(name: string, parameters: Record<string, number | string>): string {
   const created = createSoftware(name, parameters, ops);
@@ -28,7 +29,7 @@ describe('createSoftware', () => {
   });
 
   test('the table names what can be created', () => {
-    expect(Object.keys(SOFTWARE)).toHaveLength(10);
+    expect(Object.keys(SOFTWARE)).toHaveLength(18);
   });
 
   test.each([

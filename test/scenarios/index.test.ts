@@ -9,6 +9,7 @@ import {
   parseScenario,
   type Scenario,
 } from '../../scenarios/index.ts';
+import { componentOps } from '../../src/impl/components/ops.ts';
 import { genodeOps } from '../../src/impl/genode/core/genode-ops.ts';
 import { proxyOps } from '../../src/impl/genode/log-ops.ts';
 import { channelOps } from '../../src/impl/native/muchannel.ts';
@@ -58,7 +59,12 @@ describe.each(all().map(scenario => [scenario.id, scenario] as const))('%s', (_i
     );
     for (const { software, parameters } of scenario.software) {
       expect(
-        createSoftware(software, parameters, { channel: channelOps, proxy: proxyOps, genode: genodeOps }),
+        createSoftware(software, parameters, {
+          channel: channelOps,
+          proxy: proxyOps,
+          genode: genodeOps,
+          component: componentOps,
+        }),
       ).toMatchObject({
         ok: true,
       });

@@ -15,6 +15,8 @@ const everyOperation: readonly Operation[] = [
   { kind: 'rdtsc' },
   { kind: 'timedEvent', low: 1, high: 2, event: 3 },
   { kind: 'load', register: 15, low: 1, high: 2 },
+  { kind: 'copy', from: 0x1000, to: 0x2000, sizeBytes: 4096 },
+  { kind: 'fill', address: 0x1000, sizeBytes: 8, pattern: 255 },
   { kind: 'readFpu', place: 0 },
   { kind: 'writeFpu', place: 11, low: 1, high: 0xffff_ffff },
   { kind: 'rdmsr', index: 0xc000_0080 },

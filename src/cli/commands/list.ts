@@ -1,3 +1,4 @@
+import { COMPONENTS } from '../../impl/components/registry.ts';
 import { SESSION_INTERFACES } from '../../impl/genode/services/interfaces.ts';
 import { ENTRY_CHECK_GROUPS } from '../../impl/vmx/entry-check-table.ts';
 import { EXIT_REASONS } from '../../impl/vmx/exit-reasons.ts';
@@ -51,6 +52,7 @@ const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]
       title,
       software: software.map(item => `${item.subject}: ${item.software}`),
     })),
+  components: () => Object.entries(COMPONENTS).map(([component, { title, limits }]) => ({ component, title, limits })),
   models: catalogue =>
     catalogue.models.map(({ id, title, configurations }) => ({
       id,

@@ -144,7 +144,10 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
       `${toJson({ policy: policy.path, virtualMs: ms, kernelSteps: system.kernelSteps, power, stopReason, lines, subjects: counts() })}\n`,
     );
   } else if (!args.flags.has('quiet')) {
-    const without = consoles.length === 0 ? 'no subject has a console: only scenarios with a LOG service do\n' : '';
+    const without =
+      consoles.length === 0
+        ? 'no subject has a console: only Genode LOG services and debug-log channels are shown\n'
+        : '';
     environment.stderr(`${without}${summary(system, counts(), ms)}`);
   }
   return EXIT.holds;

@@ -62,7 +62,7 @@ function initStore(layout: ChannelLayout, epoch: Word64, index: number): Operati
   const header: readonly (readonly [number, Word64])[] = [
     [HEADER.epoch, ZERO64],
     [HEADER.transport, CHANNEL_MARKER],
-    [HEADER.protocol, number(layout.protocol)],
+    [HEADER.protocol, { low: layout.protocol, high: layout.protocolHigh ?? 0 }],
     [HEADER.size, number(layout.elementBytes)],
     [HEADER.elements, number(layout.elements)],
     [HEADER.reserved, ZERO64],

@@ -29,8 +29,9 @@ export const HEADER_BYTES = 64;
 export interface ChannelLayout {
   /** Virtual address of the header, 8-byte aligned. */
   readonly address: number;
-  /** Protocol id, 1 .. 2^32-1. */
+  /** Protocol id, low and high half; the low one is not 0. */
   readonly protocol: number;
+  readonly protocolHigh?: number;
   /** Bytes of an element, a positive multiple of 8. */
   readonly elementBytes: number;
   /** Elements in the ring, positive. */
@@ -93,7 +94,7 @@ export const channelOps: ChannelOps = {
       word64(big64(header.size) * big64(header.elements)),
       word64(BigInt(layout.elementBytes) * BigInt(layout.elements)),
     ) &&
-    isEqual64(header.protocol, { low: layout.protocol, high: 0 }),
+    isEqual64(header.protocol, { low: layout.protocol, high: layout.protocolHigh ?? 0 }),
   adoptEpoch: seen => seen,
   hasData: (readCount, writeCount) => !lessOrEqual64(writeCount.low, writeCount.high, readCount.low, readCount.high),
   isOverrun: (writeStart, readCount, elements) => {

@@ -101,10 +101,13 @@ export const ExitReasonCode = {
   exception: 0,
   externalInterrupt: 1,
   interruptWindow: 7,
+  cpuid: 10,
   hlt: 12,
+  invlpg: 14,
   rdtsc: 16,
   vmcall: 18,
   controlRegister: 28,
+  debugRegister: 29,
   ioInstruction: 30,
   rdmsr: 31,
   wrmsr: 32,
@@ -114,6 +117,7 @@ export const ExitReasonCode = {
   eptViolation: 48,
   eptMisconfiguration: 49,
   preemptionTimer: 52,
+  wbinvd: 54,
   xsetbv: 55,
 } as const;
 
