@@ -231,6 +231,9 @@ export class Interpreter implements Tier {
     const cpu = this.#cpu;
     const { state, memory, space } = cpu;
     this.#setRip(record);
+    // What leaves here may ask how long the instruction is: a VM exit for its access.
+    const place = memory.words[(record >>> 2) + 1]!;
+    cpu.instruction.length = (place >>> 16) - (place & 0xffff);
     try {
       const sizeBytes = access & 0xff;
       const isWrite = (access & AccessFlag.write) !== 0;

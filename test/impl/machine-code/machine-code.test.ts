@@ -4,6 +4,7 @@ import { findScenario } from '../../../scenarios/index.ts';
 import { systemDigest } from '../../../src/impl/create-system.ts';
 import { defaultSeams } from '../../../src/impl/seams.ts';
 import type { System } from '../../../src/impl/system.ts';
+import { Vmcs } from '../../../src/impl/vmx/vmcs.ts';
 import { parsePolicy } from '../../../src/policy/parse.ts';
 import { kernelModel } from '../../../src/refinement/kernel-model.ts';
 import { Lockstep } from '../../../src/refinement/lockstep.ts';
@@ -109,6 +110,24 @@ describe('subjects that run machine code', () => {
     expect(run('8a042500005000ebfe').get('program 0')).toBeGreaterThan(10);
     // jmp $
     expect(run('ebfe').get('program 52')).toBeGreaterThan(5);
+  });
+
+  it('exit with the length of the instruction whose access has no memory', () => {
+    const lengths = new Set<number>();
+    // nop; mov eax, [0xff00000]; mov dword [0xff00000], 1
+    const program = {
+      subject: 'guest',
+      machineCode: [{ address: 0x40_0000, hex: '90a10000f00fc7050000f00f01000000ebfe' }],
+    };
+    const loaded = bench.load(specOf([program, software[4]!], 40));
+    if (!loaded.ok) throw new Error(loaded.error);
+    loaded.value.observer = {
+      onExit: (cpu, _subject, reason) => {
+        if (reason === 48) lengths.add(cpu.vmread(Vmcs.exitInstructionLength));
+      },
+    };
+    while (loaded.value.step());
+    expect([...lengths]).toEqual([5, 10]);
   });
 
   it('say where code does not fit', () => {
