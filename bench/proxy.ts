@@ -1,6 +1,6 @@
 import { interfaceNamed } from '../src/impl/genode/services/interfaces.ts';
 import { defaultSeams } from '../src/impl/seams.ts';
-import { InstanceBench } from '../src/refinement/genode/instance-bench.ts';
+import { createBench } from '../src/refinement/genode/instance-bench.ts';
 import type { ProxiedCase } from '../src/refinement/genode/proxied-cases.ts';
 import {
   isAtEnd,
@@ -42,7 +42,7 @@ function runClient(row: ProxiedCase, actions: readonly ClientAction[], isProxied
       ]
     : [{ name: 'apps', config: localConfig(row), programs }];
   const links = isProxied ? [{ name: 'link', ends: ['apps', 'server'] as const }] : [];
-  const bench = new InstanceBench(instances, links, defaultSeams);
+  const bench = createBench(instances, links, defaultSeams);
   const apps = defined(bench.find('apps'), 'apps');
   const start = bench.tsc;
   for (let frame = 0; frame < MAX_FRAMES && !isAtEnd(apps, actions.length); frame++)

@@ -1,17 +1,26 @@
 import type { CheckContext, Failure, Property, Task, TaskResult } from '../../src/engine/property.ts';
-import { operationsUntilDone, type RestartedSide, runWithRestart } from '../../src/refinement/genode/restart-points.ts';
+import { RESTART_CASES, type RestartCase } from '../../src/refinement/genode/restart-cases.ts';
+import { type RestartedSide, runWithRestart, walkRestarts } from '../../src/refinement/genode/restart-points.ts';
 import type { TraceBody, TraceOutcome } from '../../src/trace/trace.ts';
+import { defined } from '../../src/units/invariant.ts';
 import { usesGenode } from '../sessions/script-property.ts';
 
 const ID = 'proxies/every-restart';
 const SIDES: readonly RestartedSide[] = ['apps', 'server'];
-/** Operations between two restarts that are tried. */
-const STRIDE = { smoke: 512, deep: 32, exhaustive: 1 } as const;
+/** Of how many points that differ one is tried. */
+const STRIDE: Readonly<Record<string, { readonly smoke: number; readonly deep: number; readonly exhaustive: 1 }>> = {
+  LOG: { smoke: 32, deep: 2, exhaustive: 1 },
+  ROM: { smoke: 384, deep: 16, exhaustive: 1 },
+  Block: { smoke: 512, deep: 16, exhaustive: 1 },
+};
 
-const outcomeOf = (side: RestartedSide, point: number, what: string): TraceOutcome => ({
+const caseOf = (service: unknown): RestartCase =>
+  RESTART_CASES.find(({ row }) => row.service === service) ?? RESTART_CASES[0]!;
+
+const outcomeOf = (restart: RestartCase, side: RestartedSide, point: number, what: string): TraceOutcome => ({
   summary: what,
   explanation: [
-    'Let a client write twelve lines to the LOG service of another instance, behind proxies over a link.',
+    `Let a client use the ${restart.row.service} service of another instance, behind proxies over a link.`,
     `Let the instance "${side}" start anew after its operation ${point}; its memory keeps what it held.`,
     `Then ${what}.`,
   ],
@@ -20,28 +29,38 @@ const outcomeOf = (side: RestartedSide, point: number, what: string): TraceOutco
   digests: [],
 });
 
-function failureOf(side: RestartedSide, point: number, what: string): Failure {
-  const body: TraceBody = { kind: 'script', steps: [{ operation: `restart ${side}`, operands: [point] }] };
-  return { body, outcome: outcomeOf(side, point, what) };
+function failureOf(restart: RestartCase, side: RestartedSide, point: number, what: string): Failure {
+  const body: TraceBody = {
+    kind: 'script',
+    steps: [{ operation: `restart ${side} ${restart.row.service}`, operands: [point] }],
+  };
+  return { body, outcome: outcomeOf(restart, side, point, what) };
 }
 
 function runTask({ seams, budget }: CheckContext, task: Task): TaskResult {
+  const restart = caseOf(task.slice.service);
   const side = SIDES.find(name => name === task.slice.side) ?? 'apps';
-  const end = operationsUntilDone(seams, side);
-  const witnesses = { restart: 0, 'failed-call': 0, delivered: 0 };
+  const stride = defined(STRIDE[restart.row.service], 'stride')[budget.name];
+  const witnesses = { restart: 0, failed: 0, answered: 0 };
   let runs = 0;
   let steps = 0;
-  for (let point = 1; point < end; point += STRIDE[budget.name]) {
-    const outcome = runWithRestart(seams, side, point);
-    runs += 1;
-    steps += outcome.operations;
-    witnesses.restart += 1;
-    witnesses['failed-call'] += outcome.hasFailedCall ? 1 : 0;
-    witnesses.delivered += outcome.lines > 0 ? 1 : 0;
-    if (outcome.what !== '')
-      return { runs, steps, states: runs, witnesses, unspecified: {}, failure: failureOf(side, point, outcome.what) };
-  }
-  return { runs, steps, states: runs, witnesses, unspecified: {} };
+  let failure: Failure | undefined;
+  walkRestarts(
+    seams,
+    restart,
+    side,
+    index => index % stride === 0,
+    ({ point, what, operations, hasFailed, answers }) => {
+      runs += 1;
+      steps += operations;
+      witnesses.restart += 1;
+      witnesses.failed += hasFailed ? 1 : 0;
+      witnesses.answered += answers > 0 ? 1 : 0;
+      failure = what === '' ? undefined : failureOf(restart, side, point, what);
+      return failure === undefined;
+    },
+  );
+  return { runs, steps, states: runs, witnesses, unspecified: {}, ...(failure === undefined ? {} : { failure }) };
 }
 
 /** Restart of either side of a proxy at points all over its life. */
@@ -49,22 +68,31 @@ export const everyRestart: Property = {
   id: ID,
   area: 'proxies',
   claim:
-    'Whichever instance starts anew after any 512th (deep: 32nd, exhaustive: any) of its operations, every call ends, with its reply or a failure; no line is delivered twice, out of order or made up, and what is asked for afterwards is served.',
-  method: 'restart at every n-th operation, two whole instances over a link',
+    'Whichever instance starts anew after any of its operations that another life can tell apart (smoke and deep: after every n-th), every call and packet ends, answered or failed; nothing is delivered twice, out of order or made up, and what is asked for afterwards is served.',
+  method: 'restart after every n-th operation, two whole instances over a link; LOG, ROM and Block',
   passes: 'exhausted',
   witnesses: [
     { id: 'restart', description: 'a side restarts' },
-    { id: 'delivered', description: 'lines are delivered' },
+    { id: 'failed', description: 'something that was under way fails' },
+    { id: 'answered', description: 'a client gets answers' },
   ],
   killedBy: ['vhw-reads-from-start', 'vhw-no-event'],
   notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
-  tasks: () => SIDES.map((side, index): Task => ({ property: ID, index, slice: { side } })),
+  tasks: () =>
+    RESTART_CASES.flatMap(({ row }, place) =>
+      SIDES.map(
+        (side, index): Task => ({ property: ID, index: 2 * place + index, slice: { side, service: row.service } }),
+      ),
+    ),
   runTask,
   replay({ seams }, { body }) {
     const step = body.kind === 'script' ? body.steps[0] : undefined;
-    const side = SIDES.find(name => step?.operation === `restart ${name}`);
-    if (step === undefined || side === undefined) return undefined;
-    const { what } = runWithRestart(seams, side, step.operands[0] ?? 1);
-    return what === '' ? undefined : outcomeOf(side, step.operands[0] ?? 1, what);
+    const [, sideName, service] = step?.operation.split(' ') ?? [];
+    const side = SIDES.find(name => name === sideName);
+    const point = step?.operands[0];
+    if (point === undefined || side === undefined) return undefined;
+    const restart = caseOf(service);
+    const outcome = runWithRestart(seams, restart, side, point);
+    return outcome === undefined || outcome.what === '' ? undefined : outcomeOf(restart, side, point, outcome.what);
   },
 };

@@ -8,7 +8,8 @@ import { CHANNEL_MARKER, HEADER, HEADER_BYTES } from '../../impl/native/muchanne
 import type { ScriptStep } from '../../trace/trace.ts';
 import { defined, InvariantError } from '../../units/invariant.ts';
 import { operand, ScriptLog, type ScriptRunner } from '../script.ts';
-import { type BenchSubject, InstanceBench } from './instance-bench.ts';
+import type { BenchSubject } from './bench-subject.ts';
+import { createBench, type InstanceBench } from './instance-bench.ts';
 import { PROVIDES } from './proxied-service-script.ts';
 
 export const HOSTILE_WITNESSES = ['attack', 'opened', 'written', 'local-service'] as const;
@@ -37,8 +38,8 @@ class Peer {
   readonly calls = new Map<number, number>();
 
   constructor(bench: InstanceBench) {
-    this.bytes = defined(bench.links.get('link_peer'), 'region of the peer');
-    const out = defined(bench.links.get('link_victim'), 'region of the victim');
+    this.bytes = defined(bench.links.get('link_peer'), 'region of the peer').bytes;
+    const out = defined(bench.links.get('link_victim'), 'region of the victim').bytes;
     this.#view = new DataView(this.bytes.buffer);
     this.#victimOut = new DataView(out.buffer);
   }
@@ -172,11 +173,7 @@ const hasSecret = (bytes: Uint8Array): boolean => String.fromCharCode(...bytes).
  */
 export const runHostilePeerScript: ScriptRunner<ProgramOps> = (ops, steps) => {
   const log = new ScriptLog(HOSTILE_WITNESSES);
-  const bench = new InstanceBench(
-    [{ name: 'victim', config: VICTIM }],
-    [{ name: 'link', ends: ['victim', 'peer'] }],
-    ops,
-  );
+  const bench = createBench([{ name: 'victim', config: VICTIM }], [{ name: 'link', ends: ['victim', 'peer'] }], ops);
   const victim = defined(bench.find('victim'), 'victim');
   const peer = new Peer(bench);
   try {
@@ -205,7 +202,7 @@ export const runHostilePeerScript: ScriptRunner<ProgramOps> = (ops, steps) => {
     );
     log.fail(steps.length, wrongLog(lines));
     const out = defined(bench.links.get('link_victim'), 'region');
-    log.fail(steps.length, hasSecret(out) ? 'text of a local component reaches the peer' : '');
+    log.fail(steps.length, hasSecret(out.bytes) ? 'text of a local component reaches the peer' : '');
   } catch (cause) {
     if (cause instanceof InvariantError || !(cause instanceof Error)) throw cause;
     log.fail(steps.length, `the instance fails: ${cause.message}`);

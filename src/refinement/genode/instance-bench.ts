@@ -1,19 +1,11 @@
 import type { ProgramOps, ProgramRow } from '../../impl/genode/instance/component.ts';
-import { eventLoopSoftware, type LoopState } from '../../impl/genode/instance/event-loop.ts';
+import { eventLoopSoftware } from '../../impl/genode/instance/event-loop.ts';
 import { genodeInstance } from '../../impl/genode/instance/instance.ts';
-import type { InstanceState } from '../../impl/genode/instance/state.ts';
 import { SCHEDULING_INFO_ADDRESS, SUBJECT_INFO_ADDRESS } from '../../impl/genode/instance/subject-info.ts';
-import type { HostedSoftware } from '../../impl/hosted.ts';
+import { defined } from '../../units/invariant.ts';
 import type { Operation } from '../../units/operation.ts';
+import { BenchMemory, type BenchRegion, BenchSubject, type BenchTarget } from './bench-subject.ts';
 import { type BenchResources, subjectInfoBytes } from './subject-info-bytes.ts';
-
-/** Memory that one or two subjects map. */
-interface BenchRegion {
-  readonly name: string;
-  readonly address: number;
-  readonly bytes: Uint8Array;
-  readonly isWritable: boolean;
-}
 
 /** A link between two instances: a region and an event each way. */
 export interface BenchLink {
@@ -28,8 +20,11 @@ export interface BenchInstance {
   readonly programs?: readonly ProgramRow[];
 }
 
-/** A module that takes more than one round of a link's ring. */
-const MODULES: ReadonlyMap<string, string> = new Map([['a', 'module '.repeat(2600)]]);
+/** A module that takes more than one round of a link's ring, and one of three messages. */
+const MODULES: ReadonlyMap<string, string> = new Map([
+  ['a', 'module '.repeat(2600)],
+  ['b', 'module '.repeat(580)],
+]);
 
 const TSC_KHZ = 1_000_000;
 const CYCLES_PER_OPERATION = 1000;
@@ -46,140 +41,139 @@ const LINK_BYTES = 0x5000;
 const TIMER_EVENT = 31;
 const SLEEP_EVENT = 30;
 const TIMER_VECTOR = 32;
+const TWO32 = 2 ** 32;
 
-/** What a vmcall event does: vector at another subject. */
-interface Target {
-  readonly subject: BenchSubject;
-  readonly vector: number;
+const LINK_VECTOR = 48;
+
+interface Link {
+  readonly link: BenchLink;
+  /** Its number: what its event, vector and addresses follow from. */
+  readonly index: number;
+  /** Regions by the name of the writer. */
+  readonly memory: ReadonlyMap<string, BenchMemory>;
 }
 
-/** One instance with its memory, as a subject would run it. */
-class BenchSubject {
-  readonly name: string;
-  readonly software: HostedSoftware<LoopState<InstanceState>>;
-  readonly regions: readonly BenchRegion[];
-  readonly targets = new Map<number, Target>();
-  state: LoopState<InstanceState>;
-  low = 0;
-  high = 0;
-  /** Injected and not seen yet, and waiting until interrupts are enabled. */
-  vectors: number[] = [];
-  pending = new Set<number>();
-  isEnabled = false;
-  isAsleep = false;
-  triggerTsc = Number.POSITIVE_INFINITY;
-  retired = 0;
-
-  constructor(name: string, software: HostedSoftware<LoopState<InstanceState>>, regions: readonly BenchRegion[]) {
-    this.name = name;
-    this.software = software;
-    this.regions = regions;
-    this.state = software.initial;
+/** What a subject has of the links that it is at an end of. */
+function linkParts(name: string, links: readonly Link[]) {
+  const regions: BenchRegion[] = [];
+  const events: { name: string; value: number }[] = [];
+  const vectors: { name: string; value: number }[] = [];
+  const targets = new Map<number, BenchTarget>();
+  for (const { link, index, memory } of links) {
+    const side = link.ends.indexOf(name);
+    if (side < 0) continue;
+    const other = link.ends[1 - side]!;
+    const address = LINK_ADDRESS + index * 0x10_0000;
+    regions.push({ name: `${link.name}_out`, address, memory: memory.get(name)!, isWritable: true });
+    regions.push({
+      name: `${link.name}_in`,
+      address: address + 0x8_0000,
+      memory: memory.get(other)!,
+      isWritable: false,
+    });
+    events.push({ name: `${link.name}_out`, value: 1 + index });
+    vectors.push({ name: `${link.name}_in`, value: LINK_VECTOR + index });
+    targets.set(1 + index, { subject: other, vector: LINK_VECTOR + index });
   }
+  return { regions, events, vectors, targets };
+}
 
-  /** The subject starts anew: its memory keeps what it held. */
-  reset(): void {
-    this.state = this.software.initial;
-    this.vectors = [];
-    this.isEnabled = false;
-    this.isAsleep = false;
-    this.low = 0;
-    this.high = 0;
-    this.triggerTsc = Number.POSITIVE_INFINITY;
-  }
+const untouched = (sizeBytes: number): BenchMemory => new BenchMemory(new Uint8Array(sizeBytes), 0);
 
-  region(address: number, sizeBytes: number): BenchRegion | undefined {
-    return this.regions.find(
-      region => address >= region.address && address + sizeBytes <= region.address + region.bytes.length,
-    );
-  }
+function subjectOf(instance: BenchInstance, links: readonly Link[], ops: ProgramOps): BenchSubject {
+  const parts = linkParts(instance.name, links);
+  const regions: BenchRegion[] = [
+    { name: 'log', address: LOG_ADDRESS, memory: untouched(LOG_BYTES), isWritable: true },
+    { name: 'ram', address: RAM_ADDRESS, memory: untouched(RAM_BYTES), isWritable: true },
+    ...parts.regions,
+  ];
+  const resources: BenchResources = {
+    name: instance.name,
+    tscKhz: TSC_KHZ,
+    memory: regions.map(({ name, address, memory, isWritable }) => ({
+      name,
+      address,
+      sizeBytes: memory.bytes.length,
+      isWritable,
+    })),
+    events: [{ name: 'timer', value: TIMER_EVENT }, { name: 'sleep', value: SLEEP_EVENT }, ...parts.events],
+    vectors: [{ name: 'timer', value: TIMER_VECTOR }, ...parts.vectors],
+  };
+  const info = new BenchMemory(subjectInfoBytes(resources));
+  const { programs = [], config } = instance;
+  const modules = new Map(MODULES).set('config', config);
+  const software = eventLoopSoftware(genodeInstance({ modules, programs }, ops));
+  const given = [
+    ...regions,
+    { name: 'sinfo', address: SUBJECT_INFO_ADDRESS, memory: info, isWritable: false },
+    { name: 'schedule', address: SCHEDULING_INFO_ADDRESS, memory: untouched(0x1000), isWritable: false },
+  ];
+  return new BenchSubject(instance.name, software, given, parts.targets);
+}
+
+/** Makes a bench of instances that did not start yet. */
+export function createBench(
+  instances: readonly BenchInstance[],
+  links: readonly BenchLink[],
+  ops: ProgramOps,
+): InstanceBench {
+  const made = links.map((link, index): Link => {
+    const memory = new Map(link.ends.map(end => [end, new BenchMemory(new Uint8Array(LINK_BYTES))]));
+    return { link, index, memory };
+  });
+  const regions = new Map(
+    made.flatMap(({ link, memory }) => [...memory].map(([end, region]) => [`${link.name}_${end}`, region] as const)),
+  );
+  return new InstanceBench(
+    instances.map(instance => subjectOf(instance, made, ops)),
+    regions,
+  );
 }
 
 /** Genode instances joined by links, without a Muen system around them: what happens between any two operations can be chosen. */
 export class InstanceBench {
   readonly subjects: readonly BenchSubject[];
   /** Regions of links by `<link>_<writer>`. */
-  readonly links = new Map<string, Uint8Array>();
+  readonly links: ReadonlyMap<string, BenchMemory>;
   tsc = START_TSC;
   /** First thing that no subject may do. */
   wrong = '';
 
-  constructor(instances: readonly BenchInstance[], links: readonly BenchLink[], ops: ProgramOps) {
-    for (const { name, ends } of links)
-      for (const end of ends) this.links.set(`${name}_${end}`, new Uint8Array(LINK_BYTES));
-    this.subjects = instances.map(instance => this.#subject(instance, links, ops));
-    for (const [index, { ends }] of links.entries()) {
-      for (const [side, end] of ends.entries()) {
-        const subject = this.find(end);
-        const other = ends[1 - side]!;
-        if (subject === undefined) continue;
-        const peer = this.find(other);
-        if (peer !== undefined) subject.targets.set(1 + index, { subject: peer, vector: 48 + index });
-      }
-    }
+  constructor(subjects: readonly BenchSubject[], links: ReadonlyMap<string, BenchMemory>) {
+    this.subjects = subjects;
+    this.links = links;
+  }
+
+  /** A copy that goes its own way from here. */
+  fork(): InstanceBench {
+    const copies = new Map<BenchMemory, BenchMemory>();
+    const memoryOf = (memory: BenchMemory): BenchMemory => {
+      const copy = copies.get(memory) ?? memory.copy();
+      copies.set(memory, copy);
+      return copy;
+    };
+    const subjects = this.subjects.map(subject => subject.copy(memoryOf));
+    const fork = new InstanceBench(
+      subjects,
+      new Map([...this.links].map(([name, memory]) => [name, memoryOf(memory)])),
+    );
+    fork.tsc = this.tsc;
+    fork.wrong = this.wrong;
+    return fork;
   }
 
   find(name: string): BenchSubject | undefined {
     return this.subjects.find(subject => subject.name === name);
   }
 
-  #subject(instance: BenchInstance, links: readonly BenchLink[], ops: ProgramOps): BenchSubject {
-    const regions: BenchRegion[] = [
-      { name: 'log', address: LOG_ADDRESS, bytes: new Uint8Array(LOG_BYTES), isWritable: true },
-      { name: 'ram', address: RAM_ADDRESS, bytes: new Uint8Array(RAM_BYTES), isWritable: true },
-    ];
-    const events: { name: string; value: number }[] = [
-      { name: 'timer', value: TIMER_EVENT },
-      { name: 'sleep', value: SLEEP_EVENT },
-    ];
-    const vectors: { name: string; value: number }[] = [{ name: 'timer', value: TIMER_VECTOR }];
-    links.forEach(({ name, ends }, index) => {
-      const side = ends.indexOf(instance.name);
-      if (side < 0) return;
-      const address = LINK_ADDRESS + index * 0x10_0000;
-      const own = this.links.get(`${name}_${instance.name}`)!;
-      const peer = this.links.get(`${name}_${ends[1 - side]!}`)!;
-      regions.push({ name: `${name}_out`, address, bytes: own, isWritable: true });
-      regions.push({ name: `${name}_in`, address: address + 0x8_0000, bytes: peer, isWritable: false });
-      events.push({ name: `${name}_out`, value: 1 + index });
-      vectors.push({ name: `${name}_in`, value: 48 + index });
-    });
-    const resources: BenchResources = {
-      name: instance.name,
-      tscKhz: TSC_KHZ,
-      memory: regions.map(({ name, address, bytes, isWritable }) => ({
-        name,
-        address,
-        sizeBytes: bytes.length,
-        isWritable,
-      })),
-      events,
-      vectors,
-    };
-    const info = {
-      name: 'sinfo',
-      address: SUBJECT_INFO_ADDRESS,
-      bytes: subjectInfoBytes(resources),
-      isWritable: false,
-    };
-    const schedule = {
-      name: 'schedule',
-      address: SCHEDULING_INFO_ADDRESS,
-      bytes: new Uint8Array(0x1000),
-      isWritable: false,
-    };
-    const { programs = [], config } = instance;
-    const modules = new Map(MODULES).set('config', config);
-    const software = eventLoopSoftware(genodeInstance({ modules, programs }, ops));
-    return new BenchSubject(instance.name, software, [...regions, info, schedule]);
-  }
-
   /** Tells a subject what the kernel would at the start of a minor frame, and injects what became due. */
   beginFrame(subject: BenchSubject): void {
-    const schedule = subject.regions.find(({ name }) => name === 'schedule')!;
-    const view = new DataView(schedule.bytes.buffer);
-    view.setBigUint64(0, BigInt(this.tsc), true);
-    view.setBigUint64(8, BigInt(this.tsc + FRAME_CYCLES), true);
+    const schedule = defined(subject.named('schedule'), 'scheduling information');
+    for (const [at, tsc] of [
+      [0, this.tsc],
+      [8, this.tsc + FRAME_CYCLES],
+    ] as const)
+      schedule.write(at, 8, (tsc % TWO32) >>> 0, Math.floor(tsc / TWO32));
     if (subject.triggerTsc <= this.tsc) {
       subject.triggerTsc = Number.POSITIVE_INFINITY;
       this.inject(subject, TIMER_VECTOR);
@@ -191,60 +185,71 @@ export class InstanceBench {
     subject.isAsleep = false;
   }
 
-  /** Runs one minor frame of a subject; the number of operations that it executed. */
-  frame(subject: BenchSubject, operations = FRAME_OPERATIONS): number {
+  /**
+   * Runs one minor frame of a subject; the number of operations that it executed.
+   * @param after is told after each operation whether it had an effect that outlives a reset of the subject
+   */
+  frame(subject: BenchSubject, operations = FRAME_OPERATIONS, after?: (hasEffect: boolean) => void): number {
     this.beginFrame(subject);
     let done = 0;
     while (done < operations && !subject.isAsleep && this.wrong === '') {
-      this.step(subject);
+      const hasEffect = this.step(subject);
       done += 1;
+      after?.(hasEffect);
     }
-    this.tsc += FRAME_CYCLES;
+    this.endFrame();
     return done;
   }
 
-  /** Runs one operation. */
-  step(subject: BenchSubject): void {
-    if (subject.isEnabled && subject.pending.size > 0) {
+  /** Ends the minor frame of whoever runs. */
+  endFrame(): void {
+    this.tsc += FRAME_CYCLES;
+  }
+
+  /** Runs one operation; false if nothing but the state of the subject's software changed. */
+  step(subject: BenchSubject): boolean {
+    const takes = subject.isEnabled && subject.pending.size > 0;
+    if (takes) {
       subject.vectors.push(...subject.pending);
       subject.pending.clear();
     }
     const { low, high, vectors, retired } = subject;
     const { state, operation } = subject.software.next(subject.state, { retired, low, high, vectors });
     subject.state = state;
-    subject.vectors = [];
+    if (vectors.length > 0) subject.vectors = [];
     subject.low = 0;
     subject.high = 0;
     subject.retired += 1;
-    this.#execute(subject, operation);
+    return this.#execute(subject, operation) || takes;
   }
 
-  #execute(subject: BenchSubject, operation: Operation): void {
+  #execute(subject: BenchSubject, operation: Operation): boolean {
     switch (operation.kind) {
       case 'read':
       case 'write':
-        this.#access(subject, operation);
-        return;
+        return this.#access(subject, operation);
       case 'vmcall': {
         if (operation.low === SLEEP_EVENT) subject.isAsleep = subject.pending.size === 0;
         const target = subject.targets.get(operation.low);
-        if (target !== undefined) this.inject(target.subject, target.vector);
-        return;
+        const receiver = target === undefined ? undefined : this.find(target.subject);
+        if (target !== undefined && receiver !== undefined) this.inject(receiver, target.vector);
+        return receiver !== undefined;
       }
       case 'timedEvent':
-        subject.triggerTsc = operation.high * 2 ** 32 + operation.low;
-        return;
+        subject.triggerTsc = operation.high * TWO32 + operation.low;
+        return false;
       case 'sti':
         subject.isEnabled = true;
-        return;
+        return false;
       case 'cli':
         subject.isEnabled = false;
-        return;
+        return false;
       default:
+        return false;
     }
   }
 
-  #access(subject: BenchSubject, operation: Operation & { readonly kind: 'read' | 'write' }): void {
+  #access(subject: BenchSubject, operation: Operation & { readonly kind: 'read' | 'write' }): boolean {
     const { address, sizeBytes } = operation;
     const region = subject.region(address, sizeBytes);
     const isWrite = operation.kind === 'write';
@@ -252,27 +257,18 @@ export class InstanceBench {
       const what = isWrite ? 'writes' : 'reads';
       if (this.wrong === '')
         this.wrong = `${subject.name} ${what} ${sizeBytes} bytes at ${address}, which is not its own`;
-      return;
+      return false;
     }
     const at = address - region.address;
-    if (operation.kind === 'write') {
-      for (let index = 0; index < sizeBytes; index++) {
-        const half = index < 4 ? operation.low : operation.high;
-        region.bytes[at + index] = (half >>> (8 * (index % 4))) & 0xff;
-      }
-      return;
-    }
-    let low = 0;
-    let high = 0;
-    for (let index = Math.min(4, sizeBytes) - 1; index >= 0; index--) low = low * 256 + region.bytes[at + index]!;
-    for (let index = sizeBytes - 1; index >= 4; index--) high = high * 256 + region.bytes[at + index]!;
-    subject.low = low;
-    subject.high = high;
+    if (operation.kind === 'write') return region.memory.write(at, sizeBytes, operation.low, operation.high);
+    subject.low = region.memory.read(at, sizeBytes, 0);
+    subject.high = region.memory.read(at, sizeBytes, 1);
+    return false;
   }
 
   /** Lines in the LOG memory of an instance, as far as they are still there. */
   lines(subject: BenchSubject): string[] {
-    const { bytes } = subject.regions.find(({ name }) => name === 'log')!;
+    const { bytes } = defined(subject.named('log'), 'LOG memory');
     const ringBytes = bytes.length - 8;
     const end = Number(new DataView(bytes.buffer).getBigUint64(0, true));
     let text = '';
@@ -283,5 +279,3 @@ export class InstanceBench {
     return text.split('\n').filter(line => line !== '');
   }
 }
-
-export type { BenchSubject };

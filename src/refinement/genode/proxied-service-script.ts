@@ -4,7 +4,8 @@ import { interfaceNamed } from '../../impl/genode/services/interfaces.ts';
 import type { ScriptStep } from '../../trace/trace.ts';
 import { defined } from '../../units/invariant.ts';
 import { operand, ScriptLog, type ScriptRunner } from '../script.ts';
-import { type BenchSubject, InstanceBench } from './instance-bench.ts';
+import type { BenchSubject } from './bench-subject.ts';
+import { createBench, type InstanceBench } from './instance-bench.ts';
 import { PROXIED_CASES, type ProxiedCase } from './proxied-cases.ts';
 import { type ClientAction, fillBytes, type ScriptClientState, scriptClient } from './script-client.ts';
 import { argumentOf } from './service-arguments.ts';
@@ -93,7 +94,7 @@ export function isAtEnd(subject: BenchSubject, actions: number): boolean {
   const component = subject.state.inner.components.find(({ name }) => name === 'client');
   const state = clientState(subject);
   if (component === undefined || state === undefined) return false;
-  const hasAll = state.next >= actions && !state.isWaiting && !state.waitsForPacket;
+  const hasAll = state.next >= actions && !state.isWaiting && state.lent === 0;
   return hasAll && !component.isCalling && component.calls.length === 0 && component.events.length === 0;
 }
 
@@ -123,9 +124,9 @@ export const runProxiedServiceScript: ScriptRunner<ProgramOps> = (ops, steps) =>
   const face = interfaceNamed(row.service);
   const actions = actionsOf(face, steps);
   const programs = [scriptClient(face, actions, row.timed)];
-  const local = new InstanceBench([{ name: 'apps', config: localConfig(row), programs }], [], ops);
+  const local = createBench([{ name: 'apps', config: localConfig(row), programs }], [], ops);
   const [clientConfig, serverConfig] = remoteConfigs(row);
-  const remote = new InstanceBench(
+  const remote = createBench(
     [
       { name: 'apps', config: clientConfig, programs },
       { name: 'server', config: serverConfig },

@@ -1,30 +1,31 @@
 import type { ProgramOps } from '../../impl/genode/instance/component.ts';
 import { interfaceNamed } from '../../impl/genode/services/interfaces.ts';
 import { defined } from '../../units/invariant.ts';
-import { InstanceBench } from './instance-bench.ts';
+import { createBench, type InstanceBench } from './instance-bench.ts';
 import { clientState, isAtEnd, remoteConfigs } from './proxied-service-script.ts';
-import { type ClientAction, scriptClient } from './script-client.ts';
+import { isLoss, type RestartCase, type RestartSeen, wrongSeen } from './restart-cases.ts';
+import { scriptClient } from './script-client.ts';
 
-const LINES = 12;
-const WRITE = 0;
-/** Frames that both sides get after a restart. */
-const MAX_FRAMES = 400;
+/** Frames of both sides in which a client must get on. */
+const MAX_IDLE_FRAMES = 400;
 
-export type RestartedSide = 'apps' | 'server';
+export type RestartedSide = RestartSeen['side'];
 
-const ACTIONS: readonly ClientAction[] = [
-  { kind: 'open', label: 'a' },
-  ...Array.from(
-    { length: LINES },
-    (_, index): ClientAction => ({ kind: 'call', opcode: WRITE, values: [`line ${index + 1}\n`], fill: 0 }),
-  ),
-];
+/** What happened with a restart at one point. */
+export interface RestartOutcome {
+  /** Operations of the side that were executed before the restart. */
+  readonly point: number;
+  readonly what: string;
+  readonly operations: number;
+  /** Something that was under way failed. */
+  readonly hasFailed: boolean;
+  readonly answers: number;
+}
 
-function createBench(ops: ProgramOps): InstanceBench {
-  const row = { service: 'LOG', binary: '', config: '', timed: [] };
+function benchOf(ops: ProgramOps, { row, actions }: RestartCase): InstanceBench {
   const [client, server] = remoteConfigs(row);
-  const programs = [scriptClient(interfaceNamed('LOG'), ACTIONS, [], true)];
-  return new InstanceBench(
+  const programs = [scriptClient(interfaceNamed(row.service), actions, row.timed, true)];
+  return createBench(
     [
       { name: 'apps', config: client, programs },
       { name: 'server', config: server },
@@ -34,97 +35,110 @@ function createBench(ops: ProgramOps): InstanceBench {
   );
 }
 
-const ALL_LINES = Array.from({ length: LINES }, (_, index) => index + 1).join();
+const clientOf = (bench: InstanceBench) => defined(bench.find('apps'), 'apps');
+const serverOf = (bench: InstanceBench) => defined(bench.find('server'), 'server');
 
-/** Lines of the client in the LOG of the server, by their numbers; -1 for a line that no client wrote. */
-function numbersOf(lines: readonly string[]): number[] {
-  return lines.map(line => {
-    const match = /^\[init -> proxy -> apps -> client -> a\] line (\d+)$/.exec(line);
-    return match === null ? -1 : Number(match[1]);
-  });
-}
+const retiredBy = (bench: InstanceBench): number => bench.subjects.reduce((sum, { retired }) => sum + retired, 0);
 
-/** What is wrong with the lines that one life of the server got, in order; empty if nothing is. */
-function wrongLines(numbers: readonly number[], lives: number): string {
-  let restarts = 0;
-  for (const [index, number] of numbers.entries()) {
-    if (number < 0) return 'the LOG has a line that no client wrote';
-    const previous = numbers[index - 1] ?? 0;
-    // A client that starts anew begins with its first line; within one life every line comes once and in order.
-    if (number <= previous) {
-      restarts += 1;
-      if (number !== 1) return `line ${number} comes after line ${previous}`;
-    }
+/** True when the client has all its answers, and an instance that restarted is there again. */
+const areDone = (bench: InstanceBench, { actions }: RestartCase): boolean =>
+  isAtEnd(clientOf(bench), actions.length) && bench.subjects.every(({ state }) => state.inner.phase === 'run');
+
+/** Runs frames until the client is done, from the subject at `first` on; what it sees. */
+function runOn(bench: InstanceBench, restart: RestartCase, first: number): readonly string[] {
+  const client = clientOf(bench);
+  const count = bench.subjects.length;
+  let [next, since] = [-1, first];
+  for (let turn = first; turn < since + MAX_IDLE_FRAMES * count; turn++) {
+    const state = clientState(client);
+    if (state !== undefined && state.next !== next) [next, since] = [state.next, turn];
+    if (bench.wrong !== '' || (turn % count === 0 && areDone(bench, restart))) break;
+    bench.frame(bench.subjects[turn % count]!);
   }
-  return restarts < lives ? '' : `the lines ${numbers.join(', ')} are more than ${lives} lives of the client can write`;
+  return clientState(client)?.seen ?? [];
 }
 
-/** Operations that a side executes until the client is done; what a restart can be placed between. */
-export function operationsUntilDone(ops: ProgramOps, side: RestartedSide): number {
-  const bench = createBench(ops);
-  const client = defined(bench.find('apps'), 'apps');
-  const subject = defined(bench.find(side), side);
-  for (let frame = 0; frame < MAX_FRAMES && !isAtEnd(client, ACTIONS.length); frame++)
-    for (const each of bench.subjects) bench.frame(each);
-  return subject.retired;
-}
-
-/** What happened with a restart at one point. */
-export interface RestartOutcome {
-  readonly what: string;
-  readonly operations: number;
-  /** A call was under way and failed. */
-  readonly hasFailedCall: boolean;
-  readonly lines: number;
-}
-
-/**
- * Runs a client that writes lines behind the proxies, and restarts one side after so many of its operations: its memory
- * keeps what it held, its software begins anew.
- */
-export function runWithRestart(ops: ProgramOps, side: RestartedSide, point: number): RestartOutcome {
-  const bench = createBench(ops);
-  const client = defined(bench.find('apps'), 'apps');
-  const server = defined(bench.find('server'), 'server');
-  const subject = defined(bench.find(side), side);
-  let isRestarted = false;
-  let before: number[] = [];
-  for (let frame = 0; frame < MAX_FRAMES; frame++) {
-    for (const each of bench.subjects) {
-      const rest = point - subject.retired;
-      if (each === subject && !isRestarted && rest <= 50) {
-        bench.frame(subject, Math.max(0, rest));
-        if (subject.retired < point) continue;
-        before = side === 'server' ? numbersOf(bench.lines(server)) : [];
-        subject.reset();
-        isRestarted = true;
-      } else bench.frame(each);
-    }
-    if (bench.wrong !== '' || (isRestarted && isAtEnd(client, ACTIONS.length))) break;
-  }
-  const seen = clientState(client)?.seen ?? [];
-  const numbers = numbersOf(bench.lines(server));
+/** Restarts a side in a bench that is given up to it, and judges what its client sees afterwards. */
+function restartNow(
+  bench: InstanceBench,
+  restart: RestartCase,
+  side: RestartedSide,
+  expected: readonly string[],
+): Omit<RestartOutcome, 'point'> {
+  const begun = clientState(clientOf(bench))?.next ?? 0;
+  const linesBefore = side === 'server' ? bench.lines(serverOf(bench)) : [];
+  const before = retiredBy(bench);
+  const place = bench.subjects.findIndex(({ name }) => name === side);
+  bench.subjects[place]!.reset();
+  bench.endFrame();
+  const seen = runOn(bench, restart, place + 1);
+  const outcome: RestartSeen = { side, expected, seen, linesBefore, lines: bench.lines(serverOf(bench)) };
+  const isDone = isAtEnd(clientOf(bench), restart.actions.length);
+  const isLate = begun > restart.actions.length - restart.lastActions;
   return {
-    what: bench.wrong || wrongOutcome(isRestarted, isAtEnd(client, ACTIONS.length), before, numbers, side),
-    operations: bench.subjects.reduce((sum, { retired }) => sum + retired, 0),
-    hasFailedCall: seen.some(text => text.includes('session-dead')),
-    lines: numbers.length,
+    what: bench.wrong || (isDone ? wrongSeen(restart, outcome, isLate) : `a client hangs after "${seen.at(-1)}"`),
+    operations: retiredBy(bench) - before,
+    hasFailed: seen.some(text => isLoss(restart, text)),
+    answers: seen.length,
   };
 }
 
-function wrongOutcome(
-  isRestarted: boolean,
-  isDone: boolean,
-  before: readonly number[],
-  numbers: readonly number[],
+/**
+ * Runs a client behind the proxies, and at points of one side's life a copy in which that side restarts: its memory keeps
+ * what it held, its software begins anew. Of points between which nothing but the software's state changed, a restart
+ * leaves the same, so the first stands for all.
+ * @param chosen which of the points that differ are tried, by their number and the operations before them
+ * @param visit is told each outcome; false ends the walk
+ */
+export function walkRestarts(
+  ops: ProgramOps,
+  restart: RestartCase,
   side: RestartedSide,
-): string {
-  if (!isRestarted) return 'the restart is never reached';
-  if (!isDone) return 'a client gets no answer to a call after the restart';
-  const lives = side === 'apps' ? 2 : 1;
-  const wrong = wrongLines(before, 1) || wrongLines(numbers, lives);
-  if (wrong !== '') return wrong;
-  if (side === 'apps') return numbers.slice(-LINES).join() === ALL_LINES ? '' : 'the second life loses lines';
-  const again = numbers.find(number => before.includes(number));
-  return again === undefined ? '' : `line ${again} is delivered to both lives of the server`;
+  chosen: (index: number, point: number) => boolean,
+  visit: (outcome: RestartOutcome) => boolean,
+): { readonly points: number; readonly distinct: number; readonly operations: number } {
+  const expected = runOn(benchOf(ops, restart), restart, 0);
+  const bench = benchOf(ops, restart);
+  let distinct = 0;
+  let isGoingOn = true;
+  const subject = defined(bench.find(side), side);
+  while (isGoingOn && bench.wrong === '' && !isAtEnd(clientOf(bench), restart.actions.length)) {
+    for (const each of bench.subjects) {
+      if (each !== subject) {
+        bench.frame(each);
+        continue;
+      }
+      let isNew = true;
+      bench.frame(subject, undefined, hasEffect => {
+        isNew ||= hasEffect;
+        if (!isNew || !isGoingOn) return;
+        isNew = false;
+        distinct += 1;
+        const point = subject.retired;
+        if (chosen(distinct, point)) isGoingOn = visit({ point, ...restartNow(bench.fork(), restart, side, expected) });
+      });
+    }
+  }
+  return { points: subject.retired, distinct, operations: retiredBy(bench) };
+}
+
+/** The outcome of a restart after so many operations of a side. */
+export function runWithRestart(
+  ops: ProgramOps,
+  restart: RestartCase,
+  side: RestartedSide,
+  point: number,
+): RestartOutcome | undefined {
+  let found: RestartOutcome | undefined;
+  walkRestarts(
+    ops,
+    restart,
+    side,
+    (_, at) => at === point,
+    outcome => {
+      found = outcome;
+      return false;
+    },
+  );
+  return found;
 }

@@ -6,19 +6,23 @@ import { ok } from '../../units/result.ts';
 
 /** What a client does, one after the other: each waits for its answer. */
 export type ClientAction =
-  | { readonly kind: 'open'; readonly label: string }
+  | { readonly kind: 'open'; readonly label: string; readonly args?: Readonly<Record<string, string>> }
   | { readonly kind: 'call'; readonly opcode: number; readonly values: readonly RpcValue[]; readonly fill: number }
-  | { readonly kind: 'packet'; readonly bytes: Uint8Array; readonly more: readonly number[] }
+  /** Packets submitted at once, one by default. */
+  | { readonly kind: 'packet'; readonly bytes: Uint8Array; readonly more: readonly number[]; readonly count?: number }
   | { readonly kind: 'close' };
 
 /** What a client sees, as text: equal texts mean that it cannot tell two systems apart. */
 export interface ScriptClientState {
   readonly next: number;
   readonly handle: Handle;
+  /** Label of the latest session that an action opened. */
+  readonly label: string;
   readonly dataspace: number;
   readonly seen: readonly string[];
   readonly isOpen: boolean;
-  readonly waitsForPacket: boolean;
+  /** Packets that did not come back. */
+  readonly lent: number;
   /** A session was asked for. */
   readonly isWaiting: boolean;
   readonly given: readonly RpcValue[];
@@ -33,7 +37,8 @@ const show = (value: RpcValue): string => (typeof value === 'object' ? `[${value
 export const fillBytes = (count: number, fill: number): Uint8Array =>
   Uint8Array.from({ length: count }, (_, index) => (fill * 31 + index * 7) & 0xff);
 
-const digest = (bytes: Uint8Array): string =>
+/** Length and checksum of bytes that a client sees. */
+export const digest = (bytes: Uint8Array): string =>
   `${bytes.length}:${bytes.reduce((sum, byte) => (Math.imul(sum, 31) + byte) >>> 0, 7)}`;
 
 class Script {
@@ -79,16 +84,28 @@ class Script {
     }
   }
 
+  /** A session is open; one that may be opened again gets its packet stream each time. */
+  begin(): void {
+    const hasStream = this.#face.functions.some(({ name }) => name === 'tx_cap');
+    if (this.#reopens && hasStream) this.#env.call(this.state.handle, 'tx_cap');
+    else this.proceed();
+  }
+
   /** True if an answer must come first. */
   #perform(action: ClientAction): boolean {
     const { handle, isOpen } = this.state;
     if (action.kind === 'open' || (action.kind === 'call' && !isOpen && this.#reopens)) {
       if (isOpen) return false;
+      if (handle >= 0) this.#env.close(handle);
       // What was to be done at the session that is gone is not done again.
       this.#change({
-        handle: this.#env.open(this.#face.service, action.kind === 'open' ? action.label : 'a', ARGS),
+        handle: this.#env.open(this.#face.service, action.kind === 'open' ? action.label : this.state.label, {
+          ...ARGS,
+          ...(action.kind === 'open' ? action.args : {}),
+        }),
         dataspace: 0,
         isWaiting: true,
+        ...(action.kind === 'open' ? { label: action.label } : {}),
       });
       return true;
     }
@@ -104,9 +121,11 @@ class Script {
       }
       case 'packet': {
         if (this.#env.streams.streamDataspace(handle, 'tx') === 0) return false;
-        const sent = this.#env.streams.submit(handle, 'tx', action.bytes, action.more);
-        this.#change({ waitsForPacket: sent !== undefined });
-        return sent !== undefined;
+        for (let sent = 0; sent < (action.count ?? 1); sent++) {
+          const packet = this.#env.streams.submit(handle, 'tx', action.bytes, action.more);
+          if (packet !== undefined) this.#change({ lent: this.state.lent + 1 });
+        }
+        return this.state.lent > 0;
       }
       case 'close':
         this.#env.close(handle);
@@ -138,13 +157,17 @@ class Script {
     this.see(`${name} = ${shown.join()}${data}`);
   }
 
-  packet(): boolean {
-    const { handle, waitsForPacket } = this.state;
-    const back = waitsForPacket ? this.#env.streams.takeAcknowledged(handle, 'tx') : undefined;
-    if (back === undefined) return false;
-    this.#change({ waitsForPacket: false });
-    this.see(`packet ${back.more.join()} ${digest(this.#env.streams.readPacket(handle, 'tx', back))}`);
-    return true;
+  /** Takes packets that came back; true when it was the last. */
+  packets(): boolean {
+    const { streams } = this.#env;
+    while (this.state.lent > 0) {
+      const back = streams.takeAcknowledged(this.state.handle, 'tx');
+      if (back === undefined) return false;
+      this.see(`packet ${back.more.join()} ${digest(streams.readPacket(this.state.handle, 'tx', back))}`);
+      this.#change({ lent: this.state.lent - 1 });
+      if (this.state.lent === 0) return true;
+    }
+    return false;
   }
 }
 
@@ -162,10 +185,11 @@ export function scriptClient(
     initial: {
       next: 0,
       handle: -1,
+      label: '',
       dataspace: 0,
       seen: [],
       isOpen: false,
-      waitsForPacket: false,
+      lent: 0,
       isWaiting: false,
       given: [],
     },
@@ -178,7 +202,7 @@ export function scriptClient(
       else if (event.kind === 'opened' && isOwn) {
         script.state = { ...script.state, isOpen: true, isWaiting: false };
         script.see('opened');
-        script.proceed();
+        script.begin();
       } else if (event.kind === 'denied' && isOwn) {
         script.see('denied');
         script.state = { ...script.state, isWaiting: false };
@@ -186,7 +210,7 @@ export function scriptClient(
       } else if (event.kind === 'reply' && isOwn) {
         script.reply(event.name, event.values, event.error);
         script.proceed();
-      } else if (event.kind === 'packets' && isOwn && script.packet()) script.proceed();
+      } else if (event.kind === 'packets' && isOwn && script.packets()) script.proceed();
       return script.state;
     },
   };

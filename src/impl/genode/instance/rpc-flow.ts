@@ -111,7 +111,7 @@ export function sendCall(ws: Workspace, client: number): void {
 }
 
 function failReply(ws: Workspace, client: number, handle: number, name: string): void {
-  ws.post(client, { kind: 'reply', handle, name, values: undefined, error: 'session-dead' });
+  ws.post(client, { kind: 'reply', handle, name, values: undefined, error: SESSION_DEAD });
 }
 
 /** A thread of a server waits for calls. */
@@ -167,6 +167,15 @@ function capOfObject(ws: Workspace, server: number, value: number): number {
   return referred.id;
 }
 
+/** Error of a call whose session is gone, be it that its server says so. */
+const SESSION_DEAD = 'session-dead';
+
+/** Status of a reply: errors of the function first, then those that every function has. */
+const errorsOf = ({ errors }: RpcFunction): readonly string[] => [...errors, 'unknown', SESSION_DEAD];
+const statusOf = (called: RpcFunction, error: string): number =>
+  errorsOf(called).indexOf(error) + 1 || called.errors.length + 1;
+const errorOf = (called: RpcFunction, status: number): string => errorsOf(called)[status - 1] ?? 'unknown';
+
 /** The reply, or the failure, of the call that a component waits for. */
 function takeReply(ws: Workspace, { thread, what, message }: IpcNotice): void {
   const client = ws.state.components.findIndex(({ mainThread }) => mainThread === thread);
@@ -185,7 +194,7 @@ function takeReply(ws: Workspace, { thread, what, message }: IpcNotice): void {
   const status = headerOf(message);
   const values = status === 0 ? unmarshal(ws, called.results, message, session.server, client) : [];
   if (status === 0 && values !== undefined) noteStream(ws, client, call.handle, called.name, session, values);
-  const error = status === 0 ? '' : (called.errors[status - 1] ?? 'unknown');
+  const error = status === 0 ? '' : errorOf(called, status);
   ws.post(client, {
     kind: 'reply',
     handle: call.handle,
@@ -213,7 +222,7 @@ export function reply(ws: Workspace, id: number, values: readonly RpcValue[] | u
   const session = ws.state.sessions[id];
   if (session === undefined || session.serving < 0) return;
   const called = session.face.functions[session.serving]!;
-  const status = values === undefined ? called.errors.indexOf(error) + 1 || called.errors.length + 1 : 0;
+  const status = values === undefined ? statusOf(called, error) : 0;
   const results = status === 0 ? called.results : [];
   ws.changeSession(id, { serving: -1 });
   const given = (values ?? []).map((value, index) => {

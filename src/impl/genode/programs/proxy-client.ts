@@ -11,7 +11,7 @@ import {
 } from '../proxy/proxy-client.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { VhwEvent } from '../proxy/vhw.ts';
-import type { SessionInterface } from '../services/interface.ts';
+import { failedWords, type SessionInterface } from '../services/interface.ts';
 import type { DataspaceId, SessionNumber, SessionRequest } from '../services/service.ts';
 import { withEntry } from '../services/service.ts';
 import { NO_LINK } from './proxy-link.ts';
@@ -21,12 +21,15 @@ import { type ProxyProgramState, ProxyTurn, proxyProgram } from './proxy-turn.ts
 interface LentPacket {
   readonly offset: number;
   readonly sizeBytes: number;
+  readonly more: readonly number[];
 }
+
+const NO_REMOTE = -1;
 
 /** A session of a local client. */
 interface ProxiedSession {
   readonly face: SessionInterface;
-  /** Its number at the proxy. */
+  /** Its number at the proxy, NO_REMOTE when the peer's session is gone. */
   readonly remote: number;
   /** The local copy of its dataspace, 0 for none yet. */
   readonly dataspace: DataspaceId;
@@ -67,11 +70,7 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
     if (event.kind === 'peer') {
       this.#take(followPeer(proxyClient, this.state.client, event.epoch));
       // What the peer knew of them is gone: local clients learn that their sessions are dead.
-      for (const [session, { isOpen }] of this.state.sessions) {
-        if (isOpen) this.env.end(session);
-        else this.env.deny(session, 'DENIED');
-        this.setSession(session, undefined);
-      }
+      for (const [session, row] of this.state.sessions) this.#die(session, row);
       this.change({ client: { ...this.state.client, sessions: this.state.client.sessions.map(() => undefined) } });
       if (event.epoch !== 0) this.#openWaiting();
     } else if (event.kind === 'message') {
@@ -118,7 +117,7 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
   call(session: SessionNumber, opcode: number, values: readonly RpcValue[]): void {
     const row = this.state.sessions.get(session);
     const called = row?.face.functions[opcode];
-    if (row === undefined || called === undefined) {
+    if (row === undefined || row.remote === NO_REMOTE || called === undefined) {
       this.env.replyError(session, 'session-dead');
       return;
     }
@@ -162,14 +161,35 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
       const stream = row.face.streams.findIndex(({ name }) => name === 'tx');
       const sent = sendPacket(row.face, this.state.client, row.remote, stream, packet.sizeBytes, packet.more, data);
       if (sent.packet < 0) {
-        this.env.served.acknowledge(session, 'tx', packet, packet.more);
+        this.env.served.acknowledge(session, 'tx', packet, failedWords(row.face.streams[stream]!, packet.more));
         continue;
       }
-      const { offset, sizeBytes } = packet;
-      this.setSession(session, { packets: new Map(row.packets).set(sent.packet, { offset, sizeBytes }) });
+      const { offset, sizeBytes, more } = packet;
+      this.setSession(session, { packets: new Map(row.packets).set(sent.packet, { offset, sizeBytes, more }) });
       this.#take(sent);
     }
     this.env.again();
+  }
+
+  /**
+   * The peer's session is gone: calls fail from now on, and packets come back as failed. Who has packet streams keeps them
+   * until it closes the session, for it may wait for packets and not call.
+   */
+  #die(session: SessionNumber, row: ProxiedSession): void {
+    if (!row.isOpen || row.face.streams.length === 0) {
+      if (row.dataspace !== 0) this.env.release(row.dataspace);
+      if (row.isOpen) this.env.end(session);
+      else this.env.deny(session, 'DENIED');
+      this.setSession(session, undefined);
+      return;
+    }
+    const stream = row.face.streams.find(({ name }) => name === 'tx');
+    for (const { offset, sizeBytes, more } of row.packets.values()) {
+      const words = stream === undefined ? more : failedWords(stream, more);
+      this.env.served.acknowledge(session, 'tx', { offset, sizeBytes, more: words }, words);
+    }
+    if (row.opcode >= 0) this.env.replyError(session, 'session-dead');
+    this.setSession(session, { remote: NO_REMOTE, opcode: -1, given: [], packets: new Map() });
   }
 
   /** Tells a local client what the peer's service did. */
@@ -183,9 +203,7 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
         this.env.accept(session);
         return;
       case 'closed':
-        if (row.isOpen) this.env.end(session);
-        else this.env.deny(session, 'DENIED');
-        this.setSession(session, undefined);
+        this.#die(session, row);
         return;
       case 'signal':
         this.env.notify(session, event.signal);

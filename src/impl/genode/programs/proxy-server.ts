@@ -13,7 +13,7 @@ import {
 import { initialServer, type ServerState, type ServerStep, type ServiceRequest } from '../proxy/server-state.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { VhwEvent } from '../proxy/vhw.ts';
-import type { SessionInterface } from '../services/interface.ts';
+import { failedWords, type SessionInterface } from '../services/interface.ts';
 import { type DataspaceId, withEntry } from '../services/service.ts';
 import { NO_LINK } from './proxy-link.ts';
 import { type ProxyProgramState, ProxyTurn, proxyProgram } from './proxy-turn.ts';
@@ -90,10 +90,15 @@ class Turn extends ProxyTurn<RealSession, ProxyServerProgramState> {
         const sent = sizeBytes > bytes.length ? undefined : this.env.streams.submit(handle, 'tx', bytes, more);
         const row = this.state.sessions.get(handle);
         if (sent === undefined || row === undefined)
-          this.#take(answerPacket(this.state.server, request.key, packet, more, noData()));
+          this.#take(answerPacket(this.state.server, request.key, packet, this.#failed(request.key, more), noData()));
         else this.setSession(handle, { packets: new Map(row.packets).set(sent.offset, packet) });
       }
     }
+  }
+
+  #failed(key: number, more: readonly number[]): readonly number[] {
+    const stream = this.state.sessions.get(this.#handleOf(key))?.face.streams.find(({ name }) => name === 'tx');
+    return stream === undefined ? more : failedWords(stream, more);
   }
 
   #open({ key, service, label, args }: ServiceRequest & { readonly kind: 'open' }): void {

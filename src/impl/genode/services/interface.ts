@@ -43,7 +43,13 @@ export interface StreamDirection {
   readonly words: number;
   /** When the bytes of a packet mean something: towards the sink, and back at the source as well. */
   readonly payload: 'submit' | 'both';
+  /** Word that is 1 in a packet that was handled and 0 in one that failed, for streams whose packets can fail. */
+  readonly success?: number;
 }
+
+/** Words of a packet that comes back although nobody handled it. */
+export const failedWords = ({ success }: StreamDirection, words: readonly number[]): readonly number[] =>
+  words.map((word, index) => (index === success ? 0 : word));
 
 /** Bytes of a session's dataspace that a call moves: how many, by the table alone. */
 export type CopyExtent =

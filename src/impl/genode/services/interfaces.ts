@@ -192,7 +192,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     ramBytes: 14 * KIB,
     sessionArguments: ['tx_buf_size'],
     proxy: 'bulk',
-    streams: [{ name: 'tx', source: 'client', slots: 256, words: 6, payload: 'both' }],
+    streams: [{ name: 'tx', source: 'client', slots: 256, words: 6, payload: 'both', success: 5 }],
     functions: [
       rpc('info', {}, { blockSize: U64, blockCount: U64, alignLog2: U8, writeable: BOOL }),
       rpc('tx_cap', {}, { channel: CAPABILITY }),
@@ -237,7 +237,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
     ramBytes: 64 * KIB,
     sessionArguments: ['writeable', 'tx_buf_size'],
     proxy: 'bulk',
-    streams: [{ name: 'tx', source: 'client', slots: 32, words: 6, payload: 'both' }],
+    streams: [{ name: 'tx', source: 'client', slots: 32, words: 6, payload: 'both', success: 5 }],
     functions: [
       rpc('tx_cap', {}, { channel: CAPABILITY }),
       rpc(
