@@ -177,7 +177,12 @@ export class Builder {
 
   /** Near branch: target reduced to the operand size. */
   target(e: Expr): Expr {
-    return this.let(and(e, this.variant.width === 16 ? num(64, 0xffff) : stateField(64, Field.ripMask)));
+    return this.let(this.cutTarget(e));
+  }
+
+  /** As `target`, computed where it is used: a linked jump never is. */
+  cutTarget(e: Expr): Expr {
+    return and(e, this.variant.width === 16 ? num(64, 0xffff) : stateField(64, Field.ripMask));
   }
 
   checkTarget(target: Expr): void {

@@ -3,6 +3,7 @@ import type { PhysicalMemory } from '../memory.ts';
 import { CodeMode } from './code-mode.ts';
 import { decodeImage, endsRun } from './decode-image.ts';
 import { Decoder, DecodeStatus, MAX_INSTRUCTION_BYTES, newInstruction } from './decoder.ts';
+import { FUSED_STRIDE } from './fused-pairs.ts';
 import type { Instruction } from './instruction.ts';
 import type { InterpreterModule } from './interpreter-module.ts';
 
@@ -154,7 +155,7 @@ export class CodeCache {
     const first = this.#placeOf(start);
     let offset = from;
     for (;;) {
-      if (page.mode === CodeMode.bits64) offset = this.#decodeUsual(page, offset, limit);
+      if (page.mode === CodeMode.bits64) offset = this.#decodeUsual(page, offset, limit, first);
       if (offset < 0) return first;
       if (this.#used >= limit || offset >= PAGE_SIZE_BYTES) break;
       const known = page.records[offset]!;
@@ -167,6 +168,7 @@ export class CodeCache {
       const record = this.#allocate();
       writeRecord(this.#memory.words, record, this.#module, instruction, host, offset);
       page.records[offset] = record;
+      this.#fuse(record, first);
       offset += instruction.length;
       if (ENDS_RUN[instruction.row.id] === 1) return first;
     }
@@ -177,7 +179,7 @@ export class CodeCache {
   }
 
   /** Decodes what the WebAssembly decoder can; returns the offset behind it, or -1 at the end of a run. */
-  #decodeUsual(page: CodePage, offset: number, limit: number): number {
+  #decodeUsual(page: CodePage, offset: number, limit: number, first: number): number {
     const { words, bytes } = this.#memory;
     const host = page.slot * PAGE_SIZE_BYTES;
     const end = host + PAGE_SIZE_BYTES - REACH;
@@ -195,10 +197,22 @@ export class CodeCache {
         return -1;
       }
       page.records[at] = record;
+      this.#fuse(record, first);
       this.#used += 1;
       next = place >>> 16;
     }
     return (result & RUN_ENDED) === 0 ? next : -1;
+  }
+
+  /** Gives the record in front of a conditional jump the handler of both, unless the run begins with the jump. */
+  #fuse(record: number, first: number): void {
+    const { words } = this.#memory;
+    const { fused } = this.#module;
+    const second = fused.second[words[record >>> 2]!]!;
+    if (second === 0 || record === first) return;
+    const before = (record - RECORD_BYTES) >>> 2;
+    const handler = fused.handlers[fused.first[words[before]!]! * FUSED_STRIDE + second]!;
+    if (handler !== 0) words[before] = handler;
   }
 
   #placeOf(index: number): number {

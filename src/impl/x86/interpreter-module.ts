@@ -1,4 +1,5 @@
 import { MAX_FRAMES } from '../memory.ts';
+import { addFusedPairs, type FusedPairs } from './fused-pairs.ts';
 import type { Expr, RegisterPlace, Stmt } from './ir.ts';
 import { meaningOf, VARIANTS_PER_ROW, variantsOf } from './meaning.ts';
 import { HELPERS } from './system.ts';
@@ -65,6 +66,7 @@ export interface InterpreterModule {
   readonly handlers: Int32Array;
   /** Bits of places (1 rm, 2 reg, 4 vvvv) that a variant uses as byte registers. */
   readonly bytePlaces: Uint8Array;
+  readonly fused: FusedPairs;
 }
 
 const PLACE_BITS: Readonly<Record<RegisterPlace, number>> = { rm: 1, reg: 2, vvvv: 4 };
@@ -115,14 +117,16 @@ function build(): InterpreterModule {
   ];
   // Many variants mean the same: those of groups that only raise #UD, for instance.
   const known = new Map<string, number>();
+  const newHandler = (): HandlerCode => new HandlerCode(CALLS, name => HELPER_NAMES.indexOf(name));
+  const toFunction = ({ locals, code }: HandlerCode): WasmFunction => ({ type: HANDLER_TYPE, locals, code });
   for (const row of INSTRUCTIONS) {
     for (const index of variantsOf(row)) {
       const meaning = meaningOf(index);
       bytePlaces[index] = bytePlacesOf(meaning);
-      const body = new HandlerCode(CALLS, name => HELPER_NAMES.indexOf(name));
+      const body = newHandler();
       lowerHandler(body, meaning);
-      const f: WasmFunction = { type: HANDLER_TYPE, locals: body.locals, code: body.code };
-      const key = f.locals.length + f.code.map(byte => String.fromCharCode(byte)).join('');
+      const f = toFunction(body);
+      const key = f.locals.length + String.fromCharCode(...f.code);
       let handler = known.get(key);
       if (handler === undefined) {
         handler = functions.length;
@@ -132,6 +136,7 @@ function build(): InterpreterModule {
       handlers[index] = handler;
     }
   }
+  const fused = addFusedPairs(handlers, functions, newHandler, toFunction);
   // Imports, the high product and `enter` come first.
   const firstHandler = IMPORTS.length + 2;
   const bytes = encodeModule({
@@ -142,5 +147,5 @@ function build(): InterpreterModule {
     table: functions.map((_, index) => firstHandler + index),
     exports: [{ name: 'enter', index: IMPORTS.length + 1 }],
   });
-  return { module: new WebAssembly.Module(bytes), handlers, bytePlaces };
+  return { module: new WebAssembly.Module(bytes), handlers, bytePlaces, fused };
 }

@@ -26,7 +26,7 @@ import { Gpr } from './state-layout.ts';
 const relativeTarget = (b: Builder): Expr => b.target(add(NEXT_RIP, { k: 'imm', w: 64 }));
 
 function jumpRelative(b: Builder): void {
-  const target = relativeTarget(b);
+  const target = b.cutTarget(add(NEXT_RIP, { k: 'imm', w: 64 }));
   b.checkTarget(target);
   b.jump(target, true);
 }

@@ -128,10 +128,16 @@ export interface WasmModule {
   readonly exports: readonly { readonly name: string; readonly index: number }[];
 }
 
-function section(bytes: number[], id: number, content: readonly number[]): void {
-  bytes.push(id);
-  pushUnsigned(bytes, content.length);
-  for (const byte of content) bytes.push(byte);
+type Bytes = readonly number[] | Uint8Array;
+
+/** A section of parts. */
+function section(id: number, ...parts: readonly Bytes[]): readonly Bytes[] {
+  const head: number[] = [id];
+  pushUnsigned(
+    head,
+    parts.reduce((sum, part) => sum + part.length, 0),
+  );
+  return [head, ...parts];
 }
 
 function pushName(bytes: number[], name: string): void {
@@ -139,27 +145,32 @@ function pushName(bytes: number[], name: string): void {
   for (let index = 0; index < name.length; index++) bytes.push(name.charCodeAt(index));
 }
 
-function functionBody(f: WasmFunction): number[] {
-  const body: number[] = [];
-  pushUnsigned(body, f.locals.length);
-  for (const type of f.locals) body.push(1, type);
-  for (const byte of f.code) body.push(byte);
-  body.push(Op.end);
-  const sized: number[] = [];
-  pushUnsigned(sized, body.length);
-  for (const byte of body) sized.push(byte);
-  return sized;
+function functionBody(f: WasmFunction): readonly Bytes[] {
+  const locals: number[] = [];
+  pushUnsigned(locals, f.locals.length);
+  for (const type of f.locals) locals.push(1, type);
+  const size: number[] = [];
+  pushUnsigned(size, locals.length + f.code.length + 1);
+  return [size, locals, f.code, [Op.end]];
+}
+
+function concatenated(parts: readonly Bytes[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** Bytes of a module; its memory is imported as env.memory and its functions are in table 0. */
 export function encodeModule(module: WasmModule): Uint8Array {
-  const bytes = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
   const types: number[] = [];
   pushUnsigned(types, module.types.length);
   for (const { parameters, results } of module.types) {
     types.push(0x60, parameters.length, ...parameters, results.length, ...results);
   }
-  section(bytes, 1, types);
   const imports: number[] = [];
   pushUnsigned(imports, module.imports.length + 1);
   for (const { name, type } of module.imports) {
@@ -172,14 +183,11 @@ export function encodeModule(module: WasmModule): Uint8Array {
   imports.push(2, 1);
   pushUnsigned(imports, module.memoryPages.initial);
   pushUnsigned(imports, module.memoryPages.maximum);
-  section(bytes, 2, imports);
   const functions: number[] = [];
   pushUnsigned(functions, module.functions.length);
   for (const { type } of module.functions) functions.push(type);
-  section(bytes, 3, functions);
   const table: number[] = [1, 0x70, 0];
   pushUnsigned(table, module.table.length);
-  section(bytes, 4, table);
   const exported: number[] = [];
   pushUnsigned(exported, module.exports.length);
   for (const { name, index } of module.exports) {
@@ -187,14 +195,19 @@ export function encodeModule(module: WasmModule): Uint8Array {
     exported.push(0);
     pushUnsigned(exported, index);
   }
-  section(bytes, 7, exported);
   const elements: number[] = [1, 0, Op.i32Const, 0, Op.end];
   pushUnsigned(elements, module.table.length);
   for (const index of module.table) pushUnsigned(elements, index);
-  section(bytes, 9, elements);
-  const code: number[] = [];
-  pushUnsigned(code, module.functions.length);
-  for (const f of module.functions) for (const byte of functionBody(f)) code.push(byte);
-  section(bytes, 10, code);
-  return Uint8Array.from(bytes);
+  const count: number[] = [];
+  pushUnsigned(count, module.functions.length);
+  return concatenated([
+    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, types),
+    ...section(2, imports),
+    ...section(3, functions),
+    ...section(4, table),
+    ...section(7, exported),
+    ...section(9, elements),
+    ...section(10, count, ...module.functions.flatMap(functionBody)),
+  ]);
 }

@@ -52,6 +52,12 @@ export class HandlerCode extends WasmCode {
 
   /** Tail call of the record behind this one, with one instruction less. */
   next(): void {
+    this.step();
+    this.dispatch();
+  }
+
+  /** Goes to the record behind this one, with one instruction less. */
+  step(): void {
     this.countDown(() => {
       this.get(CPU);
       this.nextRip();
@@ -61,7 +67,6 @@ export class HandlerCode extends WasmCode {
     this.i32(RECORD_BYTES);
     this.push(Op.i32Add);
     this.set(RECORD);
-    this.dispatch();
   }
 
   /** Tail call of the handler of the record in the local. */

@@ -16,8 +16,26 @@ export function checkTarget(h: HandlerCode, target: Expr): void {
   h.push(Op.end);
 }
 
-/** Goes on at a target: at the linked record, by the jump cache, or by a lookup. */
-export function lowerJump(h: HandlerCode, target: Expr, isRelative: boolean): void {
+/** Goes on at the record that a relative branch is linked to: it lies in the same page, all of which is a valid target. */
+export function lowerLinkedJump(h: HandlerCode, target: Expr): void {
+  const linked = h.local(ValueType.i32);
+  h.get(RECORD);
+  h.memory(Op.i32Load, RecordField.target);
+  h.tee(linked);
+  h.push(Op.if, EMPTY_BLOCK);
+  h.countDown(() => {
+    h.get(CPU);
+    lowerValue(h, target);
+    h.memory(Op.i64Store, Field.rip);
+  });
+  h.get(linked);
+  h.set(RECORD);
+  h.dispatch();
+  h.push(Op.end);
+}
+
+/** Goes on at a target by the jump cache, or by a lookup. */
+export function lowerJump(h: HandlerCode, target: Expr): void {
   const rip = h.local(ValueType.i64);
   const entry = h.local(ValueType.i32);
   lowerValue(h, target);
@@ -27,16 +45,6 @@ export function lowerJump(h: HandlerCode, target: Expr, isRelative: boolean): vo
     h.get(rip);
     h.memory(Op.i64Store, Field.rip);
   });
-  if (isRelative) {
-    h.get(RECORD);
-    h.memory(Op.i32Load, RecordField.target);
-    h.tee(entry);
-    h.push(Op.if, EMPTY_BLOCK);
-    h.get(entry);
-    h.set(RECORD);
-    h.dispatch();
-    h.push(Op.end);
-  }
   goToCached(h, rip, entry);
 }
 

@@ -7,7 +7,7 @@ import { EMPTY_BLOCK, Op, ValueType } from './wasm-binary.ts';
 import { LOADS, lowerValue, STORES } from './wasm-expression.ts';
 import { lowerFlags } from './wasm-flag-update.ts';
 import { BUDGET, CPU, type HandlerCode, RECORD } from './wasm-handler.ts';
-import { checkTarget, lowerJump } from './wasm-jump.ts';
+import { checkTarget, lowerJump, lowerLinkedJump } from './wasm-jump.ts';
 
 /**
  * Lowers the meaning of an instruction variant to the body of its handler.
@@ -20,8 +20,24 @@ export function lowerHandler(h: HandlerCode, statements: readonly Stmt[]): void 
   else h.push(Op.unreachable);
 }
 
+/** Lowers an instruction and the one of the next record to one handler. */
+export function lowerPair(h: HandlerCode, first: readonly Stmt[], second: readonly Stmt[]): void {
+  lowerStatements(h, first);
+  h.step();
+  h.temporaries.clear();
+  h.places.clear();
+  lowerHandler(h, second);
+}
+
 function lowerStatements(h: HandlerCode, statements: readonly Stmt[]): void {
-  for (const statement of statements) lowerStatement(h, statement);
+  statements.forEach((statement, index) => {
+    const isChecked = statement.s === 'checkTarget';
+    const jump = isChecked ? statements[index + 1] : statement;
+    // A linked jump needs no check of its target: it comes first.
+    const isBehindCheck = !isChecked && statements[index - 1]?.s === 'checkTarget';
+    if (jump?.s === 'jump' && jump.isRelative && !isBehindCheck) lowerLinkedJump(h, jump.target);
+    lowerStatement(h, statement);
+  });
 }
 
 function lowerStatement(h: HandlerCode, statement: Stmt): void {
@@ -86,7 +102,7 @@ function lowerStatement(h: HandlerCode, statement: Stmt): void {
       h.push(Op.end);
       return;
     case 'jump':
-      lowerJump(h, statement.target, statement.isRelative);
+      lowerJump(h, statement.target);
       return;
     case 'repeat':
       h.countDown(() => {
