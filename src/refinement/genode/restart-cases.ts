@@ -26,7 +26,8 @@ export interface RestartCase {
   wrong(outcome: RestartSeen): string;
 }
 
-const open = (label: string): ClientAction => ({ kind: 'open', label });
+/** Packet streams are no larger than needed: core clears them word by word. */
+const open = (label: string): ClientAction => ({ kind: 'open', label, args: { tx_buf_size: '24576' } });
 const call = (opcode: number, ...values: string[]): ClientAction => ({ kind: 'call', opcode, values, fill: 0 });
 
 const LINES = 12;

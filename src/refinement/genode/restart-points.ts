@@ -7,7 +7,7 @@ import { isLoss, type RestartCase, type RestartSeen, wrongSeen } from './restart
 import { scriptClient } from './script-client.ts';
 
 /** Frames of both sides in which a client must get on. */
-const MAX_IDLE_FRAMES = 400;
+const MAX_IDLE_FRAMES = 1000;
 
 export type RestartedSide = RestartSeen['side'];
 

@@ -18,6 +18,7 @@ export interface ScriptClientState {
   readonly handle: Handle;
   /** Label of the latest session that an action opened. */
   readonly label: string;
+  readonly args: Readonly<Record<string, string>>;
   readonly dataspace: number;
   readonly seen: readonly string[];
   readonly isOpen: boolean;
@@ -97,15 +98,13 @@ class Script {
     if (action.kind === 'open' || (action.kind === 'call' && !isOpen && this.#reopens)) {
       if (isOpen) return false;
       if (handle >= 0) this.#env.close(handle);
+      const args = action.kind === 'open' ? { ...ARGS, ...action.args } : this.state.args;
       // What was to be done at the session that is gone is not done again.
       this.#change({
-        handle: this.#env.open(this.#face.service, action.kind === 'open' ? action.label : this.state.label, {
-          ...ARGS,
-          ...(action.kind === 'open' ? action.args : {}),
-        }),
+        handle: this.#env.open(this.#face.service, action.kind === 'open' ? action.label : this.state.label, args),
         dataspace: 0,
         isWaiting: true,
-        ...(action.kind === 'open' ? { label: action.label } : {}),
+        ...(action.kind === 'open' ? { label: action.label, args } : {}),
       });
       return true;
     }
@@ -186,6 +185,7 @@ export function scriptClient(
       next: 0,
       handle: -1,
       label: '',
+      args: ARGS,
       dataspace: 0,
       seen: [],
       isOpen: false,
