@@ -1,151 +1,118 @@
 import type { ProgramOps } from '../../impl/genode/instance/component.ts';
-import { MESSAGE_KINDS, message } from '../../impl/genode/proxy/message.ts';
-import { OPEN_FIELDS } from '../../impl/genode/proxy/opening.ts';
-import { encodeValues } from '../../impl/genode/proxy/values.ts';
-import { MESSAGE_HEADER_BYTES, messageBytes } from '../../impl/genode/proxy/vhw.ts';
-import { ELEMENT_BYTES, ELEMENTS } from '../../impl/genode/proxy/vhw-muchannel.ts';
-import { CHANNEL_MARKER, HEADER, HEADER_BYTES } from '../../impl/native/muchannel.ts';
+import { MESSAGE_HEADER_BYTES } from '../../impl/genode/proxy/vhw.ts';
+import { ELEMENTS } from '../../impl/genode/proxy/vhw-muchannel.ts';
+import { interfaceNamed } from '../../impl/genode/services/interfaces.ts';
+import { HEADER_BYTES } from '../../impl/native/muchannel.ts';
 import type { ScriptStep } from '../../trace/trace.ts';
 import { defined, InvariantError } from '../../units/invariant.ts';
 import { operand, ScriptLog, type ScriptRunner } from '../script.ts';
 import type { BenchSubject } from './bench-subject.ts';
+import { forgedByClient, forgedByServer, HostilePeer } from './hostile-peer.ts';
+import { instanceOf, PEER, SECRET, VICTIMS, type Victim } from './hostile-victims.ts';
 import { createBench, type InstanceBench } from './instance-bench.ts';
-import { PROVIDES } from './proxied-service-script.ts';
+import { clientState } from './proxied-service-script.ts';
 
-export const HOSTILE_WITNESSES = ['attack', 'opened', 'written', 'local-service'] as const;
+export const HOSTILE_WITNESSES = ['attack', 'opened', 'written', 'answered', 'packet', 'failed'] as const;
 
-const SECRET = 'secret of a local component';
-const PROTOCOL = 0x5250_4302;
-const PEER_LABEL = '[init -> proxy -> peer';
+const LINK_VECTOR = 48;
+const BOOT_FRAMES = 80;
 /** Frames after the attack, in which the local component must get on. */
-const QUIET_FRAMES = 60;
+const QUIET_FRAMES = 1200;
+/** Frames of a flood, in which it must get on as well. */
+const FLOOD_FRAMES = 400;
+/** Frames that a victim may take for what it was asked: opening a session with two streams is the longest. */
+const SETTLE_FRAMES = 200;
 
-/** The victim: a proxy that serves the peer, one that uses the peer, and a component of its own. */
-const VICTIM = `<config>${PROVIDES}
-  <start name="timer"><provides><service name="Timer"/></provides></start>
-  <start name="proxy"><binary name="proxy_server"/>
-    <config link="link" peer="peer"><service name="LOG"/><service name="Timer"/></config></start>
-  <start name="local"><binary name="log_writer"/><config text="${SECRET}" period_ms="1"/></start>
-</config>`;
+/** An attack under way. */
+class Attack {
+  readonly bench: InstanceBench;
+  readonly subject: BenchSubject;
+  readonly peer: HostilePeer;
+  readonly victim: Victim;
+  /** Local lines that a flood kept from being written. */
+  wrong = '';
 
-/** What the peer can do: its own region, and its event. */
-class Peer {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #victimOut: DataView;
-  written = 0;
-  /** Calls that it sent, by session that it asked for. */
-  readonly calls = new Map<number, number>();
-
-  constructor(bench: InstanceBench) {
-    this.bytes = defined(bench.links.get('link_peer'), 'region of the peer').bytes;
-    const out = defined(bench.links.get('link_victim'), 'region of the victim').bytes;
-    this.#view = new DataView(this.bytes.buffer);
-    this.#victimOut = new DataView(out.buffer);
-  }
-
-  /** Epoch of the victim as its messages must name it; the peer may read it. */
-  get generation(): number {
-    const low = this.#victimOut.getUint32(HEADER.epoch, true);
-    return (low ^ this.#victimOut.getUint32(HEADER.epoch + 4, true)) >>> 0 || 1;
-  }
-
-  word(offset: number, low: number, high = 0): void {
-    this.#view.setUint32(offset, low, true);
-    this.#view.setUint32(offset + 4, high, true);
-  }
-
-  /** A channel as it should be, with an epoch. */
-  start(epoch: number): void {
-    this.word(HEADER.transport, CHANNEL_MARKER.low, CHANNEL_MARKER.high);
-    this.word(HEADER.protocol, PROTOCOL);
-    this.word(HEADER.size, ELEMENT_BYTES);
-    this.word(HEADER.elements, ELEMENTS);
-    this.word(HEADER.writeStart, 0);
-    this.word(HEADER.writeCount, 0);
-    this.word(HEADER.epoch, epoch);
-    this.written = 0;
-    this.calls.clear();
-  }
-
-  send(bytes: Uint8Array): void {
-    const slot = this.written % ELEMENTS;
-    this.bytes.set(bytes.subarray(0, ELEMENT_BYTES), HEADER_BYTES + slot * ELEMENT_BYTES);
-    this.written += 1;
-    this.word(HEADER.writeStart, this.written);
-    this.word(HEADER.writeCount, this.written);
-  }
-}
-
-const TEXTS = ['hello\n', `] forged\n[init -> local] ${SECRET}\n`, '', 'x'.repeat(231)] as const;
-const LABELS = ['a', '', 'local', 'a -> b'] as const;
-const SERVICES = ['LOG', 'Timer', 'ROM', 'Block'] as const;
-
-/** A message that is nearly right: the services believe most of it. */
-function forged(peer: Peer, step: ScriptStep): Uint8Array {
-  const session = operand(step, 0, 2);
-  const choice = operand(step, 1, 8);
-  const generation = operand(step, 3, 16) === 15 ? 1 : peer.generation;
-  const next = 1 + (peer.calls.get(session) ?? 0);
-  const request = operand(step, 2, 4) === 0 ? operand(step, 3, 4) : next;
-  if (choice < 2 || (choice < 6 && !peer.calls.has(session))) {
-    peer.calls.set(session, 0);
-    const payload = encodeValues(OPEN_FIELDS, [
-      LABELS[operand(step, 2, 4)]!,
-      SERVICES[Math.max(0, operand(step, 4, 7) - 3)]!,
-      '',
-    ]);
-    return messageBytes(message('open', { generation, session, payload }));
-  }
-  if (choice < 6) {
-    peer.calls.set(session, next);
-    const payload = encodeValues(
-      [{ name: 'text', type: { kind: 'string', maxBytes: 232 } }],
-      [TEXTS[operand(step, 4, 4)]!],
-    );
-    return messageBytes(
-      message('call', { generation, session, request, opcode: Math.max(0, operand(step, 3, 8) - 4), payload }),
+  constructor(victim: Victim, ops: ProgramOps) {
+    this.victim = victim;
+    this.bench = createBench([instanceOf(victim)], [{ name: 'link', ends: ['victim', 'peer'] }], ops);
+    this.subject = defined(this.bench.find('victim'), 'victim');
+    const { links } = this.bench;
+    this.peer = new HostilePeer(
+      defined(links.get('link_peer'), 'region of the peer').bytes,
+      defined(links.get('link_victim'), 'region of the victim').bytes,
     );
   }
-  const bytes = messageBytes(
-    message(MESSAGE_KINDS[operand(step, 2, MESSAGE_KINDS.length)]!, {
-      generation,
-      session,
-      request,
-      payload: Array.from({ length: operand(step, 4, 64) }, (_, index) => (index * 11) & 0xff),
-    }),
-  );
-  // A length beyond what came.
-  if (choice === 7) new DataView(bytes.buffer).setUint32(24, operand(step, 4, 0x4_0000) * 977, true);
-  return bytes;
-}
 
-function attack(bench: InstanceBench, victim: BenchSubject, peer: Peer, step: ScriptStep): void {
-  switch (step.operation) {
-    case 'poke': {
-      const place = operand(step, 0, 3);
-      const offset =
-        place === 0 ? operand(step, 1, peer.bytes.length) : operand(step, 1, HEADER_BYTES + MESSAGE_HEADER_BYTES);
-      peer.bytes[offset] = operand(step, 2, 256);
-      break;
+  #forged(step: ScriptStep): Uint8Array {
+    const face = interfaceNamed(this.victim.service);
+    return this.victim.side === 'server'
+      ? forgedByClient(this.peer, face, step)
+      : forgedByServer(this.peer, face, step);
+  }
+
+  /** Raises the peer's event and lets the victim run. */
+  run(operations: number): void {
+    this.bench.inject(this.subject, LINK_VECTOR);
+    this.bench.frame(this.subject, operations);
+  }
+
+  /** Lets the victim do what it has to do. */
+  #settle(): void {
+    for (let frame = 0; frame < SETTLE_FRAMES && !this.subject.isAsleep; frame++) this.bench.frame(this.subject);
+  }
+
+  #flood(step: ScriptStep): void {
+    const before = this.localCount();
+    for (let frame = 0; frame < FLOOD_FRAMES; frame++) {
+      if (frame % 8 === 0) this.peer.send(this.#forged({ ...step, operands: [...step.operands.slice(1), frame] }));
+      this.peer.take();
+      this.run(50);
     }
-    case 'restart':
-      peer.start(1 + operand(step, 0, 1000));
-      break;
-    case 'send':
-      peer.send(forged(peer, step));
-      bench.inject(victim, 48);
-      bench.frame(victim, 60);
-      break;
-    case 'storm':
-      for (let count = 0; count < 1 + operand(step, 0, 4); count++) {
-        bench.inject(victim, 48);
-        bench.frame(victim, 1 + operand(step, 1, 40));
+    if (this.localCount() <= before) this.wrong = 'a local component gets no further during a flood of messages';
+  }
+
+  perform(step: ScriptStep): void {
+    const { peer } = this;
+    switch (step.operation) {
+      case 'poke': {
+        const places = operand(step, 0, 3) === 0 ? peer.bytes.length : HEADER_BYTES + MESSAGE_HEADER_BYTES;
+        peer.bytes[operand(step, 1, places)] = operand(step, 2, 256);
+        break;
       }
-      break;
-    default:
-      bench.inject(victim, 48);
-      bench.frame(victim, 1 + operand(step, 0, 300));
+      case 'restart':
+        peer.start(1 + operand(step, 0, 1000));
+        break;
+      case 'send':
+        peer.take();
+        peer.send(this.#forged(step));
+        this.run(60);
+        if (operand(step, 4, 3) > 0) this.#settle();
+        break;
+      case 'race': {
+        // The message changes while the victim takes it.
+        const { slot } = peer;
+        peer.take();
+        peer.send(this.#forged(step));
+        this.run(1 + operand(step, 0, 40));
+        peer.bytes[slot + operand(step, 1, MESSAGE_HEADER_BYTES)] = operand(step, 2, 256);
+        this.run(60);
+        break;
+      }
+      case 'storm':
+        for (let count = 0; count < 1 + operand(step, 0, ELEMENTS); count++) this.run(1 + operand(step, 1, 40));
+        break;
+      case 'flood':
+        this.#flood(step);
+        break;
+      default:
+        this.run(1 + operand(step, 0, 300));
+        this.#settle();
+    }
+  }
+
+  /** Number of the latest line of the local component. */
+  localCount(): number {
+    return localLines(this.bench.lines(this.subject)).at(-1) ?? 0;
   }
 }
 
@@ -161,48 +128,84 @@ function wrongLog(lines: readonly string[]): string {
   const isInOrder = numbers.every((number, index) => index === 0 || number === numbers[index - 1]! + 1);
   if (!isInOrder) return `the local component's lines are ${numbers.join(', ')}`;
   // The oldest line may be cut where the ring begins.
-  const foreign = lines.slice(1).find(line => !line.startsWith(PEER_LABEL) && !/^\[init -> local\] /.test(line));
+  const foreign = lines
+    .slice(1)
+    .find(line => !line.startsWith(`[init -> ${PEER}`) && !/^\[init -> local\] /.test(line));
   return foreign === undefined ? '' : `the LOG has the line "${foreign}"`;
 }
 
 const hasSecret = (bytes: Uint8Array): boolean => String.fromCharCode(...bytes).includes(SECRET);
 
+/** What is wrong with a client of a peer that started anew and is silent: whatever it waited for must have ended. */
+function wrongClient({ subject, victim }: Attack): string {
+  const client = subject.state.inner.components.find(({ name }) => name === 'client');
+  if (victim.side === 'server' || client === undefined) return '';
+  if (client.isCalling) return 'a call goes on although the server that it was sent to is gone';
+  return (clientState(subject)?.lent ?? 0) > 0 ? 'packets stay at a server that is gone' : '';
+}
+
+function noteWitnesses(log: ScriptLog, { bench, subject }: Attack): void {
+  const seen = clientState(subject)?.seen ?? [];
+  log.see(
+    'opened',
+    subject.state.inner.sessions.some(({ label, status }) => label.includes(PEER) && status !== 'requested'),
+  );
+  log.see(
+    'written',
+    bench.lines(subject).some(line => line.startsWith(`[init -> ${PEER}`)),
+  );
+  log.see(
+    'answered',
+    seen.some(text => text.includes(' = ')),
+  );
+  log.see(
+    'packet',
+    seen.some(text => text.startsWith('packet')),
+  );
+  log.see(
+    'failed',
+    seen.some(text => text.endsWith('session-dead')),
+  );
+}
+
+/** What is wrong after an attack: looked for while the peer is silent again. */
+function wrongAfter(attack: Attack): string {
+  const { bench, subject, peer } = attack;
+  peer.start(0x7fff_ffff);
+  attack.run(50);
+  const before = attack.localCount();
+  for (let frame = 0; frame < QUIET_FRAMES; frame++) bench.frame(subject);
+  if (bench.wrong !== '') return bench.wrong;
+  const { phase, failure } = subject.state.inner;
+  if (phase !== 'run') return `the instance fails: ${failure}`;
+  if (attack.localCount() <= before) return 'a local component gets no further after the attack';
+  const out = defined(bench.links.get('link_victim'), 'region of the victim');
+  if (hasSecret(out.bytes)) return 'text of a local component reaches the peer';
+  return wrongLog(bench.lines(subject)) || wrongClient(attack);
+}
+
 /**
  * Runs an instance whose peer at a link does anything: it neither fails nor leaves its memory, its local components get
- * on, nothing of them reaches the peer, and what the peer writes carries its name.
+ * on, nothing of them reaches the peer, what the peer writes carries its name, and no client waits for a peer that is gone.
  */
 export const runHostilePeerScript: ScriptRunner<ProgramOps> = (ops, steps) => {
   const log = new ScriptLog(HOSTILE_WITNESSES);
-  const bench = createBench([{ name: 'victim', config: VICTIM }], [{ name: 'link', ends: ['victim', 'peer'] }], ops);
-  const victim = defined(bench.find('victim'), 'victim');
-  const peer = new Peer(bench);
+  const choice = steps.find(({ operation }) => operation === 'case') ?? { operation: 'case', operands: [0] };
+  const attack = new Attack(VICTIMS[operand(choice, 0, VICTIMS.length)]!, ops);
+  const { bench, subject, peer } = attack;
   try {
-    for (let frame = 0; frame < 80; frame++) bench.frame(victim);
+    for (let frame = 0; frame < BOOT_FRAMES; frame++) bench.frame(subject);
     peer.start(7);
     for (const [index, step] of steps.entries()) {
-      attack(bench, victim, peer, step);
+      if (step.operation === 'case') continue;
+      attack.perform(step);
       log.effective();
       log.see('attack');
-      log.fail(index, bench.wrong);
+      log.fail(index, bench.wrong || attack.wrong);
+      if (log.hasFailed) return log.judgement();
     }
-    const before = localLines(bench.lines(victim)).at(-1) ?? 0;
-    for (let frame = 0; frame < QUIET_FRAMES * 20; frame++) bench.frame(victim);
-    const after = localLines(bench.lines(victim)).at(-1) ?? 0;
-    log.see('local-service', after > before);
-    log.fail(steps.length, bench.wrong);
-    log.fail(steps.length, after > before ? '' : 'a local component gets no further after the attack');
-    const lines = bench.lines(victim);
-    log.see(
-      'written',
-      lines.some(line => line.startsWith(PEER_LABEL)),
-    );
-    log.see(
-      'opened',
-      victim.state.inner.sessions.some(({ label }) => label.includes('peer')),
-    );
-    log.fail(steps.length, wrongLog(lines));
-    const out = defined(bench.links.get('link_victim'), 'region');
-    log.fail(steps.length, hasSecret(out.bytes) ? 'text of a local component reaches the peer' : '');
+    log.fail(steps.length, wrongAfter(attack));
+    noteWitnesses(log, attack);
   } catch (cause) {
     if (cause instanceof InvariantError || !(cause instanceof Error)) throw cause;
     log.fail(steps.length, `the instance fails: ${cause.message}`);
