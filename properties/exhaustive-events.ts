@@ -2,6 +2,7 @@ import type { Area, Property, Task } from '../src/engine/property.ts';
 import { cyclesPerInstruction } from '../src/impl/time-model.ts';
 import type { RunSpec, SubjectProgram } from '../src/trace/trace.ts';
 import type { Operation } from '../src/units/operation.ts';
+import { finiteKernel } from './finite-kernel.ts';
 import { prelude } from './preludes.ts';
 import { judgeByModel, runBesideModel } from './refinement-judge.ts';
 import { runProperty } from './run-property.ts';
@@ -83,5 +84,6 @@ export function exhaustiveProperty(options: ExhaustiveOptions): Property {
       };
     },
     judge: judgeByModel,
+    finite: finiteKernel,
   });
 }

@@ -7,6 +7,7 @@ import type { Lockstep } from '../src/refinement/lockstep.ts';
 import type { RunSpec, SubjectProgram } from '../src/trace/trace.ts';
 import { deriveSeed } from '../src/units/rng.ts';
 import { withDirectedInterleavings } from './directed-interleavings.ts';
+import { finiteKernel } from './finite-kernel.ts';
 import { judgeByModel, runBesideModel } from './refinement-judge.ts';
 import { runProperty } from './run-property.ts';
 import { shortestFailure } from './shortest-failure.ts';
@@ -63,6 +64,7 @@ export function refinementProperty(options: RefinementOptions): Property {
       Array.from({ length: TASKS }, (_, index): Task => ({ property: options.id, index, slice: { part: index } })),
     runSlice: (context, found, task, explain) => runSlice(options, context, found, task, explain),
     judge: judgeByModel,
+    finite: finiteKernel,
   });
 }
 

@@ -1,7 +1,8 @@
 import { minimise } from '../src/engine/minimise.ts';
 import type { CheckContext, Failure, Property, Task, TaskResult } from '../src/engine/property.ts';
 import type { RunSpec, Trace, TraceBody, TraceOutcome } from '../src/trace/trace.ts';
-import { defined } from '../src/units/invariant.ts';
+import { defined, invariant } from '../src/units/invariant.ts';
+import { withShortest } from './with-shortest.ts';
 import { cannotRun, isWorkbench, timeline, type Workbench, workbench } from './workbench.ts';
 
 /** What one run showed: nothing wrong, or one line that says what. */
@@ -72,7 +73,11 @@ export function runProperty(options: RunPropertyOptions): Property {
     runTask(context, task) {
       const found = workbench(context);
       if (!isWorkbench(found)) return { runs: 0, steps: 0, states: 0, witnesses: {}, unspecified: {} };
-      return runSlice(context, found, task, spec => explain(context, found, spec));
+      const result = runSlice(context, found, task, spec => explain(context, found, spec));
+      return withShortest(options.finite, context, result, body => {
+        invariant(body.kind === 'run', 'a search for runs found something else');
+        return explain(context, found, body.run);
+      });
     },
     replay(context, trace: Trace) {
       const found = workbench(context);

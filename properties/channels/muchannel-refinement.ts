@@ -10,6 +10,7 @@ import { runProperty } from '../run-property.ts';
 import { isWorkbench, type Workbench, workbench } from '../workbench.ts';
 import { type ChannelChoice, channelChoices, noChannel } from './channel-choice.ts';
 import { channelRunArbitrary } from './channel-runs.ts';
+import { finiteChannel } from './finite-channel.ts';
 
 const ID = 'channels/muchannel-refinement';
 const TASKS = 8;
@@ -87,6 +88,9 @@ export const muchannelRefinement: Property = runProperty({
       explain,
     );
   },
+  finite: finiteChannel((context, found, spec) =>
+    followChannels(context, found, spec).some(({ divergence }) => divergence !== undefined),
+  ),
   judge(context, found, spec) {
     const diverged = followChannels(context, found, spec).find(lockstep => lockstep.divergence !== undefined);
     if (diverged?.divergence === undefined) return divergenceFinding(context, undefined, []);

@@ -92,6 +92,30 @@ export function scriptOf(
   return operations;
 }
 
+/** Every list of actions whose operations are at least so many, each just long enough; it begins with an initialisation. */
+export function actionLists(layout: ChannelLayout, operations: number): readonly (readonly WriterAction[])[] {
+  const geometries = [0, 1, 2, 3].map((geometry): WriterAction => ({ kind: 'initialize', geometry }));
+  const others: readonly WriterAction[] = [
+    ...geometries,
+    { kind: 'write' },
+    { kind: 'deactivate' },
+    { kind: 'announce' },
+    { kind: 'pause', operations: 1 },
+  ];
+  let open: (readonly WriterAction[])[] = geometries.map(action => [action]);
+  const done: (readonly WriterAction[])[] = [];
+  while (open.length > 0) {
+    const isLong = (actions: readonly WriterAction[]): boolean => scriptOf(layout, 0, 0, actions).length >= operations;
+    done.push(...open.filter(isLong));
+    open = open
+      .filter(actions => !isLong(actions))
+      .flatMap(actions => others.map(other => [...actions, other]))
+      // An action that adds nothing, such as a write to an inactive channel, would be repeated for ever.
+      .filter(actions => scriptOf(layout, 0, 0, actions).length > scriptOf(layout, 0, 0, actions.slice(0, -1)).length);
+  }
+  return done;
+}
+
 /** Actions of a scripted writer, beginning with an initialisation. */
 export function actionsArbitrary(maxActions: number): fc.Arbitrary<readonly WriterAction[]> {
   const geometry = fc.nat(GEOMETRY_CHOICES - 1);

@@ -1,5 +1,6 @@
 import type { Property, Task } from '../../src/engine/property.ts';
 import type { RunSpec } from '../../src/trace/trace.ts';
+import { finiteKernel } from '../finite-kernel.ts';
 import { wakeUpScenes } from '../moment-scenes.ts';
 import { judgeByModel, runBesideModel } from '../refinement-judge.ts';
 import { runProperty } from '../run-property.ts';
@@ -57,4 +58,5 @@ export const everyPoint: Property = runProperty({
     return { runs, steps, states: runs, witnesses: { point: runs }, unspecified: {} };
   },
   judge: judgeByModel,
+  finite: finiteKernel,
 });

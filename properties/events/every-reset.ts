@@ -3,6 +3,7 @@ import type { CheckContext, Property, Task } from '../../src/engine/property.ts'
 import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
 import type { RunSpec, SubjectProgram } from '../../src/trace/trace.ts';
 import type { Operation } from '../../src/units/operation.ts';
+import { finiteKernel } from '../finite-kernel.ts';
 import { joinPreludes, type Preludes, prelude } from '../preludes.ts';
 import { judgeByModel, runBesideModel } from '../refinement-judge.ts';
 import { runProperty } from '../run-property.ts';
@@ -139,4 +140,5 @@ export const everyReset: Property = runProperty({
     return { runs, steps, states: runs, witnesses: { reset: resets }, unspecified: unreached };
   },
   judge: judgeByModel,
+  finite: finiteKernel,
 });

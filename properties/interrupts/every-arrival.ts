@@ -1,6 +1,7 @@
 import type { Property, Task } from '../../src/engine/property.ts';
 import type { SystemObserver } from '../../src/impl/system-observer.ts';
 import type { RunSpec } from '../../src/trace/trace.ts';
+import { finiteKernel } from '../finite-kernel.ts';
 import { ownerScene } from '../moment-scenes.ts';
 import { judgeByModel, runBesideModel } from '../refinement-judge.ts';
 import { runProperty } from '../run-property.ts';
@@ -70,4 +71,5 @@ export const everyArrival: Property = runProperty({
     return { runs, steps, states: runs, witnesses: { taken }, unspecified: {} };
   },
   judge: judgeByModel,
+  finite: finiteKernel,
 });

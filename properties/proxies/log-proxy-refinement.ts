@@ -2,7 +2,7 @@ import { generate } from '../../src/arbitraries/run-spec.ts';
 import type { CheckContext, Property, Task } from '../../src/engine/property.ts';
 import { observeAll } from '../../src/refinement/channel-access.ts';
 import { followedProxies, LogProxyLockstep } from '../../src/refinement/log-proxy-lockstep.ts';
-import type { RunSpec } from '../../src/trace/trace.ts';
+import { countEvents, countOperations, type RunSpec } from '../../src/trace/trace.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
 import { addCounts, divergenceFinding, runWatched, sliceRuns } from '../follow-runs.ts';
 import { runProperty } from '../run-property.ts';
@@ -88,6 +88,12 @@ export const logProxyRefinement: Property = runProperty({
       },
       explain,
     );
+  },
+  finite: {
+    model: 'log-proxy',
+    outside: body => (body.kind === 'run' ? '' : 'not a run'),
+    // Both proxies are software with parameters: without operations or events there is nothing to remove.
+    shorter: (_context, body) => ({ isComplete: countOperations(body) + countEvents(body) === 0, runs: 0 }),
   },
   judge(context, found, spec) {
     const diverged = followProxies(context, found, spec).find(lockstep => lockstep.divergence !== undefined);

@@ -7,6 +7,7 @@ export const rpcProxyLockstep = scriptProperty({
   claim:
     'Both sides of the generic proxy do step by step what the model rpc-proxy does: the same modes, and the same messages of the same lives under way.',
   method: 'step refinement of a model',
+  model: 'rpc-proxy',
   premise: 'Let one session go through both proxies, with restarts of either side:',
   operations: {
     open: 4,

@@ -7,6 +7,7 @@ export const rpcProxyRefinement = scriptProperty({
   claim:
     'A service behind the generic proxy answers as a local one: per session first in, first out, nothing lost, doubled or invented; what dies fails, and a hostile peer reaches neither service nor caller.',
   method: 'comparison with a local service',
+  model: 'rpc-proxy',
   premise: 'Let a client proxy and a server proxy exchange messages over two channels:',
   operations: {
     open: 5,

@@ -7,8 +7,10 @@ export const packetStream = scriptProperty({
   claim:
     'A packet queue delivers in order and wakes who sleeps; from a hostile producer, who changes its memory between two reads, no packet outside of the bulk buffer is accepted.',
   method: 'comparison with a list, hostile memory',
+  model: 'packet-queue',
   premise: 'Let packets be put into and taken from a queue of four slots in shared memory:',
-  operations: { put: 8, take: 8, poke: 1, arm: 3 },
+  operations: { put: 8, take: 8 },
+  hostile: { poke: 1, arm: 3 },
   run: (context, steps) => runPacketStreamScript(context.seams.genode.stream, steps),
   witnesses: [
     { id: 'taken', description: 'a packet is taken' },

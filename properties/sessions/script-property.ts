@@ -5,17 +5,20 @@ import {
   type Area,
   type CheckContext,
   type Failure,
+  type FiniteModel,
   type Property,
   type Task,
   type TaskResult,
 } from '../../src/engine/property.ts';
+import { shortestScript } from '../../src/engine/shortest/shortest-script.ts';
 import { shrinkList } from '../../src/engine/shrink-list.ts';
 import type { ScriptJudgement } from '../../src/refinement/script.ts';
-import type { ScriptStep, TraceBody, TraceOutcome } from '../../src/trace/trace.ts';
+import type { ScriptStep, TraceOutcome } from '../../src/trace/trace.ts';
 import { defined, invariant } from '../../src/units/invariant.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
 import { addCounts } from '../follow-runs.ts';
 import { BUDGET_FACTOR } from '../refinement-property.ts';
+import { withShortest } from '../with-shortest.ts';
 
 const TASKS = 2;
 const RUNS_PER_TASK = 150;
@@ -40,6 +43,8 @@ export interface ScriptPropertyOptions extends Pick<Property, 'id' | 'claim' | '
   readonly cases?: number;
   /** What the property assumes, for explanations. */
   readonly premise: string;
+  /** Registered model, with finitely many states, that describes the operations of honest scripts. */
+  readonly model?: string;
 }
 
 export const usesGenode = ({ software }: CheckContext): boolean =>
@@ -89,7 +94,8 @@ function areaOf(id: Property['id']): Area {
 
 /** Builds a property from a machine that runs scripts. */
 export function scriptProperty(options: ScriptPropertyOptions): Property {
-  const { operations, hostile, run, premise, runsPerTask, cases, ...rest } = options;
+  const { operations, hostile, run, premise, runsPerTask, cases, model, ...rest } = options;
+  const finite = model === undefined ? undefined : finiteScripts(options, model);
   const outcomeOf = (context: CheckContext, steps: readonly ScriptStep[]): TraceOutcome | undefined => {
     const { what, step } = run(context, steps);
     if (what === '') return undefined;
@@ -105,11 +111,15 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
   };
   const explain = (context: CheckContext, steps: readonly ScriptStep[]): Failure => {
     const small = minimiseScript(steps, runsPerTask !== undefined, tried => run(context, tried).what !== '');
-    const body: TraceBody = { kind: 'script', steps: small };
-    return { body, outcome: defined(outcomeOf(context, small), 'outcome of the minimised script') };
+    return failureOf(context, small);
   };
+  const failureOf = (context: CheckContext, steps: readonly ScriptStep[]): Failure => ({
+    body: { kind: 'script', steps },
+    outcome: defined(outcomeOf(context, steps), 'outcome of a script that fails'),
+  });
   return {
     ...rest,
+    ...(finite === undefined ? {} : { finite }),
     area: areaOf(rest.id),
     passes: 'tested',
     notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
@@ -118,8 +128,35 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
         { length: cases ?? TASKS },
         (_, index): Task => ({ property: rest.id, index, slice: { part: index } }),
       ),
-    runTask: (context, task) => runSlice(options, context, task, steps => explain(context, steps)),
+    runTask: (context, task) =>
+      withShortest(
+        finite,
+        context,
+        runSlice(options, context, task, steps => explain(context, steps)),
+        body => failureOf(context, body.kind === 'script' ? body.steps : []),
+      ),
     replay: (context, trace) => (trace.body.kind === 'script' ? outcomeOf(context, trace.body.steps) : undefined),
+  };
+}
+
+/** Search for the shortest scripts of a machine; hostile steps are outside of its model. */
+function finiteScripts({ operations, run }: ScriptPropertyOptions, model: string): FiniteModel {
+  const honest = Object.keys(operations);
+  return {
+    model,
+    outside(body) {
+      const foreign =
+        body.kind === 'script' ? body.steps.find(({ operation }) => !honest.includes(operation)) : undefined;
+      return foreign === undefined ? '' : `${foreign.operation}: the model has no hostile peer`;
+    },
+    shorter(context, body, maxRuns) {
+      if (body.kind !== 'script') return { isComplete: false, runs: 0 };
+      const bounds = { maxSteps: body.steps.length - 1, maxRuns };
+      const { script, isComplete, runs } = shortestScript(honest, steps => run(context, steps), bounds);
+      return script === undefined
+        ? { isComplete, runs }
+        : { body: { kind: 'script', steps: script }, isComplete, runs };
+    },
   };
 }
 

@@ -8,6 +8,7 @@ export const sessionRefinement = scriptProperty({
   claim:
     'A session goes through the phases of its protocol, and its quota with it, whoever of client and server ends when.',
   method: 'step refinement',
+  model: 'session',
   premise: 'Let a client ask its parent for a session at a server that answers whenever it likes:',
   operations: { request: 6, upgrade: 4, answer: 12, fetch: 5, close: 3, clientExit: 1, serverExit: 1 },
   run: (context, steps) => runSessionScript(sessionOpsOf(context.seams.genode), steps),

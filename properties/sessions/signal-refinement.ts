@@ -7,6 +7,7 @@ export const signalRefinement = scriptProperty({
   claim:
     'Signals coalesce and are never lost: each delivery stands for all submissions since the last one, in the order in which contexts became deliverable.',
   method: 'step refinement',
+  model: 'signal',
   premise: 'Let three signal contexts of one receiver be submitted to, awaited, acknowledged and killed:',
   operations: { submit: 8, await: 5, poll: 2, ack: 6, kill: 1, cancel: 1 },
   run: (context, steps) => runSignalScript(context.seams.genode.signal, steps),

@@ -4,6 +4,7 @@ import type { CheckContext, Failure, Task, TaskResult } from '../../src/engine/p
 import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
 import type { RunSpec, SubjectProgram } from '../../src/trace/trace.ts';
 import { createRng, deriveSeed } from '../../src/units/rng.ts';
+import { finiteKernel } from '../finite-kernel.ts';
 import { judgeByModel, runBesideModel } from '../refinement-judge.ts';
 import { BUDGET_FACTOR } from '../refinement-property.ts';
 import { runProperty } from '../run-property.ts';
@@ -77,4 +78,5 @@ export const machineCodeRefinement = runProperty({
     context.document.subjects.map(({ name }, index) => ({ property: ID, index, slice: { subject: name } })),
   runSlice,
   judge: judgeByModel,
+  finite: finiteKernel,
 });

@@ -240,7 +240,7 @@ function undeclaredCall(vocabulary: Vocabulary, a: number, b: number): Operation
 }
 
 /** Triggers of timed events that several subjects choose, so that timers expire together. */
-const COMMON_TRIGGERS = 5;
+export const COMMON_TRIGGERS = 5;
 
 function timedEvent(vocabulary: Vocabulary, a: number, b: number, startTsc: number, endTsc: number): Operation {
   const share = a % 4 === 0 ? (a >>> 2) / 2 ** 30 : ((a >>> 2) % COMMON_TRIGGERS) / COMMON_TRIGGERS;

@@ -60,6 +60,14 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
     choices: ['smoke', 'deep', 'exhaustive'],
     help: 'size of the default budgets (default smoke)',
   },
+  {
+    name: 'search',
+    kind: 'count',
+    placeholder: 'n',
+    min: 0,
+    max: 1_000_000_000,
+    help: 'executions of the search for a shorter counterexample than the minimised one (default 500)',
+  },
   { name: 'timeout', kind: 'seconds', placeholder: 'seconds', help: 'what is left after this time is inconclusive' },
   {
     name: 'property',

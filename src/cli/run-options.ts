@@ -13,11 +13,13 @@ const BUDGETS: readonly Budget['name'][] = ['smoke', 'deep', 'exhaustive'];
 export function runLimits(args: Arguments): { readonly seed: number; readonly budget: Budget } {
   const runs = args.numbers.get('runs');
   const maxSteps = args.numbers.get('max-steps');
+  const searchRuns = args.numbers.get('search');
   const name = BUDGETS.find(candidate => candidate === args.texts.get('budget')) ?? 'smoke';
   const budget: Budget = {
     name,
     ...(runs === undefined ? {} : { runs }),
     ...(maxSteps === undefined ? {} : { maxSteps }),
+    ...(searchRuns === undefined ? {} : { searchRuns }),
   };
   return { seed: args.numbers.get('seed') ?? DEFAULT_SEED, budget };
 }

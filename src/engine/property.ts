@@ -59,7 +59,12 @@ export interface Budget {
   readonly maxSteps?: number;
   /** Failures are only counted: neither minimised nor explained. */
   readonly countsOnly?: boolean;
+  /** Executions of the search for a shorter counterexample than the minimised one; absent for a few hundred, 0 for none. */
+  readonly searchRuns?: number;
 }
+
+/** Executions of the search below a counterexample unless the budget says otherwise: well below a second. */
+export const DEFAULT_SEARCH_RUNS = 500;
 
 /** A slice of a property's work. The slicing never depends on the number of jobs. */
 export interface Task {
@@ -100,6 +105,25 @@ export interface Witness {
   readonly description: string;
 }
 
+/** What a breadth-first search below a counterexample found. */
+export interface ShorterSearch {
+  /** A failing body that is as short as one can be, shorter than the given one; absent if none was found. */
+  readonly body?: TraceBody;
+  /** False if a shorter one may exist: the search ended before every shorter body was tried. */
+  readonly isComplete: boolean;
+  readonly runs: number;
+}
+
+/** A registered model with finitely many states by which a property judges, and the search for the shortest counterexamples. */
+export interface FiniteModel {
+  /** Id of the model. */
+  readonly model: string;
+  /** Why a body is nothing that the model describes; empty if it is. */
+  outside(body: TraceBody): string;
+  /** Tries all shorter bodies of the property's alphabet on the implementation, shortest first. */
+  shorter(context: CheckContext, body: TraceBody, maxRuns: number): ShorterSearch;
+}
+
 /** One registered property: what it claims, how it is checked, what it must see, which faults it kills. */
 export interface Property {
   readonly id: `${Area}/${string}`;
@@ -115,6 +139,8 @@ export interface Property {
   readonly witnesses: readonly Witness[];
   /** Ids of seeded faults that this property must detect. */
   readonly killedBy: readonly string[];
+  /** The model that it judges by, if that is finite. */
+  readonly finite?: FiniteModel;
   /** Empty string if the property applies, else the reason why not. */
   notApplicable(context: CheckContext): string;
   tasks(context: CheckContext): readonly Task[];

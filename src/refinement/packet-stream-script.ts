@@ -45,6 +45,11 @@ class HostileMemory implements StreamMemory {
     this.#countdown = -1;
   }
 
+  /** The change that is to come, if any. */
+  get armed(): readonly number[] {
+    return this.#countdown < 0 ? [] : [this.#countdown, ...this.#change];
+  }
+
   #check(offset: number): void {
     const isInside = offset >= 0 && offset % 4 === 0 && offset < 2 * queueBytes(LAYOUT);
     if (!isInside && this.outside === '')
@@ -166,5 +171,6 @@ export const runPacketStreamScript: ScriptRunner<StreamOps> = (ops, steps) => {
     log.fail(index, state.memory.outside);
     if (log.hasFailed) break;
   }
-  return log.judgement();
+  const { memory, head, tail, expected, isTampered } = state;
+  return log.judgement(memory.words.subarray(0, 2 * queueWords), memory.armed, head, tail, expected, isTampered);
 };

@@ -197,5 +197,5 @@ export const runRpcProxyLockstep: ScriptRunner<GenodeOps> = (ops, steps) => {
   log.see('answered', both.hasReply);
   log.see('failed', both.hasFailed);
   log.see('discarded', both.model.hasDiscarded);
-  return log.judgement();
+  return log.judgement(both);
 };

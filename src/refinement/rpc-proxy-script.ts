@@ -26,7 +26,7 @@ import type { RpcValue } from '../impl/genode/proxy/values.ts';
 import type { SessionInterface } from '../impl/genode/services/interface.ts';
 import { interfaceOf } from '../impl/genode/services/interfaces.ts';
 import type { ScriptStep } from '../trace/trace.ts';
-import { operand, ScriptLog, type ScriptRunner } from './script.ts';
+import { AskingStep, operand, ScriptLog, type ScriptRunner } from './script.ts';
 
 const FACE = interfaceOf('Timer') as SessionInterface;
 const PEER = 'apps';
@@ -344,6 +344,8 @@ export const runRpcProxyScript: ScriptRunner<GenodeOps> = (ops, steps) => {
     if (log.hasFailed) return log.judgement();
   }
   log.see('discarded', world.client.discarded > 0);
+  // What is delivered at the end is not part of the state that further steps start from.
+  const state = steps.at(-1) instanceof AskingStep ? log.judgement(world).state?.() : undefined;
   atEnd(ops, world, log, steps.length);
-  return log.judgement();
+  return state === undefined ? log.judgement() : { ...log.judgement(), state: () => state };
 };

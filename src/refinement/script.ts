@@ -10,6 +10,8 @@ export interface ScriptJudgement {
   /** Steps that had an effect. */
   readonly effective: number;
   readonly witnesses: Readonly<Record<string, number>>;
+  /** Everything that decides what further steps do, as text; absent where the runner does not say. */
+  readonly state?: () => string;
 }
 
 /** Runs scripts against the implementation and whatever it is compared with. */
@@ -47,19 +49,42 @@ export class ScriptLog {
     this.#failedStep = step;
   }
 
-  judgement(): ScriptJudgement {
+  /** @param parts plain data, maps and sets that together decide what further steps do. */
+  judgement(...parts: readonly unknown[]): ScriptJudgement {
     return {
       what: this.#what,
       step: this.#failedStep,
       effective: this.#effective,
       witnesses: { ...this.#witnesses },
+      ...(parts.length === 0 ? {} : { state: () => JSON.stringify(parts, plain) }),
     };
   }
 }
 
+/** Makes JSON of what JSON has no word for. */
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (value instanceof Map || value instanceof Set) return [...value];
+  return ArrayBuffer.isView(value) ? Array.from(value as Uint8Array) : value;
+}
+
+/** A step that notes which of its operands its runner asks for, and how many values each has; for enumeration. */
+export class AskingStep implements ScriptStep {
+  readonly operation: string;
+  readonly operands: readonly number[];
+  /** Numbers of values by place, in the order in which they were asked for; several for one place if it is asked for again. */
+  readonly asked = new Map<number, readonly number[]>();
+
+  constructor(operation: string, operands: readonly number[]) {
+    this.operation = operation;
+    this.operands = operands;
+  }
+}
+
 /** Operand `index` of a step, brought into 0 .. count-1, so that every script is meaningful. */
-export const operand = ({ operands }: ScriptStep, index: number, count: number): number => {
-  const value = Math.abs(operands[index] ?? 0);
+export const operand = (step: ScriptStep, index: number, count: number): number => {
+  if (step instanceof AskingStep) step.asked.set(index, [...(step.asked.get(index) ?? []), count]);
+  const value = Math.abs(step.operands[index] ?? 0);
   return count <= 0 ? 0 : value % count;
 };
 

@@ -138,7 +138,7 @@ export const runSessionScript: ScriptRunner<SessionOps> = (ops, steps) => {
     if (log.hasFailed) break;
     noteWitnesses(log, before, MODEL.modes[mode]!);
   }
-  return log.judgement();
+  return log.judgement(parent, mode, state);
 };
 
 function difference({ children, ram, ...rest }: ParentState, mode: string, state: SessionState): string {

@@ -153,7 +153,7 @@ export const runSignalScript: ScriptRunner<SignalOps> = (ops, steps) => {
     if (log.hasFailed) break;
     noteWitnesses(log, effect, signals);
   }
-  return log.judgement();
+  return log.judgement(signals, specification);
 };
 
 function noteWitnesses(log: ScriptLog, { delivery, isAsking }: Effect, { contexts }: Signals): void {

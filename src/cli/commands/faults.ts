@@ -1,98 +1,25 @@
-import { type FaultVerdict, propertiesFor, seedStatistics, tryFault } from '../../engine/kill-matrix.ts';
+import { type FaultVerdict, seedStatistics, tryFault } from '../../engine/kill-matrix.ts';
 import type { Property } from '../../engine/property.ts';
 import type { InternalError } from '../../engine/task-queue.ts';
-import type { Fault } from '../../faults/fault.ts';
 import { joinPath, writeFileAtomic } from '../../host/files.ts';
 import { toJson } from '../../trace/json.ts';
 import { writeTrace } from '../../trace/read.ts';
-import { suggestion } from '../../units/nearest.ts';
 import { printable } from '../../units/printable.ts';
-import { err, ok, type Result } from '../../units/result.ts';
+import { ok, type Result } from '../../units/result.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { Command, Environment } from '../command.ts';
-import { loadFaultModule } from '../context.ts';
 import { runCampaign } from '../control-command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { chooseFaults, makePlans, type Plan, unknownProperty } from '../fault-plans.ts';
 import { matrixMarkdown, matrixText, plainRow } from '../matrix-text.ts';
 import { internalErrors, printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION, RUN_OPTIONS } from '../options.ts';
-import { type PolicyInput, readPolicyInput } from '../policy-input.ts';
+import type { PolicyInput } from '../policy-input.ts';
 import { selectedProperties, sessionOptions } from '../run-options.ts';
 import { Session } from '../session.ts';
+import { compareWithShortest } from '../shortest-command.ts';
 import { SOURCE_OPTIONS } from '../source-input.ts';
 import { contextSpec } from './check.ts';
-
-/** A fault and where to look for it. */
-interface Plan {
-  readonly fault: Fault;
-  readonly from?: string;
-  readonly policy: PolicyInput;
-  readonly properties: readonly Property[];
-}
-
-interface Choice {
-  readonly faults: readonly Fault[];
-  readonly from?: string;
-}
-
-async function chooseFaults(
-  args: Arguments,
-  catalogue: Catalogue,
-  environment: Environment,
-): Promise<Result<Choice, ExitCode>> {
-  const from = args.texts.get('from');
-  if (from !== undefined) {
-    const loaded = await loadFaultModule(
-      from,
-      catalogue.faults.map(fault => fault.id),
-    );
-    if (loaded.ok) return ok({ faults: loaded.value, from });
-    printFindings({ ...environment, stdout: environment.stderr }, from, loaded.error);
-    return err(EXIT.usage);
-  }
-  const wanted = args.lists.get('fault') ?? [];
-  const unknown = wanted.find(id => !catalogue.faults.some(fault => fault.id === id));
-  const ids = catalogue.faults.map(fault => fault.id);
-  if (unknown !== undefined)
-    return err(usageError(environment, 'faults', `there is no fault "${unknown}".${suggestion(unknown, ids)}`));
-  return ok({
-    faults: wanted.length === 0 ? catalogue.faults : catalogue.faults.filter(fault => wanted.includes(fault.id)),
-  });
-}
-
-function unknownProperty(faults: readonly Fault[], catalogue: Catalogue): string {
-  const ids: readonly string[] = catalogue.properties.map(property => property.id);
-  for (const fault of faults) {
-    const unknown = fault.killedBy.find(id => !ids.includes(id));
-    if (unknown !== undefined)
-      return `fault "${fault.id}" names the unknown property "${unknown}".${suggestion(unknown, ids)}`;
-  }
-  return '';
-}
-
-/** Finds the policy of each fault: the one the user named, else the fault's own scenario, else the default. */
-function makePlans(
-  choice: Choice,
-  args: Arguments,
-  catalogue: Catalogue,
-  selected: readonly Property[],
-): Result<readonly Plan[], string> {
-  const policies = new Map<string, PolicyInput>();
-  const plans: Plan[] = [];
-  for (const fault of choice.faults) {
-    const target = args.positionals[0] ?? fault.scenario ?? catalogue.defaultScenario;
-    const known = policies.get(target);
-    const input: Result<PolicyInput, string> =
-      known === undefined ? readPolicyInput(target, catalogue, args) : ok(known);
-    if (!input.ok) return input;
-    policies.set(target, input.value);
-    const properties = propertiesFor(fault, catalogue.properties, args.flags.has('all')).filter(property =>
-      selected.includes(property),
-    );
-    plans.push({ fault, policy: input.value, properties, ...(choice.from === undefined ? {} : { from: choice.from }) });
-  }
-  return ok(plans);
-}
 
 /** Checks the properties on the unmutated systems: one that fails there says nothing about a fault. */
 async function control(
@@ -226,6 +153,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     );
     return EXIT.invalid;
   }
+  if (args.flags.has('shortest')) return compareWithShortest(plans.value, args, environment, catalogue);
   const matrix = await runMatrix(plans.value, args, environment, catalogue);
   if (args.flags.has('json')) environment.stdout(`${toJson({ faults: matrix.rows.map(plainRow) })}\n`);
   else environment.stdout((args.flags.has('markdown') ? matrixMarkdown : matrixText)(matrix.rows));
@@ -270,6 +198,11 @@ export const faultsCommand: Command = {
       help: 'no fault: run all scenarios with seeds from --seed on until n kernel steps were made; a refutation is a false alarm',
     },
     { name: 'all', kind: 'flag', help: 'try every property on every fault, not only the ones it names' },
+    {
+      name: 'shortest',
+      kind: 'flag',
+      help: 'compare each counterexample with the shortest one, by a breadth-first search of up to --search executions (default 100000)',
+    },
     { name: 'out', kind: 'text', placeholder: 'dir', help: 'write the counterexamples as trace files' },
     { name: 'markdown', kind: 'flag', help: 'print the matrix as a Markdown table' },
     JSON_OPTION,
