@@ -1,3 +1,4 @@
+import { type TraceOrigin, toTrace } from '../engine/counterexample.ts';
 import { type CheckContext, DEFAULT_SEARCH_RUNS, type Failure, type Property } from '../engine/property.ts';
 import { createProgress, silentProgress } from '../host/terminal.ts';
 import { toJson } from '../trace/json.ts';
@@ -14,6 +15,9 @@ import type { Arguments } from './options.ts';
 
 /** Executions of one search unless told otherwise. */
 const SEARCH_RUNS = 100_000;
+
+/** For bodies that are run again at once. */
+const NO_ORIGIN: TraceOrigin = { tool: '', policyPath: '', policySha256: '', policyGzipBase64: '', seed: 0 };
 
 /** A fault's counterexample beside the shortest one. */
 interface ShortestRow {
@@ -44,7 +48,17 @@ function firstFailure(context: CheckContext, property: Property): Failure | unde
   return undefined;
 }
 
-function rowOf(fault: string, context: CheckContext, properties: readonly Property[], maxRuns: number): ShortestRow {
+/** True if a failure shows on a system without the fault, too: a false alarm. */
+const holdsNot = (unmutated: CheckContext, property: Property, failure: Failure): boolean =>
+  property.replay(unmutated, toTrace(property.id, failure, NO_ORIGIN)) !== undefined;
+
+function rowOf(
+  fault: string,
+  context: CheckContext,
+  unmutated: CheckContext,
+  properties: readonly Property[],
+  maxRuns: number,
+): ShortestRow {
   const nothing = { fault, model: '', minimised: null, optimum: null, given: null, runs: 0 };
   for (const property of properties) {
     const found = firstFailure(context, property);
@@ -60,6 +74,8 @@ function rowOf(fault: string, context: CheckContext, properties: readonly Proper
     if (outside !== '') return { ...base, model: finite.model, outside };
     const { body, isComplete, runs } =
       minimised === 0 ? { body: undefined, isComplete: true, runs: 0 } : finite.shorter(context, found.body, maxRuns);
+    if (body !== undefined && holdsNot(unmutated, property, { ...found, body }))
+      return { ...base, model: finite.model, outside: 'the shortest one fails without the fault, too' };
     const shortest = body === undefined ? minimised : lengthOf(body);
     return {
       ...base,
@@ -131,7 +147,7 @@ export async function compareWithShortest(
     const budget = { ...spec.budget, searchRuns: 0 };
     const mutated = { id: fault.id, ...(from === undefined ? {} : { from }) };
     const context = await createContext({ ...spec, budget, fault: mutated }, catalogue);
-    rows.push(rowOf(fault.id, context, properties, maxRuns));
+    rows.push(rowOf(fault.id, context, { ...context, seams: catalogue.seams }, properties, maxRuns));
   }
   progress.end();
   environment.stdout(args.flags.has('json') ? `${toJson({ shortest: rows })}\n` : rowsText(rows));

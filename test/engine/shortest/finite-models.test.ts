@@ -8,7 +8,7 @@ test('a finite model of a property is registered, and its states are counted', (
     const model = MODELS.find(candidate => candidate.id === finite.model);
     expect(model, id).toBeDefined();
     expect(
-      model?.configurations.some(({ exhaustive, states }) => exhaustive && states > 0),
+      model?.configurations.some(({ exhaustive, states }) => exhaustive && (states ?? 0) > 0),
       id,
     ).toBe(true);
   }
