@@ -9,15 +9,16 @@ export const finiteKernel: FiniteModel = {
   model: 'kernel',
   outside(body) {
     if (body.kind !== 'run') return 'not a run';
-    const other = body.run.programs.find(program => !('operations' in program));
-    return other === undefined ? '' : `${other.subject} runs software that is no list of operations`;
+    return body.run.programs.some(program => 'machineCode' in program) ? 'machine code' : '';
   },
   shorter(context, body, maxRuns) {
     const found = workbench(context);
     if (!isWorkbench(found) || body.kind !== 'run') return { isComplete: false, runs: 0 };
     const length = countOperations(body) + countEvents(body);
     const target = kernelRunTarget(found, body.run);
-    const empty = { ...body.run, programs: [], interrupts: [], interleavings: [] };
+    // Named software is not made of elements: it stays.
+    const programs = body.run.programs.filter(program => !('operations' in program));
+    const empty = { ...body.run, programs, interrupts: [], interleavings: [] };
     const { run, isComplete, runs } = shortestRun(target, empty, { maxElements: length - 1, maxRuns });
     return run === undefined ? { isComplete, runs } : { body: { kind: 'run', run }, isComplete, runs };
   },

@@ -1,8 +1,9 @@
 import type { CheckContext } from '../src/engine/property.ts';
 import { Lockstep } from '../src/refinement/lockstep.ts';
 import type { RunSpec } from '../src/trace/trace.ts';
+import { explainDivergence } from './explain-divergence.ts';
 import type { RunFinding } from './run-property.ts';
-import { subjectLine, type Workbench } from './workbench.ts';
+import type { Workbench } from './workbench.ts';
 
 /** One run beside the kernel model. */
 export function runBesideModel({ bench, model }: Pick<Workbench, 'bench' | 'model'>, spec: RunSpec): Lockstep {
@@ -21,16 +22,6 @@ export function runBesideModel({ bench, model }: Pick<Workbench, 'bench' | 'mode
 export function judgeByModel(context: CheckContext, found: Workbench, spec: RunSpec): RunFinding {
   const { divergence } = runBesideModel(found, spec);
   if (divergence === undefined) return { what: '', explanation: [], policyLines: [], step: 0 };
-  const line = subjectLine(context, divergence.subject);
-  const where = `kernel step ${divergence.step}, CPU ${divergence.cpu}, exit ${divergence.exitReason} of ${divergence.subject}`;
-  return {
-    what: divergence.what,
-    explanation: [
-      `Let the implementation and the model start from the same state before ${where}.`,
-      `Then the kernel handles the exit at TSC ${divergence.nowTsc}.`,
-      `Then ${divergence.what}: the implementation does what the model does not allow.`,
-    ],
-    policyLines: line === 0 ? [] : [line],
-    step: divergence.step,
-  };
+  const { explanation, policyLines } = explainDivergence(context, divergence);
+  return { what: divergence.what, explanation, policyLines, step: divergence.step };
 }

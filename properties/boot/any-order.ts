@@ -3,14 +3,37 @@ import { assembleKernel } from '../../src/impl/create-system.ts';
 import { type BootOrder, bootKernel } from '../../src/impl/muen/boot.ts';
 import type { Kernel } from '../../src/impl/muen/kernel-context.ts';
 import { restoreCpus, takeSnapshot } from '../../src/impl/system-snapshot.ts';
+import { formatDigest } from '../../src/units/digest.ts';
 import { InvariantError } from '../../src/units/invariant.ts';
 import { type BootCase, bootProperty } from './boot-property.ts';
 
-/** What a boot leaves behind: digest of memory, scheduling of each CPU, state of the I/O APIC. */
-function resultOf(kernel: Kernel): string {
-  const { high, low } = kernel.memory.digest();
-  const cpus = kernel.cpus.map(cpu => `${cpu.vmcsSlot}:${cpu.xcr0}`).join(' ');
-  return `${high.toString(16)}-${low.toString(16)} ${cpus} ${kernel.platform.ioApic.entries.join(',')}`;
+/** What a boot leaves behind, in parts that can be compared. */
+interface BootResult {
+  /** Why it did not come to its end; empty if it did. */
+  readonly failure: string;
+  readonly memory: string;
+  /** Subject and state components of each CPU. */
+  readonly cpus: string;
+  readonly ioApic: string;
+}
+
+function resultOf({ memory, cpus, platform }: Kernel, failure: string): BootResult {
+  return {
+    failure,
+    memory: formatDigest(memory.digest()),
+    cpus: cpus.map(cpu => `${cpu.vmcsSlot}:${cpu.xcr0}`).join(' '),
+    ioApic: platform.ioApic.entries.join(),
+  };
+}
+
+/** In what two boots differ, empty if in nothing. */
+function differenceOf(result: BootResult, usual: BootResult): string {
+  if (result.failure !== usual.failure)
+    return `the boot ends with: ${result.failure || 'success'}; in the usual order with: ${usual.failure || 'success'}`;
+  if (usual.failure !== '') return '';
+  if (result.cpus !== usual.cpus) return 'the CPUs enter other subjects, or with other state, than in the usual order';
+  if (result.ioApic !== usual.ioApic) return 'the I/O APIC is set up otherwise than in the usual order';
+  return result.memory === usual.memory ? '' : 'memory is not what it is after a boot in the usual order';
 }
 
 /** Another CPU proceeds at each access to shared state in turn. */
@@ -25,15 +48,15 @@ export const anyOrder = bootProperty({
     const { kernel } = assembled.value;
     const memory = kernel.memory.snapshot();
     const cpus = takeSnapshot(kernel.cpus, [], kernel.platform);
-    const boot = (order: BootOrder): { readonly result: string; readonly points: number } => {
+    const boot = (order: BootOrder): { readonly result: BootResult; readonly points: number } => {
       kernel.memory.restore(memory);
       restoreCpus(kernel.cpus, cpus);
       try {
         const points = bootKernel(kernel, order);
-        return { result: resultOf(kernel), points };
+        return { result: resultOf(kernel, ''), points };
       } catch (cause) {
         if (cause instanceof InvariantError) throw cause;
-        return { result: cause instanceof Error ? cause.message : '', points: 0 };
+        return { result: resultOf(kernel, cause instanceof Error ? cause.message : 'an exception'), points: 0 };
       }
     };
     const usual = boot(new Map());
@@ -41,8 +64,7 @@ export const anyOrder = bootProperty({
       kernel.cpus.map(({ id }) => ({
         name: `CPU ${id} going on at interleaving point ${point}`,
         run(): string {
-          const { result } = boot(new Map([[point, id]]));
-          return result === usual.result ? '' : `it ends otherwise: ${result}, not ${usual.result}`;
+          return differenceOf(boot(new Map([[point, id]])).result, usual.result);
         },
       })),
     );

@@ -9,12 +9,12 @@ export const machineCodeNoninterference = pairProperty({
   effectiveRuns: 2,
   runsMachineCode: true,
   operationsPerFrame: 24,
-  difference(low, left, right) {
+  difference(low, left, right, frames) {
     const at = firstViewDifference(left.observer.low, right.observer.low);
     if (at >= 0) return `${low} sees a difference at its operation ${at}`;
     if (left.cutShort || right.cutShort) return '';
     const frame = firstMemoryDifference(left.memory, right.memory);
-    if (frame >= 0) return `memory that ${low} can read differs at the end: frame 0x${frame.toString(16)}`;
+    if (frame >= 0) return `memory that ${low} can read differs at the end: ${frames.describe(frame)}`;
     const times = left.observer.low.times;
     const late = times.findIndex((tsc, index) => tsc !== right.observer.low.times[index]);
     return late < 0 ? '' : `${low} executes its operation ${late} at another time`;

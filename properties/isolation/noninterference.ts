@@ -13,12 +13,12 @@ export const noninterference = pairProperty({
     'fpu-not-restored',
   ],
   effectiveRuns: 20,
-  difference(low, left, right) {
+  difference(low, left, right, frames) {
     const at = firstViewDifference(left.observer.low, right.observer.low);
     if (at >= 0) return describe(low, left.observer.low, right.observer.low, at);
     // Sides that end at different times leave nothing to compare; a policy may permit one to stop the system.
     const frame = isCut(left, right) ? -1 : firstMemoryDifference(left.memory, right.memory);
-    return frame < 0 ? '' : `memory that ${low} can read differs at the end: frame 0x${frame.toString(16)}`;
+    return frame < 0 ? '' : `memory that ${low} can read differs at the end: ${frames.describe(frame)}`;
   },
 });
 

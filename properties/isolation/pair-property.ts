@@ -66,7 +66,7 @@ export interface PairOptions {
   /** Operations and instructions that the shortest minor frame holds. */
   readonly operationsPerFrame?: number;
   /** Describes the first difference between two complete sides, empty if there is none. */
-  readonly difference: (low: string, left: Side, right: Side) => string;
+  readonly difference: (low: string, left: Side, right: Side, frames: ReadableFrames) => string;
 }
 
 /** A property that holds for every ordered pair of subjects: two runs that differ only in the program of `high` and the interrupts of its devices. */
@@ -273,7 +273,7 @@ function comparePair(
     firstViewDifference(left.observer.high, right.observer.high) >= 0 ||
     left.observer.high.hashes.length !== right.observer.high.hashes.length;
   const effective = isHighDifferent && left.observer.low.hashes.length > 0 && right.observer.low.hashes.length > 0;
-  return { effective, difference: options.difference(pair.low, left, right), steps };
+  return { effective, difference: options.difference(pair.low, left, right, frames), steps };
 }
 
 function explain(options: PairOptions, context: CheckContext, found: Workbench, pair: PairBody): Failure {
@@ -287,6 +287,12 @@ function explain(options: PairOptions, context: CheckContext, found: Workbench, 
     body: smallest,
     outcome: defined(outcomeOf(options, context, found, smallest, true), 'outcome of the minimised pair'),
   };
+}
+
+/** Policy lines of both subjects, and of what a difference names by its line. */
+function pairLines(context: CheckContext, { high, low }: PairBody, difference: string): readonly number[] {
+  const named = [...difference.matchAll(/policy line (\d+)/g)].map(([, line]) => Number(line));
+  return [subjectLine(context, high), subjectLine(context, low), ...named].filter(line => line > 0);
 }
 
 function outcomeOf(
@@ -308,7 +314,7 @@ function outcomeOf(
           `The policy permits no flow from ${pair.high} to ${pair.low}: a contradiction.`,
         ]
       : [],
-    policyLines: [subjectLine(context, pair.high), subjectLine(context, pair.low)].filter(line => line > 0),
+    policyLines: pairLines(context, pair, difference),
     timeline: isFull ? timeline(bench.system, bench, pair.left, MAX_DIGESTS) : [],
     digests: isFull ? [...bench.digests(pair.left, MAX_DIGESTS), ...bench.digests(pair.right, MAX_DIGESTS)] : [],
   };

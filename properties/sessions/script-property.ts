@@ -12,7 +12,7 @@ import {
 } from '../../src/engine/property.ts';
 import { shortestScript } from '../../src/engine/shortest/shortest-script.ts';
 import { shrinkList } from '../../src/engine/shrink-list.ts';
-import type { ScriptJudgement } from '../../src/refinement/script.ts';
+import { AskingStep, type ScriptJudgement } from '../../src/refinement/script.ts';
 import type { ScriptStep, TraceOutcome } from '../../src/trace/trace.ts';
 import { defined, invariant } from '../../src/units/invariant.ts';
 import { deriveSeed } from '../../src/units/rng.ts';
@@ -62,6 +62,16 @@ function scriptArbitrary(operations: Readonly<Record<string, number>>): fc.Arbit
   return fc.array(step, { maxLength: MAX_STEPS, size: 'max' });
 }
 
+/** Steps with the operands that their runner asks for. */
+function shownSteps(steps: readonly ScriptStep[], run: (steps: readonly ScriptStep[]) => unknown): readonly string[] {
+  const asking = steps.map(({ operation, operands }) => new AskingStep(operation, operands));
+  run(asking);
+  return asking.map(({ operation, operands, asked }, index) => {
+    const values = [...asked.keys()].sort((a, b) => a - b).map(place => operands[place] ?? 0);
+    return `  ${index}: ${operation}(${values.join(', ')})`;
+  });
+}
+
 /** Fewest steps first, then operands as small as possible unless a run takes long. */
 function minimiseScript(
   steps: readonly ScriptStep[],
@@ -99,7 +109,7 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
   const outcomeOf = (context: CheckContext, steps: readonly ScriptStep[]): TraceOutcome | undefined => {
     const { what, step } = run(context, steps);
     if (what === '') return undefined;
-    const shown = steps.map(({ operation, operands }, index) => `  ${index}: ${operation}(${operands.join(', ')})`);
+    const shown = shownSteps(steps, asking => run(context, asking));
     const when = step < steps.length ? `at step ${step}` : 'at the end';
     return {
       summary: what,

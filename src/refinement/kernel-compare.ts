@@ -15,18 +15,19 @@ const show = (value: number | boolean): string =>
 const difference = (what: string, implementation: number | boolean, model: number | boolean): string =>
   `${what}: implementation ${show(implementation)}, model ${show(model)}`;
 
-const SUBJECT_FIELDS = [
-  'running',
-  'activity',
-  'interruptibility',
-  'interruptFlag',
-  'ripLow',
-  'ripHigh',
-  'instructionLength',
-  'triggerLow',
-  'triggerHigh',
-  'timedEvent',
-] as const satisfies readonly (keyof Subject)[];
+/** Fields of a subject that its own CPU keeps, in words. */
+const SUBJECT_FIELDS = {
+  running: 'running flag',
+  activity: 'activity state',
+  interruptibility: 'interruptibility state',
+  interruptFlag: 'interrupt flag',
+  ripLow: 'RIP',
+  ripHigh: 'high half of RIP',
+  instructionLength: 'instruction length',
+  triggerLow: 'trigger of the timed event',
+  triggerHigh: 'high half of the trigger of the timed event',
+  timedEvent: 'event number of the timed event',
+} as const satisfies Partial<Record<keyof Subject, string>>;
 
 /** Fields of a subject that its own CPU's kernel keeps. `atEntry` adds those that settle only when the step is complete. */
 export function compareSubject(
@@ -56,8 +57,9 @@ export function compareSubject(
 }
 
 function explainSubject(left: Subject, right: Subject, name: string): string {
-  for (const field of SUBJECT_FIELDS) {
-    if (left[field] !== right[field]) return difference(`${field} of ${name}`, left[field], right[field]);
+  for (const [key, words] of Object.entries(SUBJECT_FIELDS)) {
+    const field = key as keyof typeof SUBJECT_FIELDS;
+    if (left[field] !== right[field]) return difference(`${words} of ${name}`, left[field], right[field]);
   }
   for (let word = 0; word < left.irqs.length; word++) {
     if (left.irqs[word] !== right.irqs[word])

@@ -2,11 +2,13 @@ import type { Cpu } from '../impl/cpu.ts';
 import type { ExitCause } from '../impl/exit-cause.ts';
 import type { HostedSubject } from '../impl/hosted-subject.ts';
 import { FRAME_WORDS } from '../impl/memory.ts';
-import { ATOMIC_ACCESS_NAMES, AtomicAccess } from '../impl/muen/kernel-context.ts';
+import { AtomicAccess } from '../impl/muen/kernel-context.ts';
 import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
-import { ENTRY_FAILURE } from '../impl/vmx/exit-reasons.ts';
+import { ENTRY_FAILURE, ExitReasonCode } from '../impl/vmx/exit-reasons.ts';
 import { initialKernelState, type KernelEvent, type KernelState } from '../model/kernel-state.ts';
+import { TWO32 } from '../units/word.ts';
+import { accessWords } from './access-words.ts';
 import { checkAudit } from './audit-check.ts';
 import type { Divergence } from './divergence.ts';
 import { EXIT_TEMPLATE, type ExitEvent, fillExitEvent } from './exit-event.ts';
@@ -66,6 +68,9 @@ export class Lockstep implements SystemObserver {
   /** Target of the source event or interrupt that a CPU handles, -1 if there is none. */
   readonly #target: number[];
   readonly #exitReason: number[];
+  /** What the last exit of each CPU was about, and the privilege level that it came from. */
+  readonly #operand: number[];
+  readonly #privilege: number[];
   readonly #partitionsOf: readonly (readonly number[])[];
   readonly #subjectsOf: readonly (readonly number[])[];
   readonly #event: ExitEvent = { ...EXIT_TEMPLATE };
@@ -85,6 +90,8 @@ export class Lockstep implements SystemObserver {
     this.#subjectAtExit = system.cpus.map(() => -1);
     this.#target = system.cpus.map(() => -1);
     this.#exitReason = system.cpus.map(() => 0);
+    this.#operand = system.cpus.map(() => 0);
+    this.#privilege = system.cpus.map(() => 0);
     this.#kept = new KeptState(system, model);
     this.#partitionsOf = system.cpus.map(cpu =>
       tables.partitions.filter(row => row.id !== 0 && row.cpu === cpu.id).map(row => row.id),
@@ -138,11 +145,9 @@ export class Lockstep implements SystemObserver {
     }
     if (mode === this.#model.stoppedMode || mode === this.#model.deadMode) return;
     if (this.#model.accessOfMode[mode] !== access) {
-      const name = access === 0 ? 'entry' : ATOMIC_ACCESS_NAMES[access]!;
-      this.#note(
-        cpu,
-        `kernel control: implementation stands before ${name}, model in mode ${this.#model.compiled.modes[mode]}`,
-      );
+      const wanted = this.#model.accessOfMode[mode]!;
+      const due = wanted < 0 ? `be in mode ${this.#model.compiled.modes[mode]}` : accessWords(wanted);
+      this.#note(cpu, `the kernel is about to ${accessWords(access)}, by the model it must ${due}`);
       return;
     }
     this.#checkFrame(cpu, before, access === 0);
@@ -198,15 +203,12 @@ export class Lockstep implements SystemObserver {
     let mode = this.#mode[cpu.id]!;
     if (this.#atExit[cpu.id] === 1) {
       this.#atExit[cpu.id] = 0;
-      mode = this.#stepModel(
-        mode,
-        fillExitEvent(
-          this.#event,
-          cpu,
-          this.#kept.statePage(this.#subjectAtExit[cpu.id]!),
-          this.#exitReason[cpu.id]!,
-        ) as unknown as KernelEvent,
-      );
+      const saved = this.#kept.statePage(this.#subjectAtExit[cpu.id]!);
+      const event = fillExitEvent(this.#event, cpu, saved, this.#exitReason[cpu.id]!);
+      const isCall = event.reason === ExitReasonCode.vmcall;
+      this.#operand[cpu.id] = isCall ? event.raxHigh * TWO32 + event.raxLow : event.vector;
+      this.#privilege[cpu.id] = event.privilege;
+      mode = this.#stepModel(mode, event as unknown as KernelEvent);
     } else {
       this.#proceed.cpu = cpu.id;
       this.#proceed.nowTsc = cpu.tsc;
@@ -393,6 +395,9 @@ export class Lockstep implements SystemObserver {
       cpu: cpu.id,
       subject: this.#name(this.#subjectAtExit[cpu.id]!),
       exitReason: this.#exitReason[cpu.id]! & 0xffff,
+      isAtBoot: this.#subjectAtExit[cpu.id]! < 0,
+      operand: this.#operand[cpu.id]!,
+      privilege: this.#privilege[cpu.id]!,
       nowTsc: cpu.tsc,
       what,
     };

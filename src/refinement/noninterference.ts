@@ -6,7 +6,7 @@ import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
 import { vmcsWord } from '../impl/vmx/vmcs.ts';
 import { VMCS_FIELDS } from '../impl/vmx/vmcs-fields.ts';
-import { subjectGrants } from '../model/grants.ts';
+import { type Grant, subjectGrants } from '../model/grants.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { PAGE_SIZE_BYTES } from '../units/address.ts';
 import { digestWords, formatDigest } from '../units/digest.ts';
@@ -98,18 +98,28 @@ export function firstViewDifference(left: SubjectView, right: SubjectView): numb
 
 /** Physical frames that a subject can read, by the policy's declarations. */
 export class ReadableFrames {
-  readonly #ranges: readonly (readonly [number, number])[];
+  readonly #grants: readonly Grant[];
 
   constructor(document: PolicyDocument, subject: string) {
     const declared = document.subjects.find(row => row.name === subject);
-    this.#ranges = (declared === undefined ? [] : subjectGrants(document, declared)).map(grant => [
-      grant.pa / PAGE_SIZE_BYTES,
-      (grant.pa + grant.sizeBytes) / PAGE_SIZE_BYTES,
-    ]);
+    this.#grants = declared === undefined ? [] : subjectGrants(document, declared);
   }
 
   has(frame: number): boolean {
-    return this.#ranges.some(([first, end]) => frame >= first && frame < end);
+    return this.grantOf(frame) !== undefined;
+  }
+
+  /** The declaration by which the subject can read a frame. */
+  grantOf(frame: number): Grant | undefined {
+    const address = frame * PAGE_SIZE_BYTES;
+    return this.#grants.find(({ pa, sizeBytes }) => address >= pa && address < pa + sizeBytes);
+  }
+
+  /** A frame in the words of the policy. */
+  describe(frame: number): string {
+    const grant = this.grantOf(frame);
+    const region = grant === undefined ? '' : `region '${grant.name}' (policy line ${grant.line}), `;
+    return `${region}frame 0x${frame.toString(16)}`;
   }
 }
 
