@@ -44,7 +44,9 @@ class OpeningWatch implements SystemObserver {
     this.hasEffect = last === undefined;
     this.#lengths = system.kernel.tables.subjects.map(({ name }) => {
       const program = spec.programs.find(({ subject }) => subject === name);
-      return program !== undefined && 'operations' in program ? program.operations.length : 0;
+      // Subjects with other software are never given an operation.
+      if (program !== undefined && !('operations' in program)) return -1;
+      return program === undefined ? 0 : program.operations.length;
     });
   }
 
@@ -90,7 +92,7 @@ class OpeningWatch implements SystemObserver {
       const closed = [...this.#closed].sort((a, b) => a - b).join();
       this.key = `${stateKey(this.#system, exit)} ${closed} ${this.#spec.interrupts.length} ${this.#spec.interleavings.length}`;
     }
-    if (index === length) {
+    if (index === length && length >= 0) {
       if (this.hasEffect && !this.#closed.has(subject)) this.#open.add(subject);
       this.#closed.add(subject);
     }

@@ -73,7 +73,15 @@ function differenceOutcome(
     ...(rest > 0 ? [`Then ${rest} more differences of ${item.holder}.`] : []),
   ];
   const lines = shown.flatMap(difference => difference.policyLines);
-  return staticOutcome(messages[0] ?? '', explanation, lines, digests);
+  const places = lines.length > 0 ? lines : linesOf(world, item);
+  return staticOutcome(messages[0] ?? '', explanation, places, digests);
+}
+
+/** Where the policy speaks about a structure as such: who is confined by it, and the region that holds it. */
+function linesOf({ document }: StructureMemory, { holder, regions }: StructureItem): readonly number[] {
+  const subjects = document.subjects.filter(({ name }) => holder === `subject '${name}'`);
+  const memory = document.memory.filter(({ name }) => regions.includes(name));
+  return [...subjects, ...memory].map(({ at }) => at.line);
 }
 
 interface Judgement {

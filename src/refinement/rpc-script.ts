@@ -133,13 +133,23 @@ function perform(
 
 const NOT_ALLOWED: Expected = ['not allowed'];
 
+/** Who gets what, of notices in the form "thread what number". */
+function noticeWords(notices: readonly string[]): string {
+  const words = notices.map(notice => {
+    const [thread = '', what = '', number = ''] = notice.split(' ');
+    const who = thread === 'undefined' ? 'a thread that is gone' : `thread ${thread}`;
+    return `${who} gets ${what === 'failed' ? 'a failure' : `${what} ${number}`}`;
+  });
+  return words.length === 0 ? 'nobody gets anything' : words.join(' and ');
+}
+
 function compare(did: IpcStep, expected: Expected): string {
   if (did.isAllowed !== (expected !== NOT_ALLOWED))
     return `the operation is ${did.isAllowed ? 'allowed' : 'refused'} wrongly`;
   if (!did.isAllowed) return did.notices.length === 0 ? '' : 'a refused operation has an effect';
   const found = did.notices.map(({ thread, what, message }) => `${thread} ${what} ${message.data[0] ?? 0}`);
   const isEqual = found.length === expected.length && found.every((notice, index) => notice === expected[index]);
-  if (!isEqual) return `notices: implementation [${found.join(', ')}], expected [${expected.join(', ')}]`;
+  if (!isEqual) return `${noticeWords(found)}, due is that ${noticeWords(expected)}`;
   const tooMany = did.notices.some(({ message }) => message.caps.length > MAX_CAPS_PER_MESSAGE);
   return tooMany ? `a message arrives with more than ${MAX_CAPS_PER_MESSAGE} capabilities` : '';
 }

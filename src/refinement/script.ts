@@ -73,7 +73,7 @@ export class AskingStep implements ScriptStep {
   readonly operation: string;
   readonly operands: readonly number[];
   /** Numbers of values by place, in the order in which they were asked for; several for one place if it is asked for again. */
-  readonly asked = new Map<number, readonly number[]>();
+  readonly asked = new Map<number, Set<number>>();
 
   constructor(operation: string, operands: readonly number[]) {
     this.operation = operation;
@@ -83,7 +83,10 @@ export class AskingStep implements ScriptStep {
 
 /** Operand `index` of a step, brought into 0 .. count-1, so that every script is meaningful. */
 export const operand = (step: ScriptStep, index: number, count: number): number => {
-  if (step instanceof AskingStep) step.asked.set(index, [...(step.asked.get(index) ?? []), count]);
+  if (step instanceof AskingStep) {
+    const counts = step.asked.get(index) ?? new Set<number>();
+    step.asked.set(index, counts.add(count));
+  }
   const value = Math.abs(step.operands[index] ?? 0);
   return count <= 0 ? 0 : value % count;
 };

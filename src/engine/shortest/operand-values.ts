@@ -12,8 +12,8 @@ interface Decision {
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 /** Values of a place that its runner tells apart, given the numbers of values that it asked for. */
-function valuesOf(counts: readonly number[]): readonly number[] {
-  const count = counts.reduce((all, one) => (one <= 0 ? all : (all / gcd(all, one)) * one), 1);
+function valuesOf(counts: ReadonlySet<number>): readonly number[] {
+  const count = [...counts].reduce((all, one) => (one <= 0 ? all : (all / gcd(all, one)) * one), 1);
   return count <= MOST_VALUES ? Array.from({ length: count }, (_, value) => value) : [0, count - 1];
 }
 
