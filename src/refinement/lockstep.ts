@@ -5,13 +5,13 @@ import { FRAME_WORDS } from '../impl/memory.ts';
 import { AtomicAccess } from '../impl/muen/kernel-context.ts';
 import type { System } from '../impl/system.ts';
 import type { SystemObserver } from '../impl/system-observer.ts';
-import { ENTRY_FAILURE, ExitReasonCode } from '../impl/vmx/exit-reasons.ts';
+import { ENTRY_FAILURE } from '../impl/vmx/exit-reasons.ts';
 import { initialKernelState, type KernelEvent, type KernelState } from '../model/kernel-state.ts';
-import { TWO32 } from '../units/word.ts';
 import { accessWords } from './access-words.ts';
 import { checkAudit } from './audit-check.ts';
 import type { Divergence } from './divergence.ts';
 import { EXIT_TEMPLATE, type ExitEvent, fillExitEvent } from './exit-event.ts';
+import { type ExitNote, newExitNote, noteEvent, noteExit } from './exit-note.ts';
 import { KeptState } from './kept-state.ts';
 import {
   compareEntry,
@@ -63,14 +63,10 @@ export class Lockstep implements SystemObserver {
   #sharedDiffers = false;
   readonly #kept: KeptState;
   readonly #mode: number[];
-  readonly #atExit: number[];
-  readonly #subjectAtExit: number[];
+  /** By CPU. */
+  readonly #exits: readonly ExitNote[];
   /** Target of the source event or interrupt that a CPU handles, -1 if there is none. */
   readonly #target: number[];
-  readonly #exitReason: number[];
-  /** What the last exit of each CPU was about, and the privilege level that it came from. */
-  readonly #operand: number[];
-  readonly #privilege: number[];
   readonly #partitionsOf: readonly (readonly number[])[];
   readonly #subjectsOf: readonly (readonly number[])[];
   readonly #event: ExitEvent = { ...EXIT_TEMPLATE };
@@ -86,12 +82,8 @@ export class Lockstep implements SystemObserver {
     this.#alpha = model.schema.initial();
     this.modeVisits = new Uint32Array(model.compiled.modes.length);
     this.#mode = system.cpus.map(() => model.guestMode);
-    this.#atExit = system.cpus.map(() => 0);
-    this.#subjectAtExit = system.cpus.map(() => -1);
+    this.#exits = system.cpus.map(newExitNote);
     this.#target = system.cpus.map(() => -1);
-    this.#exitReason = system.cpus.map(() => 0);
-    this.#operand = system.cpus.map(() => 0);
-    this.#privilege = system.cpus.map(() => 0);
     this.#kept = new KeptState(system, model);
     this.#partitionsOf = system.cpus.map(cpu =>
       tables.partitions.filter(row => row.id !== 0 && row.cpu === cpu.id).map(row => row.id),
@@ -124,9 +116,7 @@ export class Lockstep implements SystemObserver {
 
   onExit(cpu: Cpu, subject: number, reason: number): void {
     if (this.divergence !== undefined) return;
-    this.#atExit[cpu.id] = 1;
-    this.#subjectAtExit[cpu.id] = subject;
-    this.#exitReason[cpu.id] = reason;
+    noteExit(this.#exits[cpu.id]!, subject, reason);
     this.#target[cpu.id] = -1;
     this.#note(cpu, this.#kept.save(cpu, subject, reason >= ENTRY_FAILURE));
     this.exits[Math.min(reason & 0xffff, 65)]! += 1;
@@ -201,13 +191,11 @@ export class Lockstep implements SystemObserver {
     const { target } = this.#state.cpus[cpu.id]!;
     if (target >= 0) this.#target[cpu.id] = target;
     let mode = this.#mode[cpu.id]!;
-    if (this.#atExit[cpu.id] === 1) {
-      this.#atExit[cpu.id] = 0;
-      const saved = this.#kept.statePage(this.#subjectAtExit[cpu.id]!);
-      const event = fillExitEvent(this.#event, cpu, saved, this.#exitReason[cpu.id]!);
-      const isCall = event.reason === ExitReasonCode.vmcall;
-      this.#operand[cpu.id] = isCall ? event.raxHigh * TWO32 + event.raxLow : event.vector;
-      this.#privilege[cpu.id] = event.privilege;
+    const exit = this.#exits[cpu.id]!;
+    if (exit.isNew) {
+      const saved = this.#kept.statePage(exit.subject);
+      const event = fillExitEvent(this.#event, cpu, saved, exit.reason);
+      noteEvent(exit, event);
       mode = this.#stepModel(mode, event as unknown as KernelEvent);
     } else {
       this.#proceed.cpu = cpu.id;
@@ -288,7 +276,7 @@ export class Lockstep implements SystemObserver {
         if (this.#model.config.subjectCpu[owner.id] !== cpu.id)
           return `CPU ${cpu.id} wrote the ${owner.kind} page of ${name}, which runs elsewhere`;
         if (owner.kind !== 'vmcs' && owner.kind !== 'fpu' && owner.kind !== 'msrStore') return '';
-        const isOwn = owner.id === this.#subjectAtExit[cpu.id] || owner.id === this.#currentSubject(cpu);
+        const isOwn = owner.id === this.#exits[cpu.id]!.subject || owner.id === this.#currentSubject(cpu);
         return isOwn ? '' : `kernel wrote the ${owner.kind} page of ${name}, which is not involved`;
       }
     }
@@ -361,7 +349,7 @@ export class Lockstep implements SystemObserver {
     if (this.steps % FULL_COMPARISON === 0)
       for (const subject of this.#subjectsOf[cpu.id]!) this.#compareSubject(cpu, subject);
     else {
-      this.#compareSubject(cpu, this.#subjectAtExit[cpu.id]!);
+      this.#compareSubject(cpu, this.#exits[cpu.id]!.subject);
       this.#compareSubject(cpu, this.#system.subjectOn(cpu));
       this.#compareSubject(cpu, this.#target[cpu.id]!);
     }
@@ -389,15 +377,16 @@ export class Lockstep implements SystemObserver {
 
   #note(cpu: Cpu, what: string): void {
     if (what === '' || this.divergence !== undefined) return;
+    const exit = this.#exits[cpu.id]!;
     this.divergence = {
       step: this.steps,
       segment: this.#segment,
       cpu: cpu.id,
-      subject: this.#name(this.#subjectAtExit[cpu.id]!),
-      exitReason: this.#exitReason[cpu.id]! & 0xffff,
-      isAtBoot: this.#subjectAtExit[cpu.id]! < 0,
-      operand: this.#operand[cpu.id]!,
-      privilege: this.#privilege[cpu.id]!,
+      subject: this.#name(exit.subject),
+      exitReason: exit.reason & 0xffff,
+      isAtBoot: exit.subject < 0,
+      operand: exit.operand,
+      privilege: exit.privilege,
       nowTsc: cpu.tsc,
       what,
     };
