@@ -24,11 +24,13 @@ const EXPLAINED: readonly { readonly mine: string; readonly iced: string; readon
     reason: 'AMD has SYSRET outside of 64-bit mode, Intel has not (SDM Vol. 2B, SYSRET)',
   },
   { mine: 'wbinvd', iced: 'wbnoinvd', reason: 'F3 is ignored without WBNOINVD (SDM Vol. 2D, WBNOINVD)' },
-  ...['prefetchit0', 'prefetchit1', 'cldemote', 'rdsspd', 'rdsspq'].map(iced => ({
-    mine: 'reservednop',
-    iced,
-    reason: 'a hint that processors without the feature execute as NOP',
-  })),
+  ...['prefetch', 'prefetchw', 'prefetchwt1', 'prefetchit0', 'prefetchit1', 'cldemote', 'rdsspd', 'rdsspq'].map(
+    iced => ({
+      mine: 'reservednop',
+      iced,
+      reason: 'a hint that processors without the feature execute as NOP',
+    }),
+  ),
 ];
 
 const BITS = [16, 32, 64];

@@ -68,6 +68,8 @@ export const CPU_FEATURES: readonly CpuFeature[] = [
 /** Features of rows that are not announced, and why. */
 export const UNANNOUNCED_FEATURES: Readonly<Record<string, string>> = {
   base: 'every processor with 64-bit mode has it',
+  sse: 'SFENCE and the PREFETCH hints alone are here; its bit would promise the XMM registers and their instructions',
+  sse2: 'LFENCE and MFENCE alone are here; its bit would promise instructions on XMM registers',
   sse4_2: 'CRC32 alone is here; its bit would promise the string comparisons of SSE4.2, too',
 };
 

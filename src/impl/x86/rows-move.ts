@@ -305,7 +305,8 @@ export const MOVE_ROWS: readonly RowDraft[] = [
   row('FC', 'cld', '', setDirection(false)),
   row('FD', 'std', '', setDirection(true)),
   row('0F 1F /0', 'nop', 'Ev', nothing),
-  // Reserved for hints: NOP on processors that lack the hint (MPX, CET, CLDEMOTE).
+  // Reserved for hints: NOP on processors that lack the hint (PREFETCHWT1, MPX, CET, CLDEMOTE).
+  row('0F 0D /r', 'reservednop', 'Ev,Gv', nothing, { form: 'mem' }),
   ...[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f].map(opcode =>
     row(`0F ${hex2(opcode)} /r`, 'reservednop', 'Ev,Gv', nothing),
   ),
