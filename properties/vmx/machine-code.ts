@@ -2,12 +2,14 @@ import { programBlocks } from '../../src/arbitraries/machine-code/code-program.t
 import { codeVocabulary } from '../../src/arbitraries/machine-code/code-vocabulary.ts';
 import type { CheckContext, Failure, Task, TaskResult } from '../../src/engine/property.ts';
 import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
+import { WatchedBench } from '../../src/refinement/watched-run.ts';
 import type { RunSpec, SubjectProgram } from '../../src/trace/trace.ts';
+import { invariant } from '../../src/units/invariant.ts';
 import { createRng, deriveSeed } from '../../src/units/rng.ts';
+import { explainDivergence } from '../explain-divergence.ts';
 import { finiteKernel } from '../finite-kernel.ts';
-import { judgeByModel, runBesideModel } from '../refinement-judge.ts';
 import { BUDGET_FACTOR } from '../refinement-property.ts';
-import { runProperty } from '../run-property.ts';
+import { type RunFinding, runProperty } from '../run-property.ts';
 import type { Workbench } from '../workbench.ts';
 
 const ID = 'vmx/machine-code-refinement';
@@ -17,6 +19,38 @@ const INSTRUCTIONS_PER_FRAME = 400;
 const MIN_BLOCKS = 4;
 const MAX_BLOCKS = 28;
 const MAJOR_FRAMES = 4;
+
+const benches = new WeakMap<CheckContext, WatchedBench>();
+
+/** The watched system of a context, built once. */
+function watchedOf(context: CheckContext): WatchedBench {
+  const known = benches.get(context);
+  if (known !== undefined) return known;
+  const created = WatchedBench.create(context.document, context.seams, context.contents);
+  invariant(created.ok, 'the workbench of this system was built');
+  benches.set(context, created.value);
+  return created.value;
+}
+
+/** What a run did that it must not. */
+function judge(context: CheckContext, _found: Workbench, spec: RunSpec): RunFinding {
+  const watched = watchedOf(context);
+  const run = watched.run(spec);
+  const fine: RunFinding = { what: '', explanation: [], policyLines: [], step: 0 };
+  if (!run.ok || run.value.what === '') return fine;
+  const { lockstep, what } = run.value;
+  if (lockstep.divergence !== undefined) {
+    const { explanation, policyLines } = explainDivergence(context, lockstep.divergence);
+    return { what, explanation, policyLines, step: lockstep.divergence.step };
+  }
+  const step = watched.bench.system.kernelSteps;
+  return {
+    what,
+    explanation: [`Let the system run up to kernel step ${step}.`, `Then ${what}.`],
+    policyLines: [],
+    step,
+  };
+}
 
 /** One run: generated machine code in `subject`, the scenario's software in all others. */
 function specOf(context: CheckContext, found: Workbench, subject: string, seed: number): RunSpec | undefined {
@@ -48,16 +82,19 @@ function runSlice(
   const maxRuns = context.budget.runs ?? RUNS * BUDGET_FACTOR[context.budget.name];
   const witnesses: Record<string, number> = { exit: 0, entered: 0 };
   let steps = 0;
-  for (let run = 0; run < maxRuns; run++) {
-    const spec = specOf(context, found, subject, deriveSeed(context.seed, `${ID} ${subject} ${run}`));
+  for (let index = 0; index < maxRuns; index++) {
+    const spec = specOf(context, found, subject, deriveSeed(context.seed, `${ID} ${subject} ${index}`));
     if (spec === undefined) return { runs: 0, steps: 0, states: 0, witnesses, unspecified: {} };
-    const lockstep = runBesideModel(found, spec);
+    const watched = watchedOf(context);
+    const run = watched.run(spec);
+    if (!run.ok) continue;
+    const { system } = watched.bench;
+    const { lockstep, what } = run.value;
     steps += lockstep.steps;
-    const id = found.bench.system.kernel.tables.subjects.find(row => row.name === subject)!.id;
-    if (found.bench.system.hosted[id]!.retiredCount > 0) witnesses.entered! += 1;
+    const id = system.kernel.tables.subjects.find(row => row.name === subject)!.id;
+    if (system.hosted[id]!.retiredCount > 0) witnesses.entered! += 1;
     witnesses.exit! += lockstep.exits.reduce((sum, count) => sum + count, 0);
-    if (lockstep.divergence !== undefined)
-      return { runs: run + 1, steps, states: 0, witnesses, unspecified: {}, failure: explain(spec) };
+    if (what !== '') return { runs: index + 1, steps, states: 0, witnesses, unspecified: {}, failure: explain(spec) };
   }
   return { runs: maxRuns, steps, states: 0, witnesses, unspecified: {} };
 }
@@ -66,7 +103,8 @@ function runSlice(
 export const machineCodeRefinement = runProperty({
   id: ID,
   area: 'vmx',
-  claim: 'Whatever machine code a subject runs, the kernel does at each of its exits what the model says.',
+  claim:
+    'Whatever machine code a subject runs, the processor leaves guest mode where the policy says, and the kernel does at each exit what the model says.',
   method: 'step refinement with frame condition',
   passes: 'tested',
   witnesses: [
@@ -77,6 +115,6 @@ export const machineCodeRefinement = runProperty({
   tasks: context =>
     context.document.subjects.map(({ name }, index) => ({ property: ID, index, slice: { subject: name } })),
   runSlice,
-  judge: judgeByModel,
+  judge,
   finite: finiteKernel,
 });

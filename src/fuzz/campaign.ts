@@ -2,7 +2,7 @@ import { createRng, deriveSeed } from '../units/rng.ts';
 import type { CampaignState } from './corpus-files.ts';
 import type { ExitInput, FuzzInput, FuzzTargetName, Strategy } from './fuzz-input.ts';
 import type { Attacker, Execution } from './fuzz-target.ts';
-import { freshInput, mutate, sweepInputs } from './mutate.ts';
+import { freshInput, mutate, randomSurroundings, sweepInputs } from './mutate.ts';
 
 /** Executions of one round: their inputs depend on the corpus at its start, so that the number of jobs changes nothing. */
 export const ROUND_EXECUTIONS = 64;
@@ -111,7 +111,7 @@ export class Campaign {
   #fromMaterial(rng: ReturnType<typeof createRng>): FuzzInput {
     const { subject } = this.#attackers[rng.below(this.#attackers.length)]!;
     const exits = Array.from({ length: 1 + rng.below(6) }, () => this.#material[rng.below(this.#material.length)]!);
-    const recorded: FuzzInput = { kind: 'exits', subject, exits };
+    const recorded: FuzzInput = { kind: 'exits', subject, exits, around: randomSurroundings(rng) };
     return mutate(rng, recorded, recorded);
   }
 

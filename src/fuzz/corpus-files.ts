@@ -12,7 +12,7 @@ import {
 import { toJson } from '../trace/json.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import type { CampaignSettings, CorpusEntry } from './campaign.ts';
-import type { ExitInput, FuzzInput } from './fuzz-input.ts';
+import type { ExitInput, FuzzInput, Surroundings } from './fuzz-input.ts';
 
 /* Texts of the files of a corpus folder; they are read back as hostile input. */
 
@@ -47,6 +47,7 @@ const triple: Decoder<readonly [number, number, number]> = (value, path, problem
 };
 
 const exit: Decoder<ExitInput> = object({
+  before: array(word, MAX_ITEMS),
   reason: word,
   qualification: count,
   interruptInfo: word,
@@ -54,14 +55,20 @@ const exit: Decoder<ExitInput> = object({
   fields: array(triple, 64),
 });
 
+const around: Decoder<Surroundings> = object({
+  others: array(word, MAX_ITEMS),
+  interrupts: array(word, MAX_ITEMS),
+  interleavings: array(word, MAX_ITEMS),
+});
+
 const input: Decoder<FuzzInput> = tagged<FuzzInput>('kind', {
-  guest: object({ kind: literal('guest'), subject: name, words: array(word, MAX_ITEMS) }),
+  guest: object({ kind: literal('guest'), subject: name, words: array(word, MAX_ITEMS), around }),
   bytes: object({
     kind: literal('bytes'),
     subject: name,
     hex: string({ maxLength: 100_000, pattern: /^(?:[0-9a-f]{2})*$/, what: 'bytes as hexadecimal digits' }),
   }),
-  exits: object({ kind: literal('exits'), subject: name, exits: array(exit, MAX_ITEMS) }),
+  exits: object({ kind: literal('exits'), subject: name, exits: array(exit, MAX_ITEMS), around }),
 });
 
 const entry: Decoder<CorpusEntry> = object({ execution: count, newFeatures: count, input });

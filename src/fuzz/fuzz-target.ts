@@ -5,14 +5,14 @@ import type { CheckContext } from '../engine/property.ts';
 import { cyclesPerInstruction } from '../impl/time-model.ts';
 import { ENTRY_FAILURE, MAX_TRAP } from '../impl/vmx/exit-reasons.ts';
 import { Vmcs } from '../impl/vmx/vmcs.ts';
-import { type KernelModel, kernelModel } from '../refinement/kernel-model.ts';
-import { Lockstep } from '../refinement/lockstep.ts';
-import { TestBench } from '../refinement/test-bench.ts';
+import type { TestBench } from '../refinement/test-bench.ts';
+import { WatchedBench } from '../refinement/watched-run.ts';
 import type { RunSpec, SubjectProgram } from '../trace/trace.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import { Coverage, hitExit, hitModel, watchedSeams } from './coverage.ts';
 import type { ExitInput, FuzzInput } from './fuzz-input.ts';
-import { operationsOf } from './fuzz-input.ts';
+import { ALONE, operationsOf } from './fuzz-input.ts';
+import { SurroundingsDecoder } from './surroundings.ts';
 
 const INSTRUCTIONS_PER_FRAME = 400;
 const MAJOR_FRAMES = 3;
@@ -52,19 +52,22 @@ export interface Attacker {
 export class FuzzTarget {
   readonly bench: TestBench;
   readonly attackers: readonly Attacker[];
-  readonly #model: KernelModel;
-  readonly #coverage = new Coverage();
+  readonly #watched: WatchedBench;
+  readonly #surroundings: SurroundingsDecoder;
+  readonly #coverage: Coverage;
   readonly #context: CheckContext;
   /** Action of the policy by subject and reason. */
   readonly #actions: readonly (readonly number[])[];
 
-  private constructor(context: CheckContext, bench: TestBench, coverage: Coverage) {
+  private constructor(context: CheckContext, watched: WatchedBench, coverage: Coverage) {
     this.#context = context;
     this.#coverage = coverage;
-    this.bench = bench;
-    this.#model = kernelModel(context.document);
-    const { tables } = bench.system.kernel;
-    this.attackers = vocabularies(context.document).map(words => ({
+    this.#watched = watched;
+    this.bench = watched.bench;
+    const { tables } = this.bench.system.kernel;
+    const found = vocabularies(context.document);
+    this.#surroundings = new SurroundingsDecoder(found, watched.model, this.bench.system.time, this.#endTsc());
+    this.attackers = found.map(words => ({
       subject: words.subject,
       code: codeVocabulary(context.document, tables, words, true),
     }));
@@ -78,30 +81,38 @@ export class FuzzTarget {
 
   static create(context: CheckContext): Result<FuzzTarget, string> {
     const coverage = new Coverage();
-    const bench = TestBench.create(context.document, watchedSeams(context.seams, coverage), context.contents);
-    if (!bench.ok) return err(bench.error[0]?.message ?? 'the system cannot be built');
-    return ok(new FuzzTarget(context, bench.value, coverage));
+    const watched = WatchedBench.create(context.document, watchedSeams(context.seams, coverage), context.contents);
+    if (!watched.ok) return err(watched.error[0]?.message ?? 'the system cannot be built');
+    return ok(new FuzzTarget(context, watched.value, coverage));
+  }
+
+  #endTsc(): number {
+    const { kernel, time } = this.bench.system;
+    return time.startTsc + MAJOR_FRAMES * kernel.tables.majorFrames[0]!.periodCycles;
   }
 
   /** The run that an input stands for; undefined if the subject cannot run such a program. */
   specOf(input: FuzzInput): RunSpec | undefined {
-    const { kernel, time } = this.bench.system;
     const program = this.#programOf(input);
     if (program === undefined) return undefined;
-    const others = this.#context.software.filter(row => row.subject !== input.subject);
+    const around = input.kind === 'bytes' ? ALONE : input.around;
+    const generated = this.#surroundings.programs(around, input.subject);
+    const taken = new Set([input.subject, ...generated.map(({ subject }) => subject)]);
+    const others = this.#context.software.filter(({ subject }) => !taken.has(subject));
     return {
-      cyclesPerInstruction: cyclesPerInstruction(time, INSTRUCTIONS_PER_FRAME),
-      endTsc: time.startTsc + MAJOR_FRAMES * kernel.tables.majorFrames[0]!.periodCycles,
+      cyclesPerInstruction: cyclesPerInstruction(this.bench.system.time, INSTRUCTIONS_PER_FRAME),
+      endTsc: this.#endTsc(),
       maxKernelSteps: MAX_KERNEL_STEPS,
-      programs: [...others.map((row): SubjectProgram => row), program],
-      interrupts: [],
-      interleavings: [],
+      programs: [...others.map((row): SubjectProgram => row), ...generated, program],
+      interrupts: this.#surroundings.interrupts(around),
+      interleavings: this.#surroundings.interleavings(around),
     };
   }
 
   #programOf(input: FuzzInput): SubjectProgram | undefined {
     const { subject } = input;
-    if (input.kind === 'exits') return { subject, operations: operationsOf(input.exits) };
+    if (input.kind === 'exits')
+      return { subject, operations: operationsOf(input.exits, word => this.#surroundings.operations(subject, word)) };
     const code = this.attackers.find(row => row.subject === subject)?.code;
     if (code === undefined) return undefined;
     if (input.kind === 'guest') return { subject, machineCode: programBlocks(input.words, code) };
@@ -119,46 +130,42 @@ export class FuzzTarget {
     const none: Execution = { features: [], kernelSteps: 0, exits: [], recorded: [], failure: '' };
     if (spec === undefined) return none;
     const coverage = this.#coverage;
-    const loaded = this.bench.load(spec);
-    if (!loaded.ok) return none;
-    const system = loaded.value;
+    const begun = this.#watched.begin(spec);
+    if (!begun.ok) return none;
+    const run = begun.value;
+    const { system } = this.bench;
     coverage.begin();
     const id = system.kernel.tables.subjects.find(row => row.name === input.subject)!.id;
-    const lockstep = new Lockstep(system, this.#model);
-    lockstep.begin();
     let mode = 0;
+    const { lockstep } = run;
+    const follow = lockstep.onModelStep;
     lockstep.onModelStep = step => {
+      follow?.(step);
       hitModel(coverage, mode, step.mode);
       mode = step.mode;
     };
     /** By subject and reason. */
     const exits = new Map<number, number>();
     const recorded: ExitInput[] = [];
-    system.observer = {
-      onOperation: (cpu, subject, hosted, exit) => lockstep.onOperation(cpu, subject, hosted, exit),
-      onSegment: (cpu, access) => lockstep.onSegment(cpu, access),
-      onEntry: (cpu, subject) => lockstep.onEntry(cpu, subject),
-      onExit: (cpu, subject, reason) => {
-        const qualification = cpu.vmread(Vmcs.exitQualification);
-        const interruptInfo = cpu.vmread(Vmcs.exitInterruptInfo);
-        hitExit(coverage, reason, qualification, interruptInfo, this.#actions[subject]![reason & 0x3f] ?? 0);
-        const basic = reason & 0xffff;
-        if (subject === id || system.hosted[subject]!.runsMachineCode) {
-          const key = subject * REASONS + basic;
-          exits.set(key, (exits.get(key) ?? 0) + 1);
+    run.onExit = (cpu, subject, reason) => {
+      const qualification = cpu.vmread(Vmcs.exitQualification);
+      const interruptInfo = cpu.vmread(Vmcs.exitInterruptInfo);
+      hitExit(coverage, reason, qualification, interruptInfo, this.#actions[subject]![reason & 0x3f] ?? 0);
+      const basic = reason & 0xffff;
+      if (subject === id || system.hosted[subject]!.runsMachineCode) {
+        const key = subject * REASONS + basic;
+        exits.set(key, (exits.get(key) ?? 0) + 1);
+      }
+      if (subject === id) {
+        if (recorded.length < MAX_RECORDED && reason < ENTRY_FAILURE && basic !== 1 && basic !== 52) {
+          const registers = [1, 2, 3, 4].map(
+            register => [register, cpu.registers[2 * register]!, cpu.registers[2 * register + 1]!] as const,
+          );
+          recorded.push({ before: [], reason, qualification, interruptInfo, registers, fields: [] });
         }
-        if (subject === id) {
-          if (recorded.length < MAX_RECORDED && reason < ENTRY_FAILURE && basic !== 1 && basic !== 52) {
-            const registers = [1, 2, 3, 4].map(
-              register => [register, cpu.registers[2 * register]!, cpu.registers[2 * register + 1]!] as const,
-            );
-            recorded.push({ reason, qualification, interruptInfo, registers, fields: [] });
-          }
-        }
-        lockstep.onExit(cpu, subject, reason);
-      },
+      }
     };
-    while (lockstep.divergence === undefined && system.step());
+    while (run.what === '' && system.step());
     system.observer = {};
     return {
       features: coverage.features(),
@@ -171,7 +178,7 @@ export class FuzzTarget {
           count,
         })),
       recorded,
-      failure: lockstep.divergence?.what ?? '',
+      failure: run.what,
     };
   }
 }

@@ -2,7 +2,14 @@ import { SWEEP_LENGTH, sweepProgram } from '../arbitraries/machine-code/sweep.ts
 import { hexOfBytes } from '../impl/machine-code/code-image.ts';
 import { VMCS_FIELDS } from '../impl/vmx/vmcs-fields.ts';
 import type { Rng } from '../units/rng.ts';
-import type { ExitInput, FuzzInput, FuzzTargetName, Strategy } from './fuzz-input.ts';
+import {
+  ALONE,
+  type ExitInput,
+  type FuzzInput,
+  type FuzzTargetName,
+  type Strategy,
+  type Surroundings,
+} from './fuzz-input.ts';
 import type { Attacker } from './fuzz-target.ts';
 
 const MIN_BLOCKS = 3;
@@ -44,6 +51,29 @@ const FIELDS: readonly {
 const small = (rng: Rng): number =>
   pick(rng, [0, 1, 2, 31, 63, 64, 65, 0x80, 0xff, 0xffff_ffff, rng.below(64), rng.next()]);
 
+const MAX_OTHERS = 24;
+const MAX_INTERRUPTS = 4;
+const MAX_INTERLEAVINGS = 4;
+const MAX_BEFORE = 4;
+
+const words = (rng: Rng, most: number): readonly number[] =>
+  Array.from({ length: 1 + rng.below(most) }, () => rng.next());
+
+/** Half of the inputs leave the other subjects to the scenario's software. */
+export const randomSurroundings = (rng: Rng): Surroundings => ({
+  others: rng.below(2) === 0 ? words(rng, MAX_OTHERS) : [],
+  interrupts: rng.below(3) === 0 ? words(rng, MAX_INTERRUPTS) : [],
+  interleavings: rng.below(4) === 0 ? words(rng, MAX_INTERLEAVINGS) : [],
+});
+
+function mutateSurroundings(rng: Rng, around: Surroundings, other: Surroundings): Surroundings {
+  const key = pick(rng, ['others', 'interrupts', 'interleavings'] as const);
+  const limit = { others: MAX_OTHERS, interrupts: MAX_INTERRUPTS, interleavings: MAX_INTERLEAVINGS }[key];
+  return { ...around, [key]: mutateList(rng, around[key], other[key], () => rng.next(), limit) };
+}
+
+const surroundingsOf = (input: FuzzInput): Surroundings => (input.kind === 'bytes' ? ALONE : input.around);
+
 /** A made-up exit: one in eight keeps the values that VM entry refuses. */
 export function randomExit(rng: Rng): ExitInput {
   const isRounded = rng.below(8) !== 0;
@@ -59,6 +89,7 @@ export function randomExit(rng: Rng): ExitInput {
   });
   const vector = pick(rng, [0, 1, 3, 6, 8, 13, 14, 17, 18]);
   return {
+    before: rng.below(2) === 0 ? words(rng, MAX_BEFORE) : [],
     reason: chosen,
     qualification: rng.below(2) === 0 ? 0 : rng.next() & 0xffff,
     interruptInfo: chosen === 0 ? (0x8000_0300 | vector) >>> 0 : 0,
@@ -87,13 +118,23 @@ export function freshInput(
   const usable = target === 'guest' ? attackers.filter(({ code }) => code !== undefined) : attackers;
   const { subject } = pick(rng, usable.length === 0 ? attackers : usable);
   if (target === 'vm-exit')
-    return { kind: 'exits', subject, exits: Array.from({ length: 1 + rng.below(MAX_EXITS) }, () => randomExit(rng)) };
+    return {
+      kind: 'exits',
+      subject,
+      exits: Array.from({ length: 1 + rng.below(MAX_EXITS) }, () => randomExit(rng)),
+      around: randomSurroundings(rng),
+    };
   if (strategy === 'random-bytes') {
     const hex = Array.from({ length: RANDOM_BYTES }, () => rng.below(256).toString(16).padStart(2, '0')).join('');
     return { kind: 'bytes', subject, hex };
   }
   const count = MIN_BLOCKS + rng.below(MAX_BLOCKS);
-  return { kind: 'guest', subject, words: Array.from({ length: count }, () => rng.next()) };
+  return {
+    kind: 'guest',
+    subject,
+    words: Array.from({ length: count }, () => rng.next()),
+    around: randomSurroundings(rng),
+  };
 }
 
 function mutateList<T>(rng: Rng, list: readonly T[], other: readonly T[], fresh: () => T, limit: number): readonly T[] {
@@ -123,7 +164,9 @@ function mutateList<T>(rng: Rng, list: readonly T[], other: readonly T[], fresh:
 
 /** A changed exit: another bit of its information, other registers or fields. */
 function mutateExit(rng: Rng, exit: ExitInput): ExitInput {
-  switch (rng.below(4)) {
+  switch (rng.below(5)) {
+    case 4:
+      return { ...exit, before: mutateList(rng, exit.before, [], () => rng.next(), MAX_BEFORE) };
     case 0:
       return { ...exit, qualification: (exit.qualification ^ (1 << rng.below(24))) >>> 0 };
     case 1:
@@ -140,9 +183,11 @@ function mutateExit(rng: Rng, exit: ExitInput): ExitInput {
 
 /** An input like `base`, with parts of `other`. */
 export function mutate(rng: Rng, base: FuzzInput, other: FuzzInput): FuzzInput {
+  if (base.kind !== 'bytes' && rng.below(3) === 0)
+    return { ...base, around: mutateSurroundings(rng, base.around, surroundingsOf(other)) };
   if (base.kind === 'guest') {
-    const words = other.kind === 'guest' ? other.words : [];
-    return { ...base, words: mutateList(rng, base.words, words, () => rng.next(), 64) };
+    const others = other.kind === 'guest' ? other.words : [];
+    return { ...base, words: mutateList(rng, base.words, others, () => rng.next(), 64) };
   }
   if (base.kind === 'exits') {
     const exits = other.kind === 'exits' ? other.exits : [];

@@ -112,5 +112,5 @@ const isWindowOpen = (cpu: Cpu): boolean =>
   (cpu.vmread(Vmcs.interruptibility) & 3) === 0;
 
 /** TSC at which an interrupt makes the CPU leave guest mode. */
-const interruptTsc = (cpu: Cpu, arrivals: InterruptArrivals): number =>
+export const interruptTsc = (cpu: Cpu, arrivals: InterruptArrivals): number =>
   (cpu.vmread(Vmcs.pinControls) & PIN_EXTERNAL_INTERRUPT) === 0 ? Number.POSITIVE_INFINITY : arrivals.nextTsc(cpu);

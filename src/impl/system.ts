@@ -11,7 +11,7 @@ import type { MachineOps } from './machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from './memory.ts';
 import { storeMsrs } from './msr-areas.ts';
 import type { Kernel } from './muen/kernel-context.ts';
-import { type ActionSources, NextAction, NextActions } from './next-actions.ts';
+import { type ActionSources, interruptTsc, NextAction, NextActions } from './next-actions.ts';
 import { GENERAL_PROTECTION } from './privileged-operations.ts';
 import type { RunInputs } from './run-inputs.ts';
 import type { SystemObserver } from './system-observer.ts';
@@ -202,7 +202,10 @@ export class System {
     const { cyclesPerInstruction, endTsc } = this.#inputs;
     const guest = this.#guests.of(cpu);
     this.memory.beginStep();
-    const budget = this.#guests.budget(cpu, this.time.guardCycles, cyclesPerInstruction, endTsc);
+    const slice = this.#guests.budget(cpu, this.time.guardCycles, cyclesPerInstruction, endTsc);
+    // An interrupt that is there at an entry is taken before the first instruction, one that comes later when it does.
+    const untilInterrupt = Math.ceil((interruptTsc(cpu, this.#arrivals) - cpu.tsc) / cyclesPerInstruction);
+    const budget = Math.min(slice, Math.max(0, untilInterrupt));
     const { executed, hasExited } = guest.run(budget, cyclesPerInstruction);
     hosted.retiredCount += executed;
     cpu.tsc += executed * cyclesPerInstruction;

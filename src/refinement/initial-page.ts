@@ -70,6 +70,13 @@ const CR4_NAMES: Readonly<Record<number, string>> = {
 const word = (fields: Readonly<Record<string, 0 | 1>>, names: Readonly<Record<number, string>>): number =>
   Object.entries(names).reduce((sum, [bit, name]) => sum + (fields[name] === 1 ? 2 ** Number(bit) : 0), 0);
 
+/** Bits of CR0 or CR4 that the kernel owns: those that the policy does not give to the subject by a 0, and all without a name. */
+export function controlRegisterMask({ vcpu }: Subject, register: 0 | 4): number {
+  const [fields, names] = register === 0 ? [vcpu.masks.cr0, CR0_NAMES] : [vcpu.masks.cr4, CR4_NAMES];
+  const free = Object.entries(names).reduce((sum, [bit, name]) => sum + (fields[name] === 0 ? 2 ** Number(bit) : 0), 0);
+  return ~free >>> 0;
+}
+
 /** Words of the page. */
 export function initialPage({ vcpu }: Subject): Uint32Array {
   const bytes = new DataView(new ArrayBuffer(PAGE_BYTES));

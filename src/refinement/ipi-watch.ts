@@ -21,12 +21,23 @@ export class IpiWatch implements SystemObserver {
   violation: { readonly what: string; readonly subject: string; readonly tsc: number } | undefined;
   /** Interrupts that arrived. */
   seen = 0;
+  readonly #cyclesPerInstruction: number;
   readonly #system: System;
   readonly #lockstep: Lockstep;
   /** By CPU: TSC from which the interrupt is due, Infinity if none is. */
   readonly #dueTsc: number[];
+  /** By subject: operations retired when it was last seen. */
+  readonly #retired: number[] = [];
 
-  constructor(system: System, lockstep: Lockstep, indicateMode: number, subjectCpu: readonly number[]) {
+  /** `cyclesPerInstruction` of machine code, which completes an instruction that it began. */
+  constructor(
+    system: System,
+    lockstep: Lockstep,
+    indicateMode: number,
+    subjectCpu: readonly number[],
+    cyclesPerInstruction = 0,
+  ) {
+    this.#cyclesPerInstruction = cyclesPerInstruction;
     this.#system = system;
     this.#lockstep = lockstep;
     this.#dueTsc = system.cpus.map(() => Number.POSITIVE_INFINITY);
@@ -59,7 +70,12 @@ export class IpiWatch implements SystemObserver {
   onOperation(cpu: Cpu, subject: number, hosted: HostedSubject, exit: ExitCause | undefined): void {
     this.#lockstep.onOperation(cpu, subject, hosted, exit);
     const due = this.#dueTsc[cpu.id]!;
-    if (cpu.tsc < due) return;
+    // An entry of machine code by itself executes nothing, even if the event that it injects leads to an exit.
+    const hasExecuted =
+      (exit !== undefined && !hosted.runsMachineCode) || hosted.retiredCount !== (this.#retired[subject] ?? 0);
+    this.#retired[subject] = hosted.retiredCount;
+    const startedTsc = cpu.tsc - (hosted.runsMachineCode ? this.#cyclesPerInstruction : 0);
+    if (startedTsc < due || !hasExecuted) return;
     this.#note(
       cpu,
       subject,
