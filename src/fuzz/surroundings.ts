@@ -10,7 +10,7 @@ import type { Surroundings } from './fuzz-input.ts';
 const MIX: Mix = {
   read: 2,
   write: 8,
-  probe: 1,
+  probe: 5,
   vmcall: 14,
   undeclared: 1,
   userVmcall: 1,

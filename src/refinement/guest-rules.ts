@@ -73,6 +73,12 @@ const BY_CONTROL: Readonly<Record<string, readonly ['proc' | 'proc2', string] | 
   ),
 };
 
+const INVALID_OPCODE = 6;
+/** Exits that an instruction causes by being executed. */
+const EXECUTED: readonly number[] = [
+  10, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 36, 39, 50, 53, 54,
+];
+
 const TASK_SWITCHED = 8;
 const PORTS = 0x1_0000;
 
@@ -183,6 +189,18 @@ export class GuestRules {
       if (rules !== undefined) this.#checkPlace(rules, address, needsWrite, access.kind === 'fetch', found.address);
       return found;
     };
+  }
+
+  /** An exit of machine code: the instruction that caused it stands where the policy lets the subject execute. */
+  onExit(cpu: Cpu, subject: number, reason: number): void {
+    const rules = this.#bySubject[subject];
+    const spec = this.#system?.kernel.tables.subjects[subject];
+    if (rules === undefined || spec === undefined || spec.ept) return;
+    const isException = reason === 0 && (cpu.vmread(Vmcs.exitInterruptInfo) & 0xff) === INVALID_OPCODE;
+    if (!isException && !EXECUTED.includes(reason)) return;
+    const rip = joinWords(cpu.vmread(Vmcs.rip), cpu.vmread(Vmcs.rip + 1));
+    if (this.#grantAt(rules, rip, false, true) === undefined)
+      this.#note(rules, `an instruction is executed at ${hex(rip)}, which the policy does not grant`);
   }
 
   #rulesOf({ unit }: VmxHooks): Rules | undefined {

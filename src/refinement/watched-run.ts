@@ -40,6 +40,7 @@ export class WatchedRun {
     system.observer = {
       onExit: (cpu, subject, reason) => {
         this.onExit?.(cpu, subject, reason);
+        if (system.hosted[subject]!.runsMachineCode) rules.onExit(cpu, subject, reason);
         this.#ipis.onExit(cpu, subject, reason);
         this.#entries.onExit(cpu, subject, reason);
       },

@@ -57,6 +57,11 @@ export function executionsToKill(
   return undefined;
 }
 
+/** Memory types have no effect on this machine: caches are outside of the model. */
+const WITHOUT_EFFECT = ['paging-device-cached'];
+
 /** Faults at the seams that a fuzzed run passes: kernel, processor, compiled tables. */
-export const isFuzzable = ({ seam, killedBy }: Fault): boolean =>
-  ['kernel', 'machine', 'compile', 'paging'].includes(seam) && !killedBy.every(id => id.startsWith('boot/'));
+export const isFuzzable = ({ id, seam, killedBy }: Fault): boolean =>
+  ['kernel', 'machine', 'compile', 'paging'].includes(seam) &&
+  !killedBy.every(property => property.startsWith('boot/')) &&
+  !WITHOUT_EFFECT.includes(id);

@@ -32,6 +32,18 @@ export const MEMORY_BLOCKS: readonly BlockKind[] = [
     emit: access(true, true),
   },
   {
+    id: 'probe-execute',
+    meaning: 'a jump or call to memory that need not hold code',
+    weight: 4,
+    traps: true,
+    emit(code, vocabulary, rng) {
+      const address = place(vocabulary, rng, false, true);
+      if (address === undefined) return false;
+      code.set(Reg.bx, address).emit(0xff, rng.below(2) === 0 ? 0xe3 : 0xd3);
+      return true;
+    },
+  },
+  {
     id: 'fill',
     meaning: 'a string store of some bytes in its memory',
     weight: 3,
