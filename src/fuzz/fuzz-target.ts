@@ -2,6 +2,7 @@ import { blockBytes, kindsFor, programBlocks } from '../arbitraries/machine-code
 import { type CodeVocabulary, codeVocabulary } from '../arbitraries/machine-code/code-vocabulary.ts';
 import { vocabularies } from '../arbitraries/vocabulary.ts';
 import type { CheckContext } from '../engine/property.ts';
+import { systemDigest } from '../impl/create-system.ts';
 import { cyclesPerInstruction } from '../impl/time-model.ts';
 import { ENTRY_FAILURE, MAX_TRAP } from '../impl/vmx/exit-reasons.ts';
 import { Vmcs } from '../impl/vmx/vmcs.ts';
@@ -145,9 +146,11 @@ export class FuzzTarget {
     const isFirst = this.#executed < FIRST_REPEATED;
     this.#executed += 1;
     if (first.failure !== '' || !(isFirst || isRepeated(input))) return first;
+    const digest = systemDigest(this.bench.system);
     const second = this.#executeOnce(input);
     const isEqual =
       second.failure === '' &&
+      systemDigest(this.bench.system) === digest &&
       second.kernelSteps === first.kernelSteps &&
       second.features.length === first.features.length &&
       second.features.every((feature, index) => feature === first.features[index]);
