@@ -40,6 +40,7 @@ import { fileSystem } from './sessions/file-system.ts';
 import { framebuffer } from './sessions/framebuffer.ts';
 import { gui } from './sessions/gui.ts';
 import { inputEvents } from './sessions/input.ts';
+import { kernel } from './sessions/kernel.ts';
 import { network } from './sessions/network.ts';
 import { packetStream } from './sessions/packet-stream.ts';
 import { quotaConserved } from './sessions/quota-conserved.ts';
@@ -108,6 +109,7 @@ export const PROPERTIES: readonly Property[] = [
   network,
   framebuffer,
   gui,
+  kernel,
   devices,
   determinism,
   compiledModel,

@@ -1,3 +1,4 @@
+import type { GenodeOps } from '../impl/genode/core/genode-ops.ts';
 import type { ServiceOps } from '../impl/genode/services/service-ops.ts';
 import type { Fault } from './fault.ts';
 import { type SeamFault, seamFaults } from './fault-parts.ts';
@@ -14,6 +15,7 @@ const FILES = ['sessions/file-system'];
 const NETWORK = ['sessions/network'];
 const SCREEN = ['sessions/framebuffer'];
 const GUI = ['sessions/gui'];
+const KERNEL = ['sessions/kernel'];
 const DEVICES = ['sessions/devices'];
 
 const faults: readonly ServiceFault[] = [
@@ -218,6 +220,27 @@ const faults: readonly ServiceFault[] = [
     replace: () => ({ guiMayUse: () => true }),
   },
   {
+    id: 'thread-priority-inverted',
+    title: 'a thread of a lower priority runs before one of a higher',
+    precedent: 'Genode 17f3dedad4: priority of a platform thread off by one',
+    killedBy: KERNEL,
+    replace: () => ({ threadComesFirst: (priority, other) => priority > other }),
+  },
+  {
+    id: 'thread-unpaid',
+    title: 'a CPU session makes threads without having what they cost',
+    precedent: 'Genode 0c465fbb4d: quota of a session accounted wrongly',
+    killedBy: KERNEL,
+    replace: () => ({ paysThread: () => true }),
+  },
+  {
+    id: 'thread-goes-on-unresolved',
+    title: 'any attachment lets every thread that faulted go on',
+    precedent: 'Genode d31492040c: a fault is answered that nobody resolved',
+    killedBy: KERNEL,
+    replace: () => ({ resumesAfterFault: () => true }),
+  },
+  {
     id: 'io-port-width-ignored',
     title: 'a wide access reaches ports behind the range of its session',
     precedent: 'CWE-131: only the first byte of an access is compared with its range',
@@ -240,11 +263,28 @@ const faults: readonly ServiceFault[] = [
   },
 ];
 
+const regionMapFaults: readonly SeamFault<'genode'>[] = [
+  {
+    id: 'region-map-read-only-ignored',
+    title: 'what was attached for reading can be written',
+    precedent: 'XSA-148 (CVE-2015-7835): a flag of a mapping skips the check whether it may be written',
+    killedBy: KERNEL,
+    replace: ({ regionMap }) => ({ regionMap: { ...regionMap, mayWrite: () => true } }),
+  },
+  {
+    id: 'region-map-inside-itself',
+    title: 'a region map can be attached inside of itself',
+    precedent: 'CWE-674: a structure that contains itself is followed without end',
+    killedBy: KERNEL,
+    replace: ({ regionMap }) => ({ regionMap: { ...regionMap, mayNest: () => true } }),
+  },
+];
+
 /** Defects of the services that components provide to each other. */
-export const SERVICE_FAULTS: readonly Fault[] = seamFaults(
-  'genode',
-  faults.map(({ replace, ...facts }) => ({
+export const SERVICE_FAULTS: readonly Fault[] = seamFaults('genode', [
+  ...regionMapFaults,
+  ...faults.map(({ replace, ...facts }) => ({
     ...facts,
-    replace: ops => ({ service: { ...ops.service, ...replace(ops.service) } }),
+    replace: (ops: GenodeOps) => ({ service: { ...ops.service, ...replace(ops.service) } }),
   })),
-);
+]);

@@ -1,4 +1,6 @@
 import { type StreamOps, streamOps } from '../../impl/genode/core/packet-stream.ts';
+import { type RegionMapOps, regionMapOps } from '../../impl/genode/core/region-map-table.ts';
+import type { Quota } from '../../impl/genode/core/sessions.ts';
 import type { RpcValue } from '../../impl/genode/proxy/values.ts';
 import type { DataspaceId, Service, SessionError, SessionNumber } from '../../impl/genode/services/service.ts';
 import {
@@ -11,12 +13,14 @@ import {
   hostPackets,
   hostService,
   hostStart,
+  hostUpgrade,
   hostWake,
   StreamUse,
   streamLayout,
 } from '../../impl/genode/services/service-host.ts';
 
 import { createStreamEnd } from '../../impl/genode/services/stream-end.ts';
+import { BenchCore } from './bench-core.ts';
 
 const PAGE_BYTES = 0x1000;
 /** What a client donates. */
@@ -46,13 +50,15 @@ export class ServiceBench<State> implements HostEnv {
   outside = '';
   /** Memory that may be allocated at most. */
   limitBytes = 0x200_0000;
+  readonly core: BenchCore;
   readonly #ops: StreamOps;
   #nextDataspace = 1;
   /** Client's sides of packet streams. */
   readonly #clients = new Map<SessionNumber, StreamUse>();
 
-  constructor(service: Service<State>, ops: StreamOps = streamOps) {
+  constructor(service: Service<State>, ops: StreamOps = streamOps, regionMap: RegionMapOps = regionMapOps) {
     this.service = service;
+    this.core = new BenchCore(this, regionMap);
     this.#ops = ops;
     this.host = hostStart(ops, service, hostService(service), this);
   }
@@ -181,6 +187,16 @@ export class ServiceBench<State> implements HostEnv {
       this.host = hostWake(this.#ops, this.service, this.host, this);
     }
     this.timeUs = end;
+  }
+
+  /** Lets a service of core run on. */
+  wake(): void {
+    this.host = hostWake(this.#ops, this.service, this.host, this);
+  }
+
+  /** A client donates more to its session. */
+  upgrade(session: SessionNumber, more: Quota): void {
+    this.host = hostUpgrade(this.#ops, this.service, this.host, session, more, this);
   }
 
   /** Lets the service look at a session's packet streams. */

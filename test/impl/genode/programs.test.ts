@@ -5,7 +5,7 @@ const FRAMES = 120;
 
 /** An init that starts servers and clients, each client routed to whoever provides. */
 const init = (nodes: string): string => `<config>
-  <parent-provides>${['LOG', 'ROM', 'IRQ', 'IO_MEM', 'IO_PORT', 'PD'].map(name => `<service name="${name}"/>`).join('')}</parent-provides>
+  <parent-provides>${['LOG', 'ROM', 'IRQ', 'IO_MEM', 'IO_PORT', 'PD', 'CPU', 'RM'].map(name => `<service name="${name}"/>`).join('')}</parent-provides>
   <default-route><any-service><parent/><any-child/></any-service></default-route>
   <default caps="200" ram="1M"/>
   <start name="timer"><provides><service name="Timer"/></provides></start>
@@ -157,15 +157,30 @@ test('a driver without its device is denied by name', () => {
   expect(said(run, 'device_driver').sort()).toEqual(['IO_MEM denied: DENIED', 'IRQ denied: DENIED']);
 });
 
-test('pd_tester gets RAM from its donation, and named errors for the rest', () => {
+test('pd_tester uses RAM, accounts and signals of PD sessions', () => {
   const run = runInstance(init('<start name="pd_tester"/>'), FRAMES);
-  const lines = said(run, 'pd_tester');
-  expect(lines[0]).toMatch(/^alloc_ram yields \d+$/);
-  expect(lines.slice(1)).toEqual([
+  const lines = said(run, 'pd_tester').map(line =>
+    line.replace(/(alloc_ram|signal_source|alloc_context) yields \d+/, '$1'),
+  );
+  expect(lines).toEqual([
+    'alloc_ram',
     'used_ram yields 8192',
     'alloc_ram fails: OUT_OF_RAM',
-    'signal_source fails: DENIED',
+    'ref_account yields ',
+    'transfer_ram_quota fails: EXCEEDED',
+    'attach_dma fails: DENIED',
+    'signal_source',
     'free_ram yields ',
     'used_ram yields 0',
+    'alloc_context',
+    'submit yields ',
+    'context signalled',
+    'free_signal_source yields ',
+    'used_caps yields 0',
   ]);
+});
+
+test('thread_tester lets a thread run: its fault is resolved by an attachment, its breakpoint seen', () => {
+  const run = runInstance(init('<start name="thread_tester"/>'), FRAMES);
+  expect(said(run, 'thread_tester')).toEqual(['fault 1 at 0x5000', 'condition 3, rbx 42, memory 42']);
 });

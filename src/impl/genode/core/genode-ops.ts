@@ -6,6 +6,7 @@ import { type AccountOps, accountOps } from './accounts.ts';
 import { type CapabilityOps, capabilityOps } from './capabilities.ts';
 import { type IpcOps, ipcOps } from './ipc.ts';
 import { type StreamOps, streamOps } from './packet-stream.ts';
+import { type RegionMapOps, regionMapOps } from './region-map-table.ts';
 import { type SessionOps, sessionOps } from './sessions.ts';
 import { type SignalOps, signalOps } from './signals.ts';
 
@@ -17,6 +18,7 @@ export interface GenodeOps {
   readonly account: AccountOps;
   readonly capability: CapabilityOps;
   readonly session: Omit<SessionOps, 'account'>;
+  readonly regionMap: RegionMapOps;
   readonly proxyClient: ProxyClientOps;
   readonly proxyServer: ProxyServerOps;
   readonly vhw: VhwOps;
@@ -32,6 +34,7 @@ export const genodeOps: GenodeOps = {
   account: accountOps,
   capability: capabilityOps,
   session,
+  regionMap: regionMapOps,
   proxyClient: proxyClientOps,
   proxyServer: proxyServerOps,
   vhw: vhwOps,

@@ -28,8 +28,6 @@ export type FaultKind = 'NONE' | 'READ' | 'WRITE' | 'EXEC';
 export interface RegionMap {
   readonly sizeBytes: number;
   readonly regions: readonly Region[];
-  /** Latest fault that no attachment resolved. */
-  readonly fault: { readonly kind: FaultKind; readonly address: number };
 }
 
 export interface AttachAttributes {
@@ -44,9 +42,7 @@ export interface AttachAttributes {
 
 export type AttachError = 'REGION_CONFLICT' | 'INVALID_DATASPACE';
 
-const NO_FAULT = { kind: 'NONE', address: 0 } as const;
-
-export const createRegionMap = (sizeBytes: number): RegionMap => ({ sizeBytes, regions: [], fault: NO_FAULT });
+export const createRegionMap = (sizeBytes: number): RegionMap => ({ sizeBytes, regions: [] });
 
 const overlaps = (region: Region, at: number, sizeBytes: number): boolean =>
   at < region.at + region.sizeBytes && region.at < at + sizeBytes;
@@ -80,11 +76,7 @@ export function attach(
     isWritable: writeable && facts.isWritable,
     isExecutable: executable && facts.isExecutable,
   };
-  const isResolved = map.fault.kind !== 'NONE' && overlaps(region, map.fault.address, 1);
-  return {
-    map: { ...map, regions: [...map.regions, region], fault: isResolved ? NO_FAULT : map.fault },
-    result: region,
-  };
+  return { map: { ...map, regions: [...map.regions, region] }, result: region };
 }
 
 /** Detaches what is attached at an address, if anything is. */
@@ -102,36 +94,64 @@ export const revoke = (map: RegionMap, dataspace: number): RegionMap => ({
 /** Deepest nesting of managed dataspaces that is followed. */
 const MAX_DEPTH = 4;
 
+/** Where an access to an address space ends: in a dataspace, or as a fault of the map that has nothing there. */
+export type Location =
+  | { readonly kind: 'dataspace'; readonly dataspace: number; readonly offset: number }
+  | { readonly kind: 'fault'; readonly map: number; readonly address: number };
+
 /**
- * Guest-physical address behind a virtual one, through managed dataspaces; the fault if there is none. A permission must
- * be granted on every level.
+ * Follows a virtual address through managed dataspaces. A permission must be granted on every level; a fault is of the
+ * map that does not resolve it, with the address in that map.
  */
+export function locate(
+  maps: ReadonlyMap<number, RegionMap>,
+  factsOf: (dataspace: number) => DataspaceFacts | undefined,
+  mapIndex: number,
+  address: number,
+  access: Exclude<FaultKind, 'NONE'>,
+): Location {
+  let map = mapIndex;
+  let place = address;
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    const fault: Location = { kind: 'fault', map, address: place };
+    const region = maps.get(map)?.regions.find(candidate => overlaps(candidate, place, 1));
+    const isGranted =
+      access === 'READ' || (access === 'WRITE' ? region?.isWritable === true : region?.isExecutable === true);
+    const facts = region === undefined || !isGranted ? undefined : factsOf(region.dataspace);
+    if (region === undefined || facts === undefined) return fault;
+    const offset = place - region.at + region.offset;
+    if (facts.regionMap === undefined)
+      return offset < facts.sizeBytes ? { kind: 'dataspace', dataspace: region.dataspace, offset } : fault;
+    map = facts.regionMap;
+    place = offset;
+  }
+  return { kind: 'fault', map, address: place };
+}
+
+/** Guest-physical address behind a virtual one; undefined if there is none. */
 export function resolve(
-  maps: readonly RegionMap[],
+  maps: ReadonlyMap<number, RegionMap>,
   dataspaces: readonly (DataspaceFacts | undefined)[],
   mapIndex: number,
   address: number,
   access: Exclude<FaultKind, 'NONE'>,
 ): number | undefined {
-  let index = mapIndex;
-  let place = address;
-  for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    const region = maps[index]?.regions.find(candidate => overlaps(candidate, place, 1));
-    if (region === undefined) return undefined;
-    if (access === 'WRITE' && !region.isWritable) return undefined;
-    if (access === 'EXEC' && !region.isExecutable) return undefined;
-    const facts = dataspaces[region.dataspace];
-    if (facts === undefined) return undefined;
-    place = place - region.at + region.offset;
-    if (facts.address !== undefined) return place < facts.sizeBytes ? facts.address + place : undefined;
-    if (facts.regionMap === undefined) return undefined;
-    index = facts.regionMap;
-  }
-  return undefined;
+  const place = locate(maps, index => dataspaces[index], mapIndex, address, access);
+  const start = place.kind === 'dataspace' ? dataspaces[place.dataspace]!.address : undefined;
+  return place.kind === 'dataspace' && start !== undefined ? start + place.offset : undefined;
 }
 
-/** Notes a fault; the thread stays paused until an attachment resolves it. */
-export const noteFault = (map: RegionMap, kind: FaultKind, address: number): RegionMap => ({
-  ...map,
-  fault: { kind, address },
-});
+/** True if a map is reached from a dataspace, directly or through others: attaching it there would close a circle. */
+export function reaches(
+  maps: ReadonlyMap<number, RegionMap>,
+  factsOf: (dataspace: number) => DataspaceFacts | undefined,
+  dataspace: number,
+  mapIndex: number,
+  depth = 0,
+): boolean {
+  const inner = factsOf(dataspace)?.regionMap;
+  if (inner === undefined) return false;
+  if (inner === mapIndex || depth >= MAX_DEPTH) return true;
+  const regions = maps.get(inner)?.regions ?? [];
+  return regions.some(region => reaches(maps, factsOf, region.dataspace, mapIndex, depth + 1));
+}

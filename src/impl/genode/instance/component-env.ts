@@ -1,9 +1,11 @@
 import type { Quota } from '../core/sessions.ts';
 import type { RpcValue } from '../proxy/values.ts';
+import type { CoreAccess } from '../services/core-access.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import type { SessionError, SessionNumber } from '../services/service.ts';
 import { type HostEnv, type HostedSession, StreamUse } from '../services/service-host.ts';
 import type { Environment, Handle } from './component.ts';
+import { coreAccess } from './core-access.ts';
 import type { Guest } from './guest.ts';
 import { LINE_BYTES, LOG_HANDLE, report } from './init-log.ts';
 import { reply } from './rpc-flow.ts';
@@ -17,6 +19,7 @@ class LentByCore implements HostEnv {
   readonly #ws: Workspace;
   readonly #pd: number;
   readonly wakeStream: (session: SessionNumber) => void;
+  readonly core: CoreAccess | undefined;
   /** What core alone may use: devices of the subject. */
   readonly deviceMemory?: NonNullable<HostEnv['deviceMemory']>;
   readonly portIn?: NonNullable<HostEnv['portIn']>;
@@ -26,6 +29,7 @@ class LentByCore implements HostEnv {
     this.#ws = ws;
     this.#pd = pd;
     this.wakeStream = wakeStream;
+    this.core = pd === CORE ? coreAccess(ws) : undefined;
     if (pd !== CORE) return;
     this.deviceMemory = (address, sizeBytes, isWritable) => ws.regionDataspace(address, sizeBytes, isWritable);
     this.portIn = (port, sizeBytes) => ws.guest.portIn(port, sizeBytes);

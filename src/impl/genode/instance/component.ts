@@ -51,8 +51,8 @@ export type ComponentEvent =
   | { readonly kind: 'clientPackets'; readonly session: SessionNumber }
   /** Server: a session ended. */
   | { readonly kind: 'closed'; readonly session: SessionNumber }
-  /** Server: the client of a session donated more RAM to it. */
-  | { readonly kind: 'upgraded'; readonly session: SessionNumber; readonly ramBytes: number };
+  /** Server: the client of a session donated more to it. */
+  | { readonly kind: 'upgraded'; readonly session: SessionNumber; readonly more: Quota };
 
 type Streams = Pick<
   ServiceEnv,

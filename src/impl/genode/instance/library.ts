@@ -40,7 +40,7 @@ export class Library {
   /** Services that core itself provides. */
   core(info: SubjectInfo): readonly Service<never>[] {
     const made = this.#remember(info, () =>
-      ok({ kind: 'services', services: coreServices(info, this.#modules, this.ops.service) }),
+      ok({ kind: 'services', services: coreServices(info, this.#modules, this.ops) }),
     );
     return made.ok && made.value.kind === 'services' ? made.value.services : [];
   }

@@ -70,6 +70,15 @@ function headerOf(message: Message): number {
   return header.ok ? Number(header.value[0]) : 0;
 }
 
+/** Makes a signal context of a component, for a function of one of its sessions; its capability there. */
+export function registerSignal(ws: Workspace, client: number, handle: number, opcode: number): number {
+  const context = createContext(ws.state.signals, client, imprintOf(handle, opcode));
+  const object = createObject(ws.state.capabilities, 'signal-context', client, context.id);
+  const referred = insertReference(ws.ops.capability, object.caps, client, object.identity);
+  ws.change({ signals: context.signals, capabilities: referred.caps });
+  return referred.id;
+}
+
 /** Makes the signal context that a client registers, in place of the truth value that it gives. */
 function registered(
   ws: Workspace,
@@ -81,11 +90,7 @@ function registered(
 ): readonly RpcValue[] {
   return values.map((value, index) => {
     if (called.arguments[index]?.type.kind !== 'signal' || Number(value) === 0) return value;
-    const context = createContext(ws.state.signals, client, imprintOf(handle, opcode));
-    const object = createObject(ws.state.capabilities, 'signal-context', client, context.id);
-    const referred = insertReference(ws.ops.capability, object.caps, client, object.identity);
-    ws.change({ signals: context.signals, capabilities: referred.caps });
-    return referred.id;
+    return registerSignal(ws, client, handle, opcode);
   });
 }
 

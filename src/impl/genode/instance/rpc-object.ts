@@ -4,9 +4,12 @@ import { killContext } from '../core/signals.ts';
 import { anyInterface } from '../services/interfaces.ts';
 import type { SessionNumber } from '../services/service.ts';
 import type { Handle } from './component.ts';
-import { failCalls } from './rpc-flow.ts';
+import { failCalls, registerSignal } from './rpc-flow.ts';
 import type { OpenSession } from './state.ts';
 import type { Workspace } from './workspace.ts';
+
+/** Interface of objects that stand for signal contexts. */
+const SIGNAL_CONTEXT = 'Signal context';
 
 /** Makes an RPC object of a session: it has the client, the server and the thread of the session, and no quota of its own. */
 export function createRpcObject(ws: Workspace, session: SessionNumber, of: string): SessionNumber {
@@ -58,7 +61,16 @@ export function bindCapability(ws: Workspace, pd: number, cap: number): Handle {
   const isOwn = session !== undefined && ws.state.sessions[session]!.client === pd;
   ws.changeComponent(pd, { handles: [...handles, isOwn ? session : undefined] });
   if (isOwn) ws.changeSession(session, { handle: handles.length });
+  if (isOwn) receive(ws, pd, session, handles.length);
   return handles.length;
+}
+
+/** Whoever binds a signal context receives what is submitted to it, as a signal of its handle. */
+function receive(ws: Workspace, pd: number, session: SessionNumber, handle: Handle): void {
+  const { face, server } = ws.state.sessions[session]!;
+  if (face.service !== SIGNAL_CONTEXT) return;
+  const cap = registerSignal(ws, pd, handle, 0);
+  ws.changeSession(session, { signals: new Map([[0, ws.delegate(pd, cap, server)]]) });
 }
 
 /** Capability, in its client's space, of what a handle stands for; 0 if that is not open. */

@@ -79,7 +79,7 @@ export function serve(ws: Workspace, id: number, event: ComponentEvent, library:
       setHosted(ws, id, index, hostClose(stream, service, hosted, session, env));
       return;
     case 'upgraded':
-      setHosted(ws, id, index, hostUpgrade(stream, service, hosted, session, event.ramBytes, env));
+      setHosted(ws, id, index, hostUpgrade(stream, service, hosted, session, event.more, env));
       return;
     case 'clientPackets':
       setHosted(ws, id, index, hostPackets(stream, service, hosted, session, env));

@@ -338,7 +338,7 @@ export function upgradeHandle(ws: Workspace, client: number, handle: Handle, mor
   }
   const donated = { ramBytes: session.donated.ramBytes + more.ramBytes, caps: session.donated.caps + more.caps };
   ws.changeSession(id, { donated });
-  ws.post(session.server, { kind: 'upgraded', session: id, ramBytes: more.ramBytes });
+  ws.post(session.server, { kind: 'upgraded', session: id, more });
   return true;
 }
 

@@ -203,7 +203,8 @@ export interface InstanceState {
   readonly free: FreeRanges;
   readonly capabilities: Capabilities;
   readonly dataspaces: readonly Dataspace[];
-  readonly maps: readonly RegionMap[];
+  /** Address spaces: of components by number, and those of region-map objects (`mapOfObject`). */
+  readonly maps: ReadonlyMap<number, RegionMap>;
   readonly signals: Signals;
   readonly nodes: IpcNodes;
   readonly components: readonly Component[];
@@ -230,7 +231,7 @@ export const initialInstance: InstanceState = {
   free: [],
   capabilities: NO_CAPABILITIES,
   dataspaces: [],
-  maps: [],
+  maps: new Map(),
   signals: { contexts: [], receivers: [] },
   nodes: [],
   components: [],

@@ -1,19 +1,24 @@
 import { defined } from '../../../units/invariant.ts';
 import { hasVector } from '../services/irq.ts';
+import { TRAP_VECTOR } from '../services/vm.ts';
 import { numberAt } from './guest.ts';
 import type { InstanceState } from './state.ts';
-import { SCHEDULING_INFO_ADDRESS } from './subject-info.ts';
+import { SCHEDULING_INFO_ADDRESS, type SubjectInfo } from './subject-info.ts';
 import { CORE, type Workspace } from './workspace.ts';
 
 /** Name of the timer's event and vector in the subject information. */
 export const TIMER = 'timer';
+
+/** True if a guest may run in place of this subject: every interrupt may be its end of running. */
+const hasGuest = ({ vectors }: SubjectInfo): boolean => vectors.some(({ name }) => name === TRAP_VECTOR);
 
 /** Turns vectors into events: the timer, and what programs listen to. */
 export function takeVectors(ws: Workspace, vectors: readonly number[]): void {
   const info = defined(ws.state.info, 'subject information');
   ws.change({ isTimeUnknown: true });
   for (const vector of vectors)
-    if (info.devices.some(device => hasVector(device, vector))) ws.post(CORE, { kind: 'interrupt', vector });
+    if (hasGuest(info) || info.devices.some(device => hasVector(device, vector)))
+      ws.post(CORE, { kind: 'interrupt', vector });
   for (const { name, value } of info.vectors) {
     if (!vectors.includes(value)) continue;
     if (name === TIMER) ws.change({ armedUs: undefined });

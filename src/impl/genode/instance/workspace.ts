@@ -2,7 +2,7 @@ import { defined } from '../../../units/invariant.ts';
 import { replenish, withdraw } from '../core/accounts.ts';
 import { createObject, delegate, destroyObject, insertReference, lookup } from '../core/capabilities.ts';
 import { type GenodeOps, sessionOpsOf } from '../core/genode-ops.ts';
-import { allocatePages, releasePages, wholePages } from '../core/ram.ts';
+import { allocatePages, PAGE_BYTES, releasePages, wholePages } from '../core/ram.ts';
 import { attach, createRegionMap, resolve, revoke } from '../core/region-map.ts';
 import { type ParentState, type Quota, startChild } from '../core/sessions.ts';
 import { submitSignal } from '../core/signals.ts';
@@ -11,7 +11,7 @@ import { streamLayout } from '../services/service-host.ts';
 import { createStreamEnd } from '../services/stream-end.ts';
 import type { ComponentEvent } from './component.ts';
 import { type Guest, numberAt } from './guest.ts';
-import type { Component, InitBooks, InstanceState, OpenSession } from './state.ts';
+import type { Component, Dataspace, InitBooks, InstanceState, OpenSession } from './state.ts';
 import { SCHEDULING_INFO_ADDRESS } from './subject-info.ts';
 
 /** Size of a component's address space. */
@@ -124,33 +124,31 @@ export class Workspace {
     if (!ram.isDone || !caps.isDone || pages === undefined) return undefined;
     this.change({ ram: ram.accounts, caps: caps.accounts, free: pages.free });
     this.guest.write(pages.range.address, new Uint8Array(costBytes));
-    return this.#addDataspace(pd, pages.range.address, costBytes, costBytes, true);
+    return this.#addDataspace({
+      owner: pd,
+      address: pages.range.address,
+      sizeBytes: costBytes,
+      costBytes,
+      isWritable: true,
+      regionMap: undefined,
+    });
   }
 
   /** A dataspace for a region of the subject information, core's own. */
   regionDataspace(address: number, sizeBytes: number, isWritable: boolean): number {
-    return this.#addDataspace(CORE, address, sizeBytes, 0, isWritable);
+    return this.#addDataspace({ owner: CORE, address, sizeBytes, costBytes: 0, isWritable, regionMap: undefined });
   }
 
-  #addDataspace(pd: number, address: number, sizeBytes: number, costBytes: number, isWritable: boolean): number {
+  #addDataspace(given: Omit<Dataspace, 'isAlive' | 'isExecutable'>): number {
     const { dataspaces } = this.state;
-    const made = createObject(this.state.capabilities, 'dataspace', pd, dataspaces.length);
-    const referred = insertReference(this.ops.capability, made.caps, pd, made.identity);
+    const { owner } = given;
+    const made = createObject(this.state.capabilities, 'dataspace', owner, dataspaces.length);
+    const referred = insertReference(this.ops.capability, made.caps, owner, made.identity);
+    // RAM, and what is put together from it, may be attached as code (Genode core); registers of devices may not.
+    const isExecutable = given.costBytes > 0 || given.regionMap !== undefined;
     this.change({
       capabilities: referred.caps,
-      dataspaces: [
-        ...dataspaces,
-        {
-          owner: pd,
-          address,
-          sizeBytes,
-          costBytes,
-          isWritable,
-          isExecutable: false,
-          regionMap: undefined,
-          isAlive: true,
-        },
-      ],
+      dataspaces: [...dataspaces, { ...given, isExecutable, isAlive: true }],
     });
     return referred.id;
   }
@@ -169,6 +167,15 @@ export class Workspace {
     return object?.kind === 'session' ? object.value : undefined;
   }
 
+  /** A PD's capability of a dataspace, by its number. */
+  capOfDataspace(pd: number, index: number): number {
+    const { objects } = this.state.capabilities;
+    const identity = objects.findIndex(row => row.isAlive && row.kind === 'dataspace' && row.value === index);
+    const referred = insertReference(this.ops.capability, this.state.capabilities, pd, identity);
+    this.change({ capabilities: referred.caps });
+    return referred.id;
+  }
+
   /** Frees RAM: only its owner may. Nobody reaches it any longer. */
   freeRam(pd: number, cap: number): void {
     const identity = lookup(this.ops.capability, this.state.capabilities, pd, cap);
@@ -184,7 +191,7 @@ export class Workspace {
     this.change({
       capabilities: destroyObject(this.state.capabilities, identity),
       dataspaces: this.state.dataspaces.map((old, place) => (place === index ? { ...old, isAlive: false } : old)),
-      maps: this.state.maps.map(map => revoke(map, index)),
+      maps: new Map([...this.state.maps].map(([key, map]) => [key, revoke(map, index)])),
       ram: replenish(this.state.ram, accounts.ram, costBytes),
       caps: costBytes === 0 ? this.state.caps : replenish(this.state.caps, accounts.caps, 1),
       free: costBytes === 0 ? this.state.free : releasePages(this.state.free, { address: address!, sizeBytes }),
@@ -202,28 +209,60 @@ export class Workspace {
     const facts = index === undefined ? undefined : this.state.dataspaces[index];
     if (index === undefined || facts === undefined || offset < 0 || offset + sizeBytes > facts.sizeBytes)
       return undefined;
-    const maps = [...this.state.maps];
-    while (maps.length <= pd) maps.push(createRegionMap(ADDRESS_SPACE_BYTES));
-    if (!maps[pd]!.regions.some(({ dataspace }) => dataspace === index)) {
+    let space = this.state.maps.get(pd) ?? createRegionMap(ADDRESS_SPACE_BYTES);
+    if (!space.regions.some(({ dataspace }) => dataspace === index)) {
       const attributes = { sizeBytes: 0, offset: 0, useAt: false, at: 0, executable: false, writeable: true };
-      maps[pd] = attach(maps[pd]!, index, facts, attributes).map;
+      space = attach(space, index, facts, attributes).map;
     }
+    const maps = new Map(this.state.maps).set(pd, space);
     this.change({ maps });
-    const region = maps[pd]!.regions.find(({ dataspace }) => dataspace === index);
+    const region = space.regions.find(({ dataspace }) => dataspace === index);
     if (region === undefined) return undefined;
     return resolve(maps, this.state.dataspaces, pd, region.at + offset, access);
   }
 
+  /** Pieces of a range that lie in one page each, where what is behind may be put together from several dataspaces. */
+  #pieces(pd: number, cap: number, offset: number, sizeBytes: number): readonly (readonly [number, number])[] {
+    const index = this.dataspaceOf(pd, cap);
+    const isManaged = index !== undefined && this.state.dataspaces[index]!.regionMap !== undefined;
+    if (!isManaged) return [[offset, sizeBytes]];
+    const pieces: [number, number][] = [];
+    for (let at = offset; at < offset + sizeBytes; ) {
+      const end = Math.min(offset + sizeBytes, (Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES);
+      pieces.push([at, end - at]);
+      at = end;
+    }
+    return pieces;
+  }
+
   /** Reads shared memory; what a PD cannot reach reads as zero, as the page that core would map for a fault handler. */
   read(pd: number, cap: number, offset: number, sizeBytes: number): Uint8Array {
-    const address = this.#place(pd, cap, offset, sizeBytes, 'READ');
-    return address === undefined ? new Uint8Array(sizeBytes) : this.guest.read(address, sizeBytes);
+    const bytes = new Uint8Array(sizeBytes);
+    for (const [at, count] of this.#pieces(pd, cap, offset, sizeBytes)) {
+      const address = this.#place(pd, cap, at, count, 'READ');
+      if (address !== undefined) bytes.set(this.guest.read(address, count), at - offset);
+    }
+    return bytes;
   }
 
   /** Writes shared memory; without effect where the PD may not. */
   write(pd: number, cap: number, offset: number, bytes: Uint8Array): void {
-    const address = this.#place(pd, cap, offset, bytes.length, 'WRITE');
-    if (address !== undefined) this.guest.write(address, bytes);
+    for (const [at, count] of this.#pieces(pd, cap, offset, bytes.length)) {
+      const address = this.#place(pd, cap, at, count, 'WRITE');
+      if (address !== undefined) this.guest.write(address, bytes.subarray(at - offset, at - offset + count));
+    }
+  }
+
+  /** A dataspace that stands for an address space, core's own. */
+  managedDataspace(regionMap: number, sizeBytes: number): number {
+    return this.#addDataspace({
+      owner: CORE,
+      address: undefined,
+      sizeBytes,
+      costBytes: 0,
+      isWritable: true,
+      regionMap,
+    });
   }
 
   /** Hands a capability from one PD to another: its id there, 0 if it was invalid. */

@@ -28,7 +28,7 @@ export interface ClientProgram<State> {
   packets?(state: State, place: number, env: Environment, handles: readonly Handle[]): State;
   /** A reply of, or a signal from, an object that a session handed out, by its handle. */
   other?(state: State, reply: Omit<ClientReply, 'place'> & { readonly handle: Handle }, env: Environment): State;
-  otherSignal?(state: State, handle: Handle, env: Environment): State;
+  otherSignal?(state: State, handle: Handle, env: Environment, handles: readonly Handle[]): State;
 }
 
 interface ClientState<State> {
@@ -52,7 +52,7 @@ export function clientProgram<State>(client: ClientProgram<State>): Program<Clie
         changed === undefined ? state : { ...state, own: changed };
       if (place < 0) {
         if (event.kind === 'reply') return own(client.other?.(state.own, event, env));
-        return event.kind === 'signal' ? own(client.otherSignal?.(state.own, event.handle, env)) : state;
+        return event.kind === 'signal' ? own(client.otherSignal?.(state.own, event.handle, env, handles)) : state;
       }
       switch (event.kind) {
         case 'denied':

@@ -48,30 +48,3 @@ export const deviceDriver = clientRow<'count', DriverState>(
     },
   }),
 );
-
-/** Takes RAM from a PD session and gives it back. */
-export const pdTester = clientRow<never, { readonly step: number }>(
-  'pd_tester',
-  'Allocates RAM of a PD session, and asks for what is not handed over',
-  {},
-  () => ({
-    sessions: [{ service: 'PD', label: '' }],
-    initial: { step: 0 },
-    begin(state, env, [pd]) {
-      env.call(pd!, 'alloc_ram', 0x1800n, 0);
-      env.call(pd!, 'used_ram');
-      env.call(pd!, 'alloc_ram', 2n ** 40n, 0);
-      env.call(pd!, 'signal_source');
-      return state;
-    },
-    reply(state, { name, values, error }, env, [pd]) {
-      env.log(values === undefined ? `${name} fails: ${error}` : `${name} yields ${values.map(String).join(' ')}`);
-      if (name === 'alloc_ram' && values !== undefined) {
-        env.write(Number(values[0]), 0, Uint8Array.from([1]));
-        env.call(pd!, 'free_ram', Number(values[0]));
-        env.call(pd!, 'used_ram');
-      }
-      return { step: state.step + 1 };
-    },
-  }),
-);

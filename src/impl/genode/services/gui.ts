@@ -191,7 +191,7 @@ export function guiService(config: XmlElement | undefined, ops: ServiceOps): Res
       env.wakeAtUs(dueUs);
       return ok({ ...state, sessions, input: { ...state.input, dueUs } });
     },
-    upgrade(state, session, ramBytes) {
+    upgrade(state, session, { ramBytes }) {
       const { quotaBytes, ...rest } = state.sessions.get(session)!;
       const sessions = new Map(state.sessions).set(session, { ...rest, quotaBytes: quotaBytes + ramBytes });
       return { ...state, sessions };

@@ -1,8 +1,10 @@
 import { defined } from '../../../units/invariant.ts';
 import { ok, type Result } from '../../../units/result.ts';
 import type { PacketDescriptor, StreamLayout, StreamMemory, StreamOps } from '../core/packet-stream.ts';
+import type { Quota } from '../core/sessions.ts';
 import { bytesOfNumber, numberAt } from '../instance/guest.ts';
 import type { RpcValue } from '../proxy/values.ts';
+import type { CoreAccess } from './core-access.ts';
 import type { SessionInterface, StreamDirection } from './interface.ts';
 import { anyInterface } from './interfaces.ts';
 import type {
@@ -39,6 +41,7 @@ export type HostEnv = Pick<
   | 'destroyObject'
   | 'nowUs'
   | 'wakeAtUs'
+  | 'core'
   | 'deviceMemory'
   | 'portIn'
   | 'portOut'
@@ -134,6 +137,10 @@ export class StreamUse implements ServiceEnv {
 
   notify(session: SessionNumber, opcode: number): void {
     this.#env.notify(session, opcode);
+  }
+
+  get core(): CoreAccess | undefined {
+    return this.#env.core;
   }
 
   createObject(session: SessionNumber, of: string): SessionNumber {
@@ -345,18 +352,18 @@ export function hostPackets<State>(
   return { state: service.packets(host.state, session, use), sessions: use.sessions };
 }
 
-/** Tells a service of more RAM for a session. */
+/** Tells a service of more quota for a session. */
 export function hostUpgrade<State>(
   ops: StreamOps,
   service: Service<State>,
   host: HostedService<State>,
   session: SessionNumber,
-  ramBytes: number,
+  more: Quota,
   env: HostEnv,
 ): HostedService<State> {
   if (service.upgrade === undefined || !host.sessions.has(session)) return host;
   const use = new StreamUse(ops, host.sessions, env);
-  return { state: service.upgrade(host.state, session, ramBytes, use), sessions: use.sessions };
+  return { state: service.upgrade(host.state, session, more, use), sessions: use.sessions };
 }
 
 export function hostWake<State>(

@@ -55,6 +55,12 @@ export interface ServiceOps {
   guiHears(isReceiver: boolean): boolean;
   /** Commands that are executed, of so many that the client names. */
   guiCommandCount(named: number): number;
+  /** True if a thread of one priority runs before one of another; 0 is the highest. */
+  threadComesFirst(priority: number, other: number): boolean;
+  /** True if a CPU session has what a thread costs. */
+  paysThread(has: number, cost: number): boolean;
+  /** True if a thread goes on after a fault, given that its access is possible now, or is not. */
+  resumesAfterFault(isPossible: boolean): boolean;
   /** True if an access to ports lies inside of a session's range. */
   isPortRange(port: number, sizeBytes: number, base: number, count: number): boolean;
   /** True if a driver is told of an interrupt, given that it was told and has not acknowledged. */
@@ -93,6 +99,9 @@ export const serviceOps: ServiceOps = {
   guiPaintsBehind: () => true,
   guiHears: isReceiver => isReceiver,
   guiCommandCount: named => (named > MAX_COMMANDS ? 0 : named),
+  threadComesFirst: (priority, other) => priority < other,
+  paysThread: (has, cost) => has >= cost,
+  resumesAfterFault: isPossible => isPossible,
   isPortRange: (port, sizeBytes, base, count) => port >= base && port + sizeBytes <= base + count,
   tellsDriver: isTold => !isTold,
   mayGive: isTaken => !isTaken,

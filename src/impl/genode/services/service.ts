@@ -1,6 +1,8 @@
 import type { Result } from '../../../units/result.ts';
 import type { PacketDescriptor } from '../core/packet-stream.ts';
+import type { Quota } from '../core/sessions.ts';
 import type { RpcValue } from '../proxy/values.ts';
+import type { CoreAccess } from './core-access.ts';
 import type { SessionInterface } from './interface.ts';
 
 /** Number of a dataspace, as whoever lends the memory counts. */
@@ -42,6 +44,8 @@ export interface ServiceEnv {
    */
   createObject(session: SessionNumber, of: string): SessionNumber;
   destroyObject(object: SessionNumber): void;
+  /** Core only: address spaces, events, and running on. */
+  readonly core?: CoreAccess | undefined;
   /** Core only: a dataspace of device memory, which its owner checked to be the subject's. */
   deviceMemory?(address: number, sizeBytes: number, isWritable: boolean): DataspaceId | undefined;
   /** Core only: I/O ports of the subject. */
@@ -86,8 +90,8 @@ export interface Service<State = unknown> {
   start?(state: State, env: ServiceEnv): State;
   open(state: State, session: SessionNumber, request: SessionRequest, env: ServiceEnv): Result<State, SessionError>;
   close(state: State, session: SessionNumber, env: ServiceEnv): State;
-  /** A client donated more RAM to its session. */
-  upgrade?(state: State, session: SessionNumber, ramBytes: number, env: ServiceEnv): State;
+  /** A client donated more to its session. */
+  upgrade?(state: State, session: SessionNumber, more: Quota, env: ServiceEnv): State;
   call(state: State, session: SessionNumber, name: string, values: readonly RpcValue[], env: ServiceEnv): Called<State>;
   /** A time that the service asked for has come, or one that another asked for. */
   wake?(state: State, env: ServiceEnv): State;
