@@ -4,7 +4,6 @@ import type { Quota } from '../../impl/genode/core/sessions.ts';
 import type { RpcValue } from '../../impl/genode/proxy/values.ts';
 import type { DataspaceId, Service, SessionError, SessionNumber } from '../../impl/genode/services/service.ts';
 import {
-  type HostEnv,
   type HostedService,
   hostCall,
   hostClose,
@@ -15,11 +14,9 @@ import {
   hostStart,
   hostUpgrade,
   hostWake,
-  StreamUse,
-  streamLayout,
 } from '../../impl/genode/services/service-host.ts';
-
 import { createStreamEnd } from '../../impl/genode/services/stream-end.ts';
+import { type HostEnv, StreamUse, streamLayout } from '../../impl/genode/services/stream-use.ts';
 import { BenchCore } from './bench-core.ts';
 
 const PAGE_BYTES = 0x1000;

@@ -3,7 +3,7 @@ import type { RpcValue } from '../proxy/values.ts';
 import type { CoreAccess } from '../services/core-access.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import type { SessionError, SessionNumber } from '../services/service.ts';
-import { type HostEnv, type HostedSession, StreamUse } from '../services/service-host.ts';
+import { type HostEnv, type HostedSession, StreamUse } from '../services/stream-use.ts';
 import type { Environment, Handle } from './component.ts';
 import { coreAccess } from './core-access.ts';
 import type { Guest } from './guest.ts';

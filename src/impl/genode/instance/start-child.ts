@@ -9,7 +9,8 @@ import { report } from './init-log.ts';
 import type { Library } from './library.ts';
 import { loadedBody, wantedModules } from './load-program.ts';
 import { awaitCalls } from './rpc-flow.ts';
-import { OWN_CHILD, openSession } from './session-flow.ts';
+import { openSession } from './session-flow.ts';
+import { OWN_CHILD } from './session-route.ts';
 import type { Component, InitBody, ProgramSource } from './state.ts';
 import type { Workspace } from './workspace.ts';
 

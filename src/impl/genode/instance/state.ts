@@ -11,7 +11,8 @@ import type { SessionRequest } from '../init/route.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import type { SessionNumber } from '../services/service.ts';
-import type { HostedService, HostedSession } from '../services/service-host.ts';
+import type { HostedService } from '../services/service-host.ts';
+import type { HostedSession } from '../services/stream-use.ts';
 import type { ComponentEvent, Handle } from './component.ts';
 import type { SubjectInfo } from './subject-info.ts';
 

@@ -7,8 +7,8 @@ import { attach, createRegionMap, resolve, revoke } from '../core/region-map.ts'
 import { type ParentState, type Quota, startChild } from '../core/sessions.ts';
 import { submitSignal } from '../core/signals.ts';
 import type { RpcValue } from '../proxy/values.ts';
-import { streamLayout } from '../services/service-host.ts';
 import { createStreamEnd } from '../services/stream-end.ts';
+import { streamLayout } from '../services/stream-use.ts';
 import type { ComponentEvent } from './component.ts';
 import { type Guest, numberAt } from './guest.ts';
 import type { Component, Dataspace, InitBooks, InstanceState, OpenSession } from './state.ts';
