@@ -13,6 +13,7 @@ import { everyArrival } from './interrupts/every-arrival.ts';
 import { interruptStepRefinement } from './interrupts/step-refinement.ts';
 import { ioBitmaps, msrBitmaps, msrStores } from './isolation/bitmaps.ts';
 import { claimsHold } from './isolation/claims.ts';
+import { dmaConfined } from './isolation/dma-confined.ts';
 import { extendedState } from './isolation/extended-state.ts';
 import { sharingIsExplained } from './isolation/intent.ts';
 import { machineCodeNoninterference } from './isolation/machine-code.ts';
@@ -71,6 +72,7 @@ export const PROPERTIES: readonly Property[] = [
   extendedState,
   machineCodeNoninterference,
   storesConfined,
+  dmaConfined,
   startUpChecks,
   devicesConfined,
   anyOrder,

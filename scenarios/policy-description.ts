@@ -90,6 +90,8 @@ export interface DeviceDescription {
   readonly irq: number;
   readonly vector: number;
   readonly ports: { readonly start: number; readonly end: number };
+  /** Its page of registers: physical address, and where the subject has it. */
+  readonly registers?: { readonly physicalAddress: number; readonly address: number };
   /**
    * A PCI device on bus 0; absent for an ISA device. With `unmaskEvent` its interrupt is line-signalled, hence
    * level-triggered, and that vmcall event unmasks it; without, it is message-signalled.

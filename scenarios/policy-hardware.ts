@@ -121,6 +121,7 @@ const deviceElement = (device: DeviceDescription): XmlElement =>
   element('device', { name: device.name }, [
     ...pciElement(device),
     element('irq', { name: 'irq1', number: device.irq }),
+    ...(device.registers === undefined ? [] : [registers('mem1', device.registers.physicalAddress)]),
     ioPort('ioport1', device.ports.start, device.ports.end),
   ]);
 

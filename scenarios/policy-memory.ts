@@ -199,6 +199,12 @@ export function kernelMappings(description: PolicyDescription, cpu: number): Map
   ];
 }
 
+/** Pages of device registers that a subject has. */
+const registerPages = (description: PolicyDescription, subject: SubjectDescription): (readonly [number, number])[] =>
+  (description.devices ?? []).flatMap(({ subject: owner, registers }): (readonly [number, number])[] =>
+    owner === subject.name && registers !== undefined ? [[registers.address, PAGE]] : [],
+  );
+
 function pageTableRegions(description: PolicyDescription, regions: readonly Region[]): Region[] {
   const sizeOf = new Map(regions.map(({ name, sizeBytes }) => [name, sizeBytes]));
   const ranges = (mappings: readonly Mapping[]): (readonly [number, number])[] =>
@@ -209,7 +215,12 @@ function pageTableRegions(description: PolicyDescription, regions: readonly Regi
     return region(`kernel_${cpu}|pt`, 'system_pt', pages, fill(0));
   });
   const subjects = description.subjects.map(subject =>
-    region(`${subject.name}|pt`, 'system_pt', tablePages(ranges(subjectMappings(description, subject))), fill(0)),
+    region(
+      `${subject.name}|pt`,
+      'system_pt',
+      tablePages([...ranges(subjectMappings(description, subject)), ...registerPages(description, subject)]),
+      fill(0),
+    ),
   );
   // The IOMMU of the described machine translates 39 bits.
   const domains = (description.domains ?? []).map(({ name, memory }) => {

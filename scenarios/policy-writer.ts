@@ -10,6 +10,7 @@ import { CPU_COUNT, configElement, hardwareElement, kernelDevicesElement, platfo
 import {
   allRegions,
   kernelMappings,
+  type Mapping,
   mappingElement,
   placeOf,
   regionElement,
@@ -66,15 +67,24 @@ function unmaskEvents(description: PolicyDescription, subject: SubjectDescriptio
   });
 }
 
+const registersMapping = (virtualAddress: number): Mapping => ({
+  logical: 'registers',
+  physical: 'mem1',
+  virtualAddress,
+  writable: true,
+  executable: false,
+});
+
 /** The `devices` element of a subject. */
 function devicesElement(description: PolicyDescription, subject: SubjectDescription): XmlElement {
   const own = (description.devices ?? []).filter(device => device.subject === subject.name);
-  const elements = own.map(({ name, vector, pci }) => {
+  const elements = own.map(({ name, vector, pci, registers }) => {
     const address =
       pci === undefined ? [] : [element('pci', { bus: byteLiteral(0), device: byteLiteral(pci.device), function: 0 })];
     return element('device', { logical: name, physical: name }, [
       ...address,
       element('irq', { logical: 'irq', physical: 'irq1', vector }),
+      ...(registers === undefined ? [] : [mappingElement(registersMapping(registers.address))]),
       element('ioPort', { logical: 'ports', physical: 'ioport1' }),
     ]);
   });

@@ -46,6 +46,7 @@ export const description: PolicyDescription = {
       irq: 19,
       vector: 48,
       ports: { start: 0x1f0, end: 0x1f7 },
+      registers: { physicalAddress: 0xfeb0_0000, address: 0xe000_0000 },
       pci: { device: 31, iommuGroup: 1, unmaskEvent: 1 },
     },
     {
@@ -54,6 +55,7 @@ export const description: PolicyDescription = {
       irq: 24,
       vector: 66,
       ports: { start: 0xc000, end: 0xc013 },
+      registers: { physicalAddress: 0xfeb1_0000, address: 0xe000_0000 },
       pci: { device: 25, iommuGroup: 2 },
     },
     { name: 'com_2', subject: 'console', irq: 3, vector: 49, ports: { start: 0x2f8, end: 0x2ff } },

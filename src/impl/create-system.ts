@@ -5,6 +5,7 @@ import { type Digest, digestWords, formatDigest } from '../units/digest.ts';
 import { InvariantError } from '../units/invariant.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import { Cpu } from './cpu.ts';
+import { dmaDevicesOf } from './dma/dma-devices.ts';
 import { type HostedSoftware, scriptSoftware } from './hosted.ts';
 import { hostSoftware } from './hosted-subject.ts';
 import type { RegionContent } from './loader/region-contents.ts';
@@ -96,6 +97,7 @@ export function createSystem(
     time,
     kernel.tables.subjects.map(() => hostSoftware(idle)),
     seams.machine,
+    dmaDevicesOf(document),
   );
   links.system = system;
   system.begin({

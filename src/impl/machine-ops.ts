@@ -1,6 +1,7 @@
 import { type Gpa, hpa, type SubjectAddress } from '../units/address.ts';
 import { joinWords } from '../units/word.ts';
 import type { Cpu } from './cpu.ts';
+import { type DmaOps, dmaOps } from './dma/dma-remapping.ts';
 import { GuestHooks } from './machine-code/guest-hooks.ts';
 import type { PhysicalMemory } from './memory.ts';
 import type { IommuSpec } from './muen/compile-platform.ts';
@@ -23,6 +24,8 @@ export interface MachineOps {
   readonly isMsrTrapped: typeof isMsrTrapped;
   readonly describeProcessor: typeof describeProcessor;
   readonly createIommu: (spec: IommuSpec) => Iommu;
+  /** How the IOMMU treats DMA. */
+  readonly dma: DmaOps;
   /** What a processor does for a subject's machine code: intercepts, EPT, bitmaps, masks. */
   readonly createGuestHooks: (memory: PhysicalMemory, platform: GuestMachine, msrs: MsrAccess) => VmxHooks;
 }
@@ -53,5 +56,6 @@ export const machineOps: MachineOps = {
   isMsrTrapped,
   describeProcessor,
   createIommu: spec => new Iommu(spec),
+  dma: dmaOps,
   createGuestHooks: (memory, platform, msrs) => new GuestHooks(memory, platform, msrs),
 };

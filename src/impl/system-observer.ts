@@ -1,5 +1,6 @@
 import type { SubjectId } from '../units/ids.ts';
 import type { Cpu } from './cpu.ts';
+import type { DmaOutcome } from './dma/dma-device.ts';
 import type { ExitCause } from './exit-cause.ts';
 import type { HostedSubject } from './hosted-subject.ts';
 
@@ -11,6 +12,8 @@ export interface SystemObserver {
   onSegment?(cpu: Cpu, access: number): void;
   /** A subject was entered. */
   onEntry?(cpu: Cpu, subject: SubjectId): void;
+  /** A device made a transfer. */
+  onDma?(outcome: DmaOutcome): void;
   /** A subject executed an operation; `exit` is the exit it caused. */
   onOperation?(cpu: Cpu, subject: SubjectId, hosted: HostedSubject, exit: ExitCause | undefined): void;
 }

@@ -27,6 +27,8 @@ export interface SystemSnapshot {
   readonly hosted: readonly HostedSubject[];
   readonly platform: { readonly power: Platform['power']; readonly stopReason: string };
   readonly ioApic: Uint32Array;
+  /** By IOMMU. */
+  readonly iommus: readonly Uint32Array[];
   readonly ports: ReadonlyMap<number, number>;
   /** By CPU: machine code that is under way. */
   readonly guests: readonly (SavedGuest | undefined)[];
@@ -58,6 +60,7 @@ export function takeSnapshot(
     hosted: hosted.map(subject => ({ ...subject })),
     platform: { power, stopReason },
     ioApic: platform.ioApic.save(),
+    iommus: platform.iommus.map(unit => unit.saveFaults()),
     ports: platform.ports.contents,
     guests,
   };
@@ -98,6 +101,7 @@ export function processorWords(
     words.push(lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, subjectOn(cpu) >>> 0);
   }
   words.push(...platform.ioApic.save());
+  for (const unit of platform.iommus) if (unit.hasFaults) words.push(...unit.saveFaults());
   for (const [port, value] of [...platform.ports.contents].sort((a, b) => a[0] - b[0])) words.push(port, value);
   for (const subject of hosted) words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
   return Uint32Array.from(words);

@@ -1,6 +1,8 @@
 import type { CpuId, SubjectId } from '../units/ids.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { type Cpu, CpuMode } from './cpu.ts';
+import type { DmaDevice } from './dma/dma-device.ts';
+import { DmaDevices } from './dma/dma-devices.ts';
 import { type ExitCause, entryFailureCause, NO_CAUSE, TIMER_CAUSE, WINDOW_CAUSE } from './exit-cause.ts';
 import { executeOperation, MAX_VECTORS, type MachineEffect } from './hosted-cpu.ts';
 import { advanceGuestRip, fetchOperation, guestRip, type HostedSubject, isAtXsetbv } from './hosted-subject.ts';
@@ -47,6 +49,7 @@ export class System {
   #inputs: RunInputs = { cyclesPerInstruction: 1, endTsc: 0, maxKernelSteps: 0, interrupts: [], interleavings: [] };
   #arrivals: InterruptArrivals;
   readonly #guests: GuestCpus;
+  readonly #devices: DmaDevices;
   readonly #steps: KernelSteps;
   readonly #next: NextActions;
   #sources: ActionSources;
@@ -55,7 +58,13 @@ export class System {
   #forced = -1;
   #latestTsc = 0;
   readonly #machine: MachineEffect = { effect: 'none' };
-  constructor(kernel: Kernel, time: TimeModel, hosted: HostedSubject[], ops: MachineOps) {
+  constructor(
+    kernel: Kernel,
+    time: TimeModel,
+    hosted: HostedSubject[],
+    ops: MachineOps,
+    devices: readonly DmaDevice[] = [],
+  ) {
     this.kernel = kernel;
     this.memory = kernel.memory;
     this.time = time;
@@ -63,7 +72,8 @@ export class System {
     this.hosted = hosted;
     this.#ops = ops;
     this.#arrivals = new InterruptArrivals([], kernel.cpus.length, time.unitCycles, ops);
-    this.#guests = new GuestCpus(kernel.memory, kernel.cpus, kernel.platform.ports, ops);
+    this.#devices = new DmaDevices(kernel.memory, devices, kernel.platform.iommus, ops.dma);
+    this.#guests = new GuestCpus(kernel.memory, kernel.cpus, kernel.platform.ports, this.#devices, ops);
     this.#steps = new KernelSteps(kernel);
     this.#next = new NextActions(kernel.cpus.length);
     this.#sources = this.#actionSources();
@@ -150,6 +160,10 @@ export class System {
     Object.assign(this.kernel.platform, snapshot.platform);
     this.kernel.platform.ports.contents = snapshot.ports;
     this.kernel.platform.ioApic.load(snapshot.ioApic);
+    snapshot.iommus.forEach((faults, index) => {
+      this.kernel.platform.iommus[index]!.loadFaults(faults);
+    });
+    this.#devices.forget();
     this.#guests.restore(snapshot.guests);
     this.#next.forgetAll();
   }
@@ -211,9 +225,21 @@ export class System {
     cpu.tsc += executed * cyclesPerInstruction;
     const exit = hasExited ? { ...NO_CAUSE, reason: cpu.vmread(Vmcs.exitReason) } : undefined;
     this.observer.onOperation?.(cpu, subject, hosted, exit);
+    this.#runDevices(cpu);
     if (guest.platform.effect !== 'none') this.#stopByPort(guest.platform.effect, subject);
     else if (guest.abortIndicator !== 0) this.#stop('shutdown', `VMX abort: indicator ${guest.abortIndicator}`);
     else if (exit !== undefined) this.#startKernel(cpu, exit.reason);
+  }
+
+  /** Devices that the subject on `cpu` has started act before anything else. */
+  #runDevices(cpu: Cpu): void {
+    this.#devices.run({
+      deliver: (destination, vector) => {
+        const target = this.kernel.tables.apicIds.indexOf(destination);
+        if (target >= 0) this.requestInterrupt(target, vector, cpu.tsc);
+      },
+      observe: outcome => this.observer.onDma?.(outcome),
+    });
   }
 
   #stop(power: Kernel['platform']['power'], reason: string): void {
@@ -258,6 +284,7 @@ export class System {
     const exit = executeOperation(this.memory, cpu, hosted, operation, platform.ports, this.#ops, this.#machine);
     if (exit === undefined) hosted.retiredCount += 1;
     this.observer.onOperation?.(cpu, subject, hosted, exit);
+    this.#runDevices(cpu);
     if (this.#machine.effect !== 'none') {
       this.#stopByPort(this.#machine.effect, subject);
       this.#machine.effect = 'none';

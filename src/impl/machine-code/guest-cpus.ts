@@ -1,4 +1,5 @@
 import type { Cpu } from '../cpu.ts';
+import type { DmaDevices } from '../dma/dma-devices.ts';
 import type { MachineOps } from '../machine-ops.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { Ports } from '../ports.ts';
@@ -14,14 +15,16 @@ const GRID_INSTRUCTIONS = 128;
 export class GuestCpus {
   readonly #memory: PhysicalMemory;
   readonly #ports: Ports;
+  readonly #devices: DmaDevices;
   readonly #ops: MachineOps;
   readonly #cpus: readonly Cpu[];
   readonly #guests: (GuestProcessor | undefined)[];
 
-  constructor(memory: PhysicalMemory, cpus: readonly Cpu[], ports: Ports, ops: MachineOps) {
+  constructor(memory: PhysicalMemory, cpus: readonly Cpu[], ports: Ports, devices: DmaDevices, ops: MachineOps) {
     this.#memory = memory;
     this.#cpus = cpus;
     this.#ports = ports;
+    this.#devices = devices;
     this.#ops = ops;
     this.#guests = cpus.map(() => undefined);
   }
@@ -29,7 +32,7 @@ export class GuestCpus {
   of(cpu: Cpu): GuestProcessor {
     const known = this.#guests[cpu.id];
     if (known !== undefined) return known;
-    const created = new GuestProcessor(this.#memory, cpu, this.#ports, this.#ops);
+    const created = new GuestProcessor(this.#memory, cpu, this.#ports, this.#devices, this.#ops);
     this.#guests[cpu.id] = created;
     return created;
   }

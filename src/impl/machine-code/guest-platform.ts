@@ -1,12 +1,15 @@
+import { frameOf, hpa, PAGE_SIZE_BYTES, pageOffset } from '../../units/address.ts';
 import { InvariantError } from '../../units/invariant.ts';
 import { joinBig } from '../../units/word.ts';
 import type { Cpu } from '../cpu.ts';
+import type { DmaDevices } from '../dma/dma-devices.ts';
+import type { PhysicalMemory } from '../memory.ts';
 import { MSRS, msrPlace, writeMsr } from '../msrs.ts';
 import type { PortEffect, Ports } from '../ports.ts';
 import type { Platform } from '../vmx/vmx-hooks.ts';
 
 /**
- * The rest of the machine as a subject's machine code reaches it: ports and those MSRs that its bitmaps leave open.
+ * The rest of the machine as a subject's machine code reaches it: ports, those MSRs that its bitmaps leave open, and registers of devices.
  *
  * Interrupts and timers do not come from here: the system decides when they arrive, and leaves guest mode by itself.
  */
@@ -16,24 +19,35 @@ export class GuestPlatform implements Platform {
   effect: PortEffect = 'none';
   readonly #cpu: Cpu;
   readonly #ports: Ports;
+  readonly #memory: PhysicalMemory;
+  readonly #devices: DmaDevices;
   /** Makes the processor stop after the instruction at hand. */
   onEffect: () => void = () => {};
 
-  constructor(cpu: Cpu, ports: Ports) {
+  constructor(cpu: Cpu, ports: Ports, memory: PhysicalMemory, devices: DmaDevices) {
+    this.#memory = memory;
+    this.#devices = devices;
     this.#cpu = cpu;
     this.#ports = ports;
   }
 
-  isDevice(): boolean {
-    return false;
+  isDevice(_cpu: unknown, frame: number): boolean {
+    return this.#devices.has(frame);
   }
 
-  readDevice(): bigint {
-    throw new InvariantError('no frame belongs to a device');
+  readDevice(_cpu: unknown, address: number, sizeBytes: number): bigint {
+    const { bytes } = this.#memory;
+    const at = this.#memory.slotOf(frameOf(hpa(address))) * PAGE_SIZE_BYTES + pageOffset(address);
+    let value = 0n;
+    for (let index = sizeBytes - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[at + index]!);
+    return value;
   }
 
-  writeDevice(): void {
-    throw new InvariantError('no frame belongs to a device');
+  writeDevice(_cpu: unknown, address: number, sizeBytes: number, value: bigint): void {
+    const content = new Uint8Array(sizeBytes);
+    for (let index = 0; index < sizeBytes; index++) content[index] = Number((value >> BigInt(8 * index)) & 0xffn);
+    this.#memory.writeBytes(hpa(address), content);
+    this.#devices.noteWrite(frameOf(hpa(address)));
   }
 
   portIn(_cpu: unknown, port: number, sizeBytes: number): number {

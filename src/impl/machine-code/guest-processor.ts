@@ -1,4 +1,5 @@
 import type { Cpu } from '../cpu.ts';
+import type { DmaDevices } from '../dma/dma-devices.ts';
 import type { MachineOps } from '../machine-ops.ts';
 import { FRAME_WORDS, type PhysicalMemory } from '../memory.ts';
 import { msrPlace } from '../msrs.ts';
@@ -91,10 +92,10 @@ export class GuestProcessor {
   readonly #memory: PhysicalMemory;
   readonly #slice: GuestSlice = { executed: 0, hasExited: false };
 
-  constructor(memory: PhysicalMemory, cpu: Cpu, ports: Ports, ops: MachineOps) {
+  constructor(memory: PhysicalMemory, cpu: Cpu, ports: Ports, devices: DmaDevices, ops: MachineOps) {
     this.#memory = memory;
     this.#cpu = cpu;
-    this.platform = new GuestPlatform(cpu, ports);
+    this.platform = new GuestPlatform(cpu, ports, memory, devices);
     this.hooks = ops.createGuestHooks(memory, this.platform, { read: readMsr, write: writeMsr });
     this.hooks.stopsAtExit = true;
     this.processor = new X86Processor(memory, { id: cpu.id, hooks: this.hooks, frameLimit: FRAME_LIMIT });

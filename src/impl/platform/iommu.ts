@@ -1,3 +1,4 @@
+import { type Hpa, hpa } from '../../units/address.ts';
 import type { IommuSpec } from '../muen/compile-platform.ts';
 
 /**
@@ -45,6 +46,23 @@ const CONTEXT_GLOBAL_DONE = 0x0800_0000;
 const IOTLB_GLOBAL_DONE = 0x0200_0000;
 
 export const FAULT_MASKED = 0x8000_0000;
+/** Of the fault control register: a fault event waits for its mask. */
+const FAULT_EVENT_PENDING = 0x4000_0000;
+/** Of the fault status register: an overflow, and a record that is valid. */
+const FAULTS_LOST = 1;
+const FAULTS_PENDING = 2;
+/** Of the last word of a fault-recording register. */
+const FAULT_VALID = 0x8000_0000;
+const FAULT_READ = 0x4000_0000;
+
+/** A request that a unit blocked. */
+export interface RecordedFault {
+  /** Bus, device and function. */
+  readonly source: number;
+  readonly address: number;
+  readonly isRead: boolean;
+  readonly reason: number;
+}
 
 /** What a unit can fail to do, for tests: the status that never comes. */
 export type IommuDefect =
@@ -107,6 +125,70 @@ export class Iommu {
     return (this.#status & wanted) === wanted;
   }
 
+  /** Translation of DMA is on. */
+  get isTranslating(): boolean {
+    return (this.#status & IommuCommand.translation) !== 0;
+  }
+
+  /** Tables that software has set, whatever the unit was last told to latch. */
+  get rootTable(): Hpa {
+    return this.#pointer(IommuRegister.rootTable);
+  }
+
+  get remappingTable(): Hpa {
+    return this.#pointer(IommuRegister.interruptRemapping);
+  }
+
+  #pointer(offset: number): Hpa {
+    return hpa(this.#words[offset / 4 + 1]! * 2 ** 32 + ((this.#words[offset / 4]! & ~0xfff) >>> 0));
+  }
+
+  /**
+   * Notes a request that was blocked: in a free fault-recording register, else as an overflow (VT-d specification, "Primary
+   * Fault Logging"). The fault event is left to software that unmasks it; while it is masked, it is pending.
+   */
+  recordFault({ source, address, isRead, reason }: RecordedFault): void {
+    const status = IommuRegister.faultStatus / 4;
+    for (let record = 0; record < this.spec.faultRecords; record++) {
+      const at = this.spec.faultRecordOffset / 4 + 4 * record;
+      if ((this.#words[at + 3]! & FAULT_VALID) !== 0) continue;
+      this.#words[at] = (address & ~0xfff) >>> 0;
+      this.#words[at + 1] = Math.floor(address / 2 ** 32) >>> 0;
+      this.#words[at + 2] = source;
+      this.#words[at + 3] = (FAULT_VALID | (isRead ? FAULT_READ : 0) | reason) >>> 0;
+      const isFirst = (this.#words[status]! & FAULTS_PENDING) === 0;
+      this.#words[status] = (this.#words[status]! & ~0xff00) | FAULTS_PENDING | (isFirst ? record << 8 : 0);
+      this.#words[IommuRegister.faultControl / 4]! |= FAULT_EVENT_PENDING;
+      return;
+    }
+    this.#words[status]! |= FAULTS_LOST;
+  }
+
+  /** The message that reports faults, once one is pending and software has not masked it. */
+  takeFaultEvent(): { readonly destination: number; readonly vector: number } | undefined {
+    const control = IommuRegister.faultControl / 4;
+    const waits = (this.#words[control]! & FAULT_EVENT_PENDING) !== 0;
+    if (!waits || (this.#words[control]! & FAULT_MASKED) !== 0) return undefined;
+    this.#words[control]! &= ~FAULT_EVENT_PENDING;
+    const low = (this.#words[IommuRegister.faultAddress / 4]! >>> 12) & 0xff;
+    const high = this.#words[IommuRegister.faultAddress / 4 + 1]! & ~0xff;
+    return { destination: (high | low) >>> 0, vector: this.#words[IommuRegister.faultData / 4]! & 0xff };
+  }
+
+  /** A fault was recorded since software cleared the last one. */
+  get hasFaults(): boolean {
+    return this.#words[IommuRegister.faultStatus / 4] !== 0;
+  }
+
+  /** Fault state, for snapshots: the rest is set once, at boot. */
+  saveFaults(): Uint32Array {
+    return this.#words.slice();
+  }
+
+  loadFaults(words: Uint32Array): void {
+    this.#words.set(words);
+  }
+
   /** Reads 32 bits. */
   read(offset: number): number {
     if (offset === IommuRegister.globalStatus) return this.#status >>> 0;
@@ -120,7 +202,14 @@ export class Iommu {
     else if (offset === IommuRegister.contextCommand + 4) this.#invalidateContext(value >>> 0);
     else if (offset === this.spec.iotlbOffset + 4) this.#invalidateIotlb(value >>> 0);
     else if (offset === IommuRegister.faultStatus) this.#words[offset / 4]! &= ~value;
+    else if (this.#isFaultFlag(offset)) this.#words[offset / 4]! &= ~(value & FAULT_VALID);
     else if (offset > IommuRegister.globalStatus) this.#words[offset / 4] = value;
+  }
+
+  /** The last word of a fault-recording register, whose highest bit is cleared by writing it. */
+  #isFaultFlag(offset: number): boolean {
+    const inside = offset - this.spec.faultRecordOffset;
+    return inside >= 0 && inside < 16 * this.spec.faultRecords && inside % 16 === 12;
   }
 
   #command(value: number): void {

@@ -77,6 +77,21 @@ function readContext(memory: PhysicalMemory, at: number, bus: number, index: num
   };
 }
 
+/** Context entry of one function (bus, device, function in 16 bits) as an IOMMU finds it for a request; undefined if none is present. */
+export function readContextOf(
+  memory: PhysicalMemory,
+  root: Hpa,
+  source: number,
+): ContextEntry | 'no-root' | 'root-reserved' | undefined {
+  const bus = source >>> 8;
+  const index = source & 0xff;
+  const [first, second, third, fourth] = words(memory, root + bus * ENTRY_BYTES);
+  if ((first & 1) === 0) return 'no-root';
+  if ((first & ROOT_RESERVED_LOW) !== 0 || (second & POINTER_RESERVED_HIGH) !== 0 || third !== 0 || fourth !== 0)
+    return 'root-reserved';
+  return readContext(memory, pointer(first, second) + index * ENTRY_BYTES, bus, index);
+}
+
 /** Reads root and context tables as an IOMMU in legacy mode does; any content is allowed. */
 export function readContextTables(memory: PhysicalMemory, root: Hpa): ContextTables {
   const entries: ContextEntry[] = [];

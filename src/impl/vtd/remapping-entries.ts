@@ -30,32 +30,38 @@ export const REMAPPING_ENTRIES = 256;
 const RESERVED_FIRST = 0xff00_7000;
 const RESERVED_THIRD = 0xfff0_0000;
 
+/** Reads one entry; undefined if it is not present. */
+export function readRemappingEntry(memory: PhysicalMemory, table: Hpa, index: number): RemappingEntry | undefined {
+  const at = table + index * 16;
+  const first = memory.readWordAt(hpa(at));
+  if ((first & 1) === 0) return undefined;
+  const third = memory.readWordAt(hpa(at + 8));
+  const isReserved =
+    (first & RESERVED_FIRST) !== 0 || (third & RESERVED_THIRD) !== 0 || memory.readWordAt(hpa(at + 12)) !== 0;
+  return {
+    index,
+    entryAddress: hpa(at),
+    vector: (first >>> 16) & 0xff,
+    deliveryMode: (first >>> 5) & 7,
+    isLogical: (first & 4) !== 0,
+    isRedirectable: (first & 8) !== 0,
+    isLevel: (first & 0x10) !== 0,
+    isPosted: (first & 0x8000) !== 0,
+    faultsDisabled: (first & 2) !== 0,
+    destination: memory.readWordAt(hpa(at + 4)),
+    sourceId: third & 0xffff,
+    sourceQualifier: (third >>> 16) & 3,
+    sourceValidation: (third >>> 18) & 3,
+    defect: isReserved ? 'reserved bit set' : '',
+  };
+}
+
 /** Reads all present entries, ascending; any content is allowed. */
 export function readRemappingTable(memory: PhysicalMemory, table: Hpa): readonly RemappingEntry[] {
   const entries: RemappingEntry[] = [];
   for (let index = 0; index < REMAPPING_ENTRIES; index++) {
-    const at = table + index * 16;
-    const first = memory.readWordAt(hpa(at));
-    if ((first & 1) === 0) continue;
-    const third = memory.readWordAt(hpa(at + 8));
-    const isReserved =
-      (first & RESERVED_FIRST) !== 0 || (third & RESERVED_THIRD) !== 0 || memory.readWordAt(hpa(at + 12)) !== 0;
-    entries.push({
-      index,
-      entryAddress: hpa(at),
-      vector: (first >>> 16) & 0xff,
-      deliveryMode: (first >>> 5) & 7,
-      isLogical: (first & 4) !== 0,
-      isRedirectable: (first & 8) !== 0,
-      isLevel: (first & 0x10) !== 0,
-      isPosted: (first & 0x8000) !== 0,
-      faultsDisabled: (first & 2) !== 0,
-      destination: memory.readWordAt(hpa(at + 4)),
-      sourceId: third & 0xffff,
-      sourceQualifier: (third >>> 16) & 3,
-      sourceValidation: (third >>> 18) & 3,
-      defect: isReserved ? 'reserved bit set' : '',
-    });
+    const entry = readRemappingEntry(memory, table, index);
+    if (entry !== undefined) entries.push(entry);
   }
   return entries;
 }
