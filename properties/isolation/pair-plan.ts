@@ -1,6 +1,8 @@
 import { type Mix, type OperationDecoder, operationDecoder } from '../../src/arbitraries/decode-operation.ts';
 import type { Notification, Vocabulary } from '../../src/arbitraries/vocabulary.ts';
 import type { CheckContext } from '../../src/engine/property.ts';
+import { dmaGrants, dmaSources } from '../../src/model/dma-grants.ts';
+import { subjectGrants } from '../../src/model/grants.ts';
 import type { Operation } from '../../src/units/operation.ts';
 import { handbacks, joinPreludes, prelude } from '../preludes.ts';
 import type { Workbench } from '../workbench.ts';
@@ -44,6 +46,8 @@ const ACTIVE: Mix = {
 };
 /** Leaves traces in all state that is its own. */
 const HIGH: Mix = { ...ACTIVE, mark: 12 };
+/** Has its devices move memory as well, where it has any. */
+const HIGH_WITH_DEVICES: Mix = { ...HIGH, dma: 16 };
 /** Looks at everything that it can see. */
 const LOW: Mix = { ...ACTIVE, read: 12, mark: 1, survey: 14 };
 /** Third parties never sleep and keep no clock, so that what they do does not depend on who notifies them. */
@@ -82,6 +86,7 @@ export function pairPlan(
     if (row.subject === high || row.subject === low) return [];
     // Whoever `high` may influence directly stays silent, so that only the direct edge is under test.
     if (shareTime(row.subject, high) || notified.has(row.subject)) return [];
+    if (dmaReach(context, high, row.subject) !== '') return [];
     const steady: Vocabulary = {
       ...row,
       vmcalls: row.vmcalls.filter(call => call.action === 'none'),
@@ -89,7 +94,7 @@ export function pairPlan(
     return [{ subject: row.subject, decoder: operationDecoder(steady, STEADY, startTsc, endTsc) }];
   });
   return {
-    high: operationDecoder(restricted, HIGH, startTsc, endTsc),
+    high: operationDecoder(restricted, mine.dma.length > 0 ? HIGH_WITH_DEVICES : HIGH, startTsc, endTsc),
     highWords: restricted,
     low: operationDecoder(vocabulary(low), LOW, startTsc, endTsc),
     others,
@@ -105,6 +110,8 @@ function exclusion(context: CheckContext, found: Workbench, high: string, low: s
   const direct = found.flows.allowsDirect(high, low);
   const first = direct[0];
   if (first !== undefined) return `permitted flow: ${first.mechanism} ${first.via} (line ${first.lines[0] ?? 0})`;
+  const dma = dmaReach(context, high, low);
+  if (dma !== '') return dma;
   if (found.flows.samePartition(high, low))
     return 'shares a scheduling partition: sleep, yield and round robin are visible by design';
   const writesInterface = context.document.subjects
@@ -115,6 +122,19 @@ function exclusion(context: CheckContext, found: Workbench, high: string, low: s
         context.document.memory.some(region => region.name === mapping.physical && region.type === 'kernel_interface'),
     );
   return writesInterface === true ? 'chooses the major frame for the whole system (kernel interface page)' : '';
+}
+
+/** How a device of `high` writes memory that `low` has, empty if none does. */
+function dmaReach({ document }: CheckContext, high: string, low: string): string {
+  const own = document.subjects.find(row => row.name === high)?.devices.map(({ physical }) => physical) ?? [];
+  const subject = document.subjects.find(row => row.name === low);
+  const seen = subject === undefined ? [] : subjectGrants(document, subject);
+  for (const { name, domain, line } of dmaSources(document).filter(source => own.includes(source.name))) {
+    const reached = dmaGrants(document, domain).filter(({ writable }) => writable);
+    const isShared = reached.some(a => seen.some(b => a.pa < b.pa + b.sizeBytes && b.pa < a.pa + a.sizeBytes));
+    if (isShared) return `permitted flow: DMA of ${name} (line ${line})`;
+  }
+  return '';
 }
 
 interface Seat {

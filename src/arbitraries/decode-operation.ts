@@ -9,6 +9,7 @@ import {
   surveyPhrase,
   xsetbvPhrase,
 } from './decode-processor.ts';
+import { transferOf, transferPhrase } from './dma-vocabulary.ts';
 import type { Vocabulary, Window } from './vocabulary.ts';
 
 /** How often each kind of operation is generated, relative to the others; 0 leaves it out. */
@@ -39,6 +40,8 @@ export interface Mix {
   readonly mark?: number;
   /** Several reads of such state. */
   readonly survey?: number;
+  /** A transfer of one of its devices. */
+  readonly dma?: number;
 }
 
 type Kind = keyof Mix;
@@ -99,6 +102,10 @@ export function operationDecoder(vocabulary: Vocabulary, mix: Mix, startTsc: num
       if (kind === 'xsetbv') return xsetbvPhrase(second, third);
       if (kind === 'mark') return markPhrase(vocabulary.processor, second, third);
       if (kind === 'survey') return surveyPhrase(vocabulary.processor, second);
+      if (kind === 'dma') {
+        const transfer = transferOf(vocabulary.dma, second, third);
+        return transfer === undefined ? [NOP] : transferPhrase(transfer);
+      }
       const operation = operationOf(vocabulary, kind, second, third, startTsc, endTsc);
       if (kind === 'timedEvent' && third % 2 === 1) return withWait(vocabulary, operation, third >>> 1);
       if (kind === 'write' && third % 8 > 3) return withHandover(vocabulary, operation, third >>> 3);
@@ -111,7 +118,7 @@ const pick = <T>(list: readonly T[], word: number): T | undefined => list[word %
 
 function operationOf(
   vocabulary: Vocabulary,
-  kind: Exclude<Kind, 'xsetbv' | 'mark' | 'survey'>,
+  kind: Exclude<Kind, 'xsetbv' | 'mark' | 'survey' | 'dma'>,
   a: number,
   b: number,
   startTsc: number,

@@ -1,5 +1,6 @@
 import { subjectGrants } from '../model/grants.ts';
 import type { PolicyDocument, Subject } from '../policy/document.ts';
+import { type DmaTarget, dmaTargets } from './dma-vocabulary.ts';
 import { type ProcessorVocabulary, processorVocabulary } from './processor-vocabulary.ts';
 
 /** Exit reasons that a subject or the platform under it can cause and that Muen leaves to the subject's trap table. */
@@ -53,6 +54,8 @@ export interface Vocabulary {
   readonly haltExits: boolean;
   readonly rdtscExits: boolean;
   readonly processor: ProcessorVocabulary;
+  /** Devices that do DMA as the subject says. */
+  readonly dma: readonly DmaTarget[];
 }
 
 const PURPOSES: Readonly<Record<string, Window['purpose']>> = { subject_state: 'state', kernel_interface: 'interface' };
@@ -96,6 +99,7 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
       haltExits: subject.vcpu.controls.proc.HLTExiting === 1,
       rdtscExits: subject.vcpu.controls.proc.RDTSCExiting === 1,
       processor: processorVocabulary(document, subject, stoppingReasons),
+      dma: dmaTargets(document, subject),
     };
   });
 }

@@ -10,6 +10,8 @@ export interface BlockKind {
   readonly weight: number;
   /** It may cause an exit that the trap table decides on, or an exception. */
   readonly traps: boolean;
+  /** Only for subjects with devices that do DMA. */
+  readonly isForDevices?: true;
   /** Writes the block; false if the subject has nothing that it could be about. */
   emit(code: CodeWriter, vocabulary: CodeVocabulary, rng: Rng): boolean;
 }

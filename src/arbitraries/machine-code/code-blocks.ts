@@ -1,4 +1,5 @@
 import type { BlockKind } from './block-kind.ts';
+import { DMA_BLOCKS } from './dma-blocks.ts';
 import { EVENT_BLOCKS } from './event-blocks.ts';
 import { INSTRUCTION_BLOCKS } from './instruction-blocks.ts';
 import { MEMORY_BLOCKS } from './memory-blocks.ts';
@@ -16,4 +17,4 @@ const MODELESS_BLOCKS: readonly BlockKind[] = [
 ];
 
 /** Kinds of blocks that generated programs consist of. */
-export const BLOCK_KINDS: readonly BlockKind[] = [...MODELESS_BLOCKS, ...modeBlocks(MODELESS_BLOCKS)];
+export const BLOCK_KINDS: readonly BlockKind[] = [...MODELESS_BLOCKS, ...modeBlocks(MODELESS_BLOCKS), ...DMA_BLOCKS];

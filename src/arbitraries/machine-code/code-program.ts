@@ -12,8 +12,8 @@ const SPIN = 'ebfe';
 const SPIN_BYTES = 2;
 
 /** Kinds of blocks that a subject's program may consist of. */
-export const kindsFor = ({ mayTrap }: CodeVocabulary): readonly BlockKind[] =>
-  BLOCK_KINDS.filter(kind => mayTrap || !kind.traps);
+export const kindsFor = ({ mayTrap, words }: CodeVocabulary): readonly BlockKind[] =>
+  BLOCK_KINDS.filter(kind => (mayTrap || !kind.traps) && (kind.isForDevices !== true || words.dma.length > 0));
 
 function chooseKind(kinds: readonly BlockKind[], total: number, place: number): BlockKind {
   let left = place % total;
