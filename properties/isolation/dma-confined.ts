@@ -295,8 +295,6 @@ export const dmaConfined = runProperty({
   ],
   killedBy: [
     'dma-wrong-domain',
-    'dma-leaf-writable',
-    'context-wrong-function',
     'context-pass-through',
     'dma-untranslated',
     'dma-requester-function',

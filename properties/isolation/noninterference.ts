@@ -11,6 +11,7 @@ export const noninterference = pairProperty({
     'interrupt-to-wrong-subject',
     'stale-translation',
     'fpu-not-restored',
+    'dma-untranslated',
   ],
   effectiveRuns: 20,
   difference(low, left, right, frames) {

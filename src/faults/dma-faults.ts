@@ -5,14 +5,14 @@ import type { Fault } from './fault.ts';
 const DMA = 'isolation/dma-confined';
 const scenario = 'device-domains';
 
-interface DmaFaultSpec extends Pick<Fault, 'id' | 'title' | 'precedent'> {
+interface DmaFaultSpec extends Pick<Fault, 'id' | 'title' | 'precedent'>, Partial<Pick<Fault, 'killedBy'>> {
   readonly replace: (ops: DmaOps) => Partial<DmaOps>;
 }
 
-const dmaFault = ({ replace, ...head }: DmaFaultSpec): Fault => ({
+const dmaFault = ({ replace, killedBy = [DMA], ...head }: DmaFaultSpec): Fault => ({
   ...head,
+  killedBy,
   seam: 'machine',
-  killedBy: [DMA],
   scenario,
   apply(seams: Seams) {
     const { dma } = seams.machine;
@@ -26,6 +26,7 @@ export const DMA_FAULTS: readonly Fault[] = [
     id: 'dma-untranslated',
     title: 'devices reach physical memory although translation is on',
     precedent: 'XSA-59 (CVE-2013-3495): devices that the IOMMU did not confine',
+    killedBy: [DMA, 'isolation/noninterference'],
     replace: () => ({ isTranslated: () => false }),
   }),
   dmaFault({

@@ -5,6 +5,7 @@ const PORTS = 'isolation/io-bitmaps';
 const MSRS = 'isolation/msr-bitmaps';
 const STORES = 'isolation/msr-stores';
 const DMA = 'isolation/vtd-tables';
+const TRANSFERS = 'isolation/dma-confined';
 const INTERRUPTS = 'isolation/interrupt-remapping';
 const INFO = 'isolation/subject-info';
 const scenario = 'device-domains';
@@ -62,7 +63,7 @@ export const STRUCTURE_FAULTS: readonly Fault[] = seamFaults('structures', [
     id: 'dma-wrong-domain',
     title: 'every device gets the tables of the domain after its own',
     precedent: 'XSA-36 (CVE-2013-0153): one table used for the devices of all guests',
-    killedBy: [DMA],
+    killedBy: [DMA, TRANSFERS],
     scenario,
     replace: ops => ({
       domainOf(document, device) {
@@ -131,7 +132,7 @@ export const STRUCTURE_FAULTS: readonly Fault[] = seamFaults('structures', [
     id: 'context-pass-through',
     title: 'DMA passes through untranslated',
     precedent: 'XSA-400 (CVE-2022-26358): devices left with identity mappings',
-    killedBy: [DMA],
+    killedBy: [DMA, TRANSFERS],
     scenario,
     replace: ops => ({
       encodeContextEntry(tables, bits, id) {
