@@ -1,6 +1,6 @@
 import type { ComponentEvent, ProgramRow } from '../instance/component.ts';
 import { type ClientState, type ClientStep, initialClient, type LocalEvent } from '../proxy/client-state.ts';
-import { copiedBytes, noData } from '../proxy/message.ts';
+import { copiedBytes, noData, subSessionOf } from '../proxy/message.ts';
 import {
   callService,
   closeLocalSession,
@@ -25,6 +25,8 @@ interface LentPacket {
 }
 
 const NO_REMOTE = -1;
+/** Parent of a session that is none's object. */
+const NO_PARENT = -1;
 
 /** A session of a local client. */
 interface ProxiedSession {
@@ -38,7 +40,20 @@ interface ProxiedSession {
   readonly given: readonly RpcValue[];
   readonly packets: ReadonlyMap<number, LentPacket>;
   readonly isOpen: boolean;
+  /** Session whose object this is, and which waits for it to open; NO_PARENT for a session. */
+  readonly parent: SessionNumber;
 }
+
+const newSession = (face: SessionInterface, remote: number, parent: SessionNumber): ProxiedSession => ({
+  face,
+  remote,
+  dataspace: 0,
+  opcode: -1,
+  given: [],
+  packets: new Map(),
+  isOpen: false,
+  parent,
+});
 
 interface ProxyClientProgramState extends ProxyProgramState<ProxiedSession> {
   readonly client: ClientState;
@@ -101,16 +116,7 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
       this.env.deny(session, 'DENIED');
       return;
     }
-    const added: ProxiedSession = {
-      face,
-      remote: opening.session,
-      dataspace: 0,
-      opcode: -1,
-      given: [],
-      packets: new Map(),
-      isOpen: false,
-    };
-    this.addSession(session, added);
+    this.addSession(session, newSession(face, opening.session, NO_PARENT));
     this.#take(opening);
   }
 
@@ -125,6 +131,11 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
       this.env.reply(session, [this.env.served.streamDataspace(session, called.name === 'tx_cap' ? 'tx' : 'rx')]);
       return;
     }
+    const sub = subSessionOf(row.face, called);
+    if (sub !== undefined) {
+      this.#openObject(session, row, called.name, sub);
+      return;
+    }
     // A capability of a signal stays here: the peer only learns that there is one.
     const given = values.map((value, index) =>
       called.arguments[index]!.type.kind === 'signal' ? Math.min(1, Number(value)) : value,
@@ -137,7 +148,43 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
     this.#take(step);
   }
 
+  /** A function that hands out a sub-session: one is opened at the peer, of the session there, and stands for it here. */
+  #openObject(session: SessionNumber, { remote }: ProxiedSession, name: string, face: SessionInterface): void {
+    const opening = openSession(this.state.client, '', face.service, { parent: `${remote}`, function: name });
+    if (opening.session < 0) {
+      this.env.reply(session, [0]);
+      return;
+    }
+    const object = this.env.createObject(session, face.service);
+    this.addSession(object, newSession(face, opening.session, session));
+    this.#take(opening);
+  }
+
+  /** A sub-session is open, or not: whoever waits for it gets it, or an invalid capability. */
+  #answerObject(object: SessionNumber, { parent, isOpen }: ProxiedSession, hasOpened: boolean): void {
+    if (hasOpened) this.setSession(object, { isOpen: true });
+    if (!isOpen) this.env.reply(parent, [hasOpened ? object : 0]);
+    if (!hasOpened) this.#dropObject(object);
+  }
+
+  #dropObject(object: SessionNumber): void {
+    const dataspace = this.state.sessions.get(object)?.dataspace ?? 0;
+    if (dataspace !== 0) this.env.release(dataspace);
+    this.setSession(object, undefined);
+    this.env.destroyObject(object);
+  }
+
+  /** Objects of a session, before the session itself ends. */
+  #dropObjects(session: SessionNumber): void {
+    for (const [object, { parent, remote }] of this.state.sessions) {
+      if (parent !== session) continue;
+      this.#take(closeLocalSession(this.state.client, remote));
+      this.#dropObject(object);
+    }
+  }
+
   close(session: SessionNumber): void {
+    this.#dropObjects(session);
     const row = this.state.sessions.get(session);
     this.change({ waiting: this.state.waiting.filter(other => other.session !== session) });
     if (row === undefined) return;
@@ -176,6 +223,11 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
    * until it closes the session, for it may wait for packets and not call.
    */
   #die(session: SessionNumber, row: ProxiedSession): void {
+    if (row.parent !== NO_PARENT) {
+      if (this.state.sessions.has(session)) this.#answerObject(session, row, false);
+      return;
+    }
+    this.#dropObjects(session);
     if (!row.isOpen || row.face.streams.length === 0) {
       if (row.dataspace !== 0) this.env.release(row.dataspace);
       if (row.isOpen) this.env.end(session);
@@ -199,6 +251,10 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
     if (row === undefined) return;
     switch (event.kind) {
       case 'opened':
+        if (row.parent !== NO_PARENT) {
+          this.#answerObject(session, row, true);
+          return;
+        }
         this.setSession(session, { isOpen: true });
         this.env.accept(session);
         return;

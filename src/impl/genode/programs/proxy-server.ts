@@ -1,5 +1,5 @@
 import type { ComponentEvent, Handle, ProgramRow } from '../instance/component.ts';
-import { copiedBytes, noData, type ProxyMessage } from '../proxy/message.ts';
+import { copiedBytes, noData, type ProxyMessage, subSessionOf } from '../proxy/message.ts';
 import {
   answerCall,
   answerEnd,
@@ -30,7 +30,20 @@ interface RealSession {
   readonly preparing: number;
   /** Packets that the service has: number of the peer by offset. */
   readonly packets: ReadonlyMap<number, number>;
+  /** Sub-session that a call of the proxy itself fetches for the peer: its key and interface. */
+  readonly fetching: { readonly key: number; readonly face: SessionInterface } | undefined;
 }
+
+const newSession = (key: number, face: SessionInterface): RealSession => ({
+  key,
+  face,
+  opcode: -1,
+  given: [],
+  dataspace: 0,
+  preparing: face.streams.length,
+  packets: new Map(),
+  fetching: undefined,
+});
 
 interface ProxyServerProgramState extends ProxyProgramState<RealSession> {
   readonly server: ServerState;
@@ -75,11 +88,14 @@ class Turn extends ProxyTurn<RealSession, ProxyServerProgramState> {
       case 'open':
         this.#open(request);
         return;
-      case 'close':
+      case 'close': {
+        const fetching = this.state.sessions.get(handle)?.fetching;
         if (handle < 0) return;
         this.env.close(handle);
         this.setSession(handle, undefined);
+        if (fetching !== undefined) this.#take(answerOpen(this.state.server, fetching.key, false));
         return;
+      }
       case 'call':
         this.#call(handle, request.opcode, request.values, request.data);
         return;
@@ -101,23 +117,43 @@ class Turn extends ProxyTurn<RealSession, ProxyServerProgramState> {
     return stream === undefined ? more : failedWords(stream, more);
   }
 
+  /** A sub-session of a session that the peer has: the function that hands it out is called, and only that one. */
+  #openObject(key: number, service: string, parent: string, name: string): void {
+    const known = this.state.server.sessions.find(({ id, status }) => `${id}` === parent && status === 'open');
+    const handle = known === undefined ? -1 : this.#handleOf(known.key);
+    const row = this.state.sessions.get(handle);
+    const called = row?.face.functions.find(candidate => candidate.name === name);
+    const face = row === undefined || called === undefined ? undefined : subSessionOf(row.face, called);
+    const isIdle = row !== undefined && row.opcode < 0 && row.preparing === 0 && row.fetching === undefined;
+    if (face?.service !== service || !isIdle) {
+      this.#take(answerOpen(this.state.server, key, false));
+      return;
+    }
+    this.setSession(handle, { fetching: { key, face } });
+    this.env.call(handle, name);
+  }
+
+  /** The real service handed a sub-session out, or did not. */
+  #fetched(handle: Handle, fetching: NonNullable<RealSession['fetching']>, cap: number): void {
+    this.setSession(handle, { fetching: undefined });
+    const isWanted = this.state.server.sessions.some(({ key }) => key === fetching.key);
+    const object = cap === 0 || !isWanted ? -1 : this.env.bind(cap);
+    if (object >= 0) this.addSession(object, newSession(fetching.key, fetching.face));
+    this.#take(answerOpen(this.state.server, fetching.key, object >= 0));
+  }
+
   #open({ key, service, label, args }: ServiceRequest & { readonly kind: 'open' }): void {
+    if (args.parent !== undefined) {
+      this.#openObject(key, service, args.parent, args.function ?? '');
+      return;
+    }
     const face = this.config.faces.find(candidate => candidate.service === service);
     if (face === undefined) {
       this.#take(answerOpen(this.state.server, key, false));
       return;
     }
     const handle = this.env.open(service, label, args);
-    const added: RealSession = {
-      key,
-      face,
-      opcode: -1,
-      given: [],
-      dataspace: 0,
-      preparing: face.streams.length,
-      packets: new Map(),
-    };
-    this.addSession(handle, added);
+    this.addSession(handle, newSession(key, face));
   }
 
   #call(handle: Handle, opcode: number, values: readonly RpcValue[], data: Uint8Array): void {
@@ -152,6 +188,10 @@ class Turn extends ProxyTurn<RealSession, ProxyServerProgramState> {
     if (row.preparing > 0) {
       this.setSession(handle, { preparing: row.preparing - 1 });
       if (row.preparing === 1) this.#take(answerOpen(this.state.server, row.key, true));
+      return;
+    }
+    if (row.fetching !== undefined) {
+      this.#fetched(handle, row.fetching, Number(values?.[0] ?? 0));
       return;
     }
     const called = row.face.functions[row.opcode];
@@ -212,6 +252,7 @@ class Turn extends ProxyTurn<RealSession, ProxyServerProgramState> {
   ended(handle: Handle): void {
     const row = this.state.sessions.get(handle);
     this.setSession(handle, undefined);
+    if (row?.fetching !== undefined) this.#take(answerOpen(this.state.server, row.fetching.key, false));
     if (row !== undefined) this.#take(answerEnd(this.state.server, row.key));
   }
 }

@@ -1,4 +1,5 @@
 import type { RpcFunction, SessionInterface } from '../services/interface.ts';
+import { interfaceOf } from '../services/interfaces.ts';
 import type { RpcValue } from './values.ts';
 
 /** What a message between the two sides of a proxy means. */
@@ -97,9 +98,21 @@ export function notProxyable(face: SessionInterface, opcode: number): string {
   if (face.proxy === 'local') return `${face.service} stands for objects of one instance`;
   if (called === undefined) return `${face.service} has no function ${opcode}`;
   if (called.name === 'tx_cap' || called.name === 'rx_cap') return `${face.service}.${called.name} is answered locally`;
+  if (subSessionOf(face, called) !== undefined) return `${face.service}.${called.name} opens a session of its own`;
   const given = called.arguments.find(({ type }) => isForeign(type.kind) || type.kind === 'dataspace');
   const foreign = given ?? called.results.find(({ type }) => isForeign(type.kind));
   return foreign === undefined ? '' : `${face.service}.${called.name} passes a ${foreign.type.kind}`;
+}
+
+/**
+ * Interface of the sub-session that a function hands out and that a proxy can open in its place, such as the pixels of a
+ * Gui session; undefined for any other function.
+ */
+export function subSessionOf(face: SessionInterface, called: RpcFunction): SessionInterface | undefined {
+  const [result, ...more] = called.results;
+  const of = result?.type.kind === 'capability' ? result.type.of : undefined;
+  const sub = of === undefined || more.length > 0 || called.arguments.length > 0 ? undefined : interfaceOf(of);
+  return face.proxy === 'local' || sub?.proxy === 'local' ? undefined : sub;
 }
 
 const isForeign = (kind: string): boolean => kind === 'session' || kind === 'capability';

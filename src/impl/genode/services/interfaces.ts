@@ -180,7 +180,7 @@ export const SESSION_INTERFACES: readonly SessionInterface[] = [
       rpc('view_capability', { id: U32 }, { view: object('View') }, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
       rpc('release_view_id', { id: U32 }),
       rpc('command_dataspace', {}, { ds: DATASPACE }),
-      rpc('execute'),
+      copying(rpc('execute'), 'in'),
       rpc('buffer', { width: U32, height: U32, alpha: BOOL }, {}, ['OUT_OF_RAM', 'OUT_OF_CAPS']),
       rpc('focus', { session: CAPABILITY }),
     ],

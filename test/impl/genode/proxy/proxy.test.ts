@@ -89,7 +89,7 @@ describe('what can be called through a proxy', () => {
     ['Timer', 2, ''],
     ['ROM', 0, ''],
     ['Block', 1, 'Block.tx_cap is answered locally'],
-    ['Gui', 0, 'Gui.framebuffer passes a capability'],
+    ['Gui', 0, 'Gui.framebuffer opens a session of its own'],
     ['IO_PORT', 0, 'IO_PORT stands for objects of one instance'],
     ['LOG', 1, 'LOG has no function 1'],
   ])('%s function %i: "%s"', (service, opcode, reason) => {
