@@ -22,7 +22,7 @@ import type {
 } from '../../src/trace/trace.ts';
 import { defined } from '../../src/units/invariant.ts';
 import type { Operation } from '../../src/units/operation.ts';
-import { deriveSeed } from '../../src/units/rng.ts';
+import { deriveSeed, mix32 } from '../../src/units/rng.ts';
 import { cannotRun, isWorkbench, subjectLine, timeline, type Workbench, workbench } from '../workbench.ts';
 import { inputsArbitrary } from './pair-inputs.ts';
 import { type PairPlan, pairPlan } from './pair-plan.ts';
@@ -32,6 +32,8 @@ const MAX_TRIES = 120;
 const BUDGET_FACTOR = { smoke: 1, deep: 20, exhaustive: 200 } as const;
 const HIGH_OPERATIONS = 20;
 const OTHER_OPERATIONS = 60;
+/** Instructions of machine code that stand for one hosted operation. */
+const CODE_FACTOR = 4;
 const MAJOR_FRAMES = 2;
 const OPERATIONS_PER_FRAME = 3;
 /** Beyond what any run of two major frames needs. */
@@ -61,7 +63,7 @@ export interface PairOptions {
   readonly killedBy: readonly string[];
   /** Effective runs that every pair gets at the smoke budget. */
   readonly effectiveRuns: number;
-  /** The high subject runs generated machine code instead of hosted operations. */
+  /** The high subject runs generated machine code instead of hosted operations, and in every second run the low one as well. */
   readonly runsMachineCode?: boolean;
   /** Operations and instructions that the shortest minor frame holds. */
   readonly operationsPerFrame?: number;
@@ -146,10 +148,17 @@ function testPair(options: PairOptions, context: CheckContext, found: Workbench,
     return { count: { high, low, effectiveRuns: 0, totalRuns: 0, excluded: plan.excluded }, steps: 0 };
   const inputs = inputsArbitrary(found, high);
   const cycles = cyclesPerInstruction(time, options.operationsPerFrame ?? OPERATIONS_PER_FRAME);
+  const codeCycles = cyclesPerInstruction(time, CODE_FACTOR * (options.operationsPerFrame ?? OPERATIONS_PER_FRAME));
   const programOf = options.runsMachineCode === true ? codeOf(context, found, plan, high) : operationsOf(plan, high);
   if (typeof programOf === 'string')
     return { count: { high, low, effectiveRuns: 0, totalRuns: 0, excluded: programOf }, steps: 0 };
-  const arbitrary = pairArbitrary(plan, inputs, { high, low, endTsc, cycles, programOf });
+  const shape = { high, low, endTsc, cycles, programOf };
+  const arbitrary = pairArbitrary(plan, inputs, shape);
+  const lowProgramOf = options.runsMachineCode === true ? lowCodeOf(context, found, plan, low) : undefined;
+  const codeArbitrary =
+    lowProgramOf === undefined
+      ? arbitrary
+      : pairArbitrary(plan, inputs, { ...shape, cycles: codeCycles, lowProgramOf });
   const seed = deriveSeed(context.seed, `${options.id} ${high} ${low}`);
   const wanted = context.budget.runs ?? options.effectiveRuns * BUDGET_FACTOR[context.budget.name];
   const frames = new ReadableFrames(context.document, low);
@@ -157,7 +166,7 @@ function testPair(options: PairOptions, context: CheckContext, found: Workbench,
   let effectiveRuns = 0;
   let steps = 0;
   while (effectiveRuns < wanted && totalRuns < Math.max(MAX_TRIES, 3 * wanted)) {
-    const pair = generate(arbitrary, deriveSeed(seed, String(totalRuns)));
+    const pair = generate(totalRuns % 2 === 0 ? arbitrary : codeArbitrary, deriveSeed(seed, String(totalRuns)));
     const outcome = comparePair(options, found, pair, frames, false);
     totalRuns += 1;
     steps += outcome.steps;
@@ -186,6 +195,8 @@ interface PairShape {
   readonly endTsc: number;
   readonly cycles: number;
   readonly programOf: ProgramOf;
+  /** Program of the low subject where it is not hosted. */
+  readonly lowProgramOf?: ProgramOf;
 }
 
 function operationsOf(plan: Testable, high: string): ProgramOf {
@@ -199,13 +210,39 @@ function codeOf(context: CheckContext, { bench }: Workbench, plan: Testable, hig
   if (vocabulary === undefined) return 'no executable memory at the entry point';
   const prelude = preludeCode(plan.preludes.get(high) ?? [], vocabulary);
   if (prelude === undefined) return 'its way to the CPU is not a call';
-  return list => ({ subject: high, machineCode: programBlocks(list, vocabulary, prelude) });
+  return list => ({
+    subject: high,
+    machineCode: programBlocks(list, vocabulary, [...prelude, marks(vocabulary.is64Bit, list[0] ?? 0)]),
+  });
+}
+
+/** Values of its own in the registers that only 64-bit code has: traces that a kernel must not leave. */
+function marks(is64Bit: boolean, word: number): readonly number[] {
+  if (!is64Bit) return [];
+  return Array.from({ length: 8 }, (_, register) => {
+    const value = mix32(word + register);
+    return [0x41, 0xb8 + register, value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
+  }).flat();
+}
+
+/** Machine code for the low subject, the same on both sides; undefined if there can be none. */
+function lowCodeOf(
+  context: CheckContext,
+  { bench, vocabularies }: Workbench,
+  plan: Testable,
+  low: string,
+): ProgramOf | undefined {
+  const own = vocabularies.find(row => row.subject === low)!;
+  const vocabulary = codeVocabulary(context.document, bench.system.kernel.tables, own, false);
+  const prelude = vocabulary === undefined ? undefined : preludeCode(plan.preludes.get(low) ?? [], vocabulary);
+  if (vocabulary === undefined || prelude === undefined) return undefined;
+  return list => ({ subject: low, machineCode: programBlocks(list, vocabulary, prelude) });
 }
 
 function pairArbitrary(
   plan: Testable,
   inputs: fc.Arbitrary<readonly ExternalInterrupt[]>,
-  { high, low, endTsc, cycles, programOf }: PairShape,
+  { high, low, endTsc, cycles, programOf, lowProgramOf }: PairShape,
 ): fc.Arbitrary<PairBody> {
   const commonDecoders = [{ subject: low, decoder: plan.low }, ...plan.others];
   // Half of the common operations are the low subject's own, so that it looks around while others act.
@@ -217,13 +254,17 @@ function pairArbitrary(
   return fc.record({ common, left: own, right: own }).map(({ common: steps, left, right }): PairBody => {
     const programs = new Map<string, Operation[]>();
     for (const [subject, operations] of plan.preludes) if (subject !== high) programs.set(subject, [...operations]);
+    const lowWords: number[] = [];
     for (const [index, word] of steps) {
       const { subject, decoder } = commonDecoders[index < commonDecoders.length ? index : 0]!;
+      if (subject === low) lowWords.push(word);
       const program = programs.get(subject) ?? [];
       program.push(...decoder.decode(word));
       programs.set(subject, program);
     }
-    const commonPrograms: SubjectProgram[] = [...programs].map(([subject, operations]) => ({ subject, operations }));
+    const commonPrograms: SubjectProgram[] = [...programs].map(([subject, operations]) =>
+      subject === low && lowProgramOf !== undefined ? lowProgramOf(lowWords) : { subject, operations },
+    );
     const side = ({ operations, interrupts }: typeof left): RunSpec => ({
       cyclesPerInstruction: cycles,
       endTsc,

@@ -33,7 +33,7 @@ export const KERNEL_FAULTS: readonly Fault[] = seamFaults('kernel', [
     id: 'registers-not-cleared',
     title: 'R8 to R15 of the subject that exits stay in the CPU and are not loaded for the next one',
     precedent: 'Muen 61d8b5310 (2018-01): guest GPRs left in CPU registers after the exit; CVE-2018-3665 (LazyFP)',
-    killedBy: ['isolation/noninterference', STEPS],
+    killedBy: ['isolation/noninterference', 'isolation/machine-code', STEPS],
     replace: ops => ({
       saveState(kernel, cpu, subject) {
         const upper = cpu.registers.slice(UPPER_REGISTERS);
