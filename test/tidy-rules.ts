@@ -166,7 +166,6 @@ export const MAX_FILE_LINES = 400;
 export const LONG_FILES: Readonly<Record<string, string>> = {
   'src/impl/x86/rows-arithmetic.ts': 'a table: every arithmetic instruction and its meaning',
   'src/impl/x86/rows-bits.ts': 'a table: every shift and bit instruction and its meaning',
-  'src/impl/x86/decoder.ts': 'one pass over the bytes of an instruction',
   'src/policy/document.ts': 'a table of types: every element of a format B policy',
 };
 

@@ -2,6 +2,7 @@ import { type FrameNumber, PAGE_SIZE_BYTES } from '../../units/address.ts';
 import { joinBig, TWO32 } from '../../units/word.ts';
 import type { PhysicalMemory } from '../memory.ts';
 import type { CpuState } from './cpu-state.ts';
+import { readBytes, writeBytes } from './little-endian.ts';
 import { PageWalker, type WalkAccess } from './page-walk.ts';
 import { type PagingContext, PagingMode, pagingContext } from './paging-context.ts';
 import type { Processor } from './processor.ts';
@@ -308,18 +309,3 @@ const isCanonical = (high: number): boolean => {
   const top = high >>> 15;
   return top === 0 || top === 0x1_ffff;
 };
-
-/** Little-endian value of bytes. */
-export function readBytes(bytes: Uint8Array, at: number, sizeBytes: number): bigint {
-  let value = 0n;
-  for (let index = sizeBytes - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[at + index]!);
-  return value;
-}
-
-export function writeBytes(bytes: Uint8Array, at: number, sizeBytes: number, value: bigint): void {
-  let rest = value;
-  for (let index = 0; index < sizeBytes; index++) {
-    bytes[at + index] = Number(rest & 0xffn);
-    rest >>= 8n;
-  }
-}

@@ -1,5 +1,6 @@
 import { CodeMode } from './code-mode.ts';
-import { AVX, EVEX, Immediate, PLAIN_NOP, VEX_MAP_OFFSET, XOP } from './decode-index.ts';
+import { AVX, EVEX, VEX_MAP_OFFSET, XOP } from './decode-index.ts';
+import { acceptsSpecial, acceptsVex } from './decode-rules.ts';
 import {
   ADDRESSES,
   Address,
@@ -22,6 +23,7 @@ import {
   SEGMENT_OF_BASE,
 } from './decode-tables.ts';
 import { type Instruction, Size } from './instruction.ts';
+import { longImmediate } from './long-immediate.ts';
 import type { InstructionRow } from './row.ts';
 import { chooseRow, PREFIX_F2, PREFIX_F3 } from './row-choice.ts';
 import { Seg } from './state-layout.ts';
@@ -68,8 +70,6 @@ export const newInstruction = (): Instruction => ({
   immediateHigh: 0,
   immediate2: 0,
 });
-
-const CONTROL_REGISTERS = [0, 2, 3, 4, 8];
 
 /**
  * Decodes one instruction of `bytes` from `at`; `end` is the first byte that does not belong to the code.
@@ -240,7 +240,7 @@ export class Decoder {
     }
     const row = ROWS[id]!;
     this.#at = at;
-    if (into.isVex && !this.#acceptsVex(row, modrm, is64Bit, into)) return DecodeStatus.invalid;
+    if (into.isVex && !acceptsVex(row, modrm, is64Bit, into)) return DecodeStatus.invalid;
     into.row = INSTRUCTIONS[id]!;
     const operandSize =
       OPERAND_SIZES[(((row >> RowBits.sizeShift) & 3) << 4) | (mode << 2) | ((rex & 8) >> 2) | hasOperandPrefix]!;
@@ -254,9 +254,9 @@ export class Decoder {
       at += count;
       into.immediateLow = immediate;
       into.immediateHigh = immediate >> 31;
-    } else at += this.#longImmediate(view, at, kind, into);
+    } else at += longImmediate(view, at, kind, into);
     this.#at = at;
-    if ((row & RowBits.isSpecial) !== 0 && !this.#acceptsSpecial(row, modrm, into)) return DecodeStatus.invalid;
+    if ((row & RowBits.isSpecial) !== 0 && !acceptsSpecial(row, modrm, into)) return DecodeStatus.invalid;
     if (into.isLocked && !((row & RowBits.isLockable) !== 0 && into.isMemory)) return DecodeStatus.invalid;
     return DecodeStatus.ok;
   }
@@ -343,67 +343,5 @@ export class Decoder {
     into.operandSize = Size.dword;
     into.isMemory = false;
     return DecodeStatus.ok;
-  }
-
-  #acceptsVex(row: number, modrm: number, is64Bit: number, into: Instruction): boolean {
-    // VEX group 17 keeps the destination in vvvv; the digit is in ModRM.reg.
-    if ((row & RowBits.isVvvvDestination) !== 0) into.reg = (modrm >> 3) & 7;
-    else if ((row & RowBits.usesVvvv) === 0 && into.vvvv !== 0) return false;
-    if (is64Bit === 0) into.vvvv &= 7;
-    return true;
-  }
-
-  #acceptsSpecial(row: number, modrm: number, into: Instruction): boolean {
-    if ((row & RowBits.isNopWithoutRex) !== 0 && into.rm === 0) into.row = PLAIN_NOP;
-    // REX.R in front of a debug register (SDM Vol. 2B, MOV to/from debug registers).
-    if ((row & RowBits.hasDebug) !== 0 && into.reg >= 8) return false;
-    if ((row & RowBits.hasControl) !== 0 && !CONTROL_REGISTERS.includes(into.reg)) return false;
-    if ((row & RowBits.hasSegment) !== 0) {
-      // ES .. GS, and not CS as a destination.
-      const segment = (modrm >> 3) & 7;
-      if (segment > Seg.gs || (segment === Seg.cs && (row & RowBits.hasSegmentDestination) !== 0)) return false;
-    }
-    if ((row & RowBits.isPopMemory) !== 0 && into.isMemory && into.base === 4) {
-      // POP computes the address with the RSP after the pop (SDM Vol. 2B, POP).
-      into.displacementLow = (into.displacementLow + (1 << into.operandSize)) | 0;
-      into.displacementHigh = into.displacementLow >> 31;
-    }
-    return true;
-  }
-
-  /** Immediates that are longer than four bytes or of two parts; returns their bytes. */
-  #longImmediate(view: DataView, at: number, kind: number, into: Instruction): number {
-    const isWord = into.operandSize === Size.word;
-    into.immediateLow = 0;
-    into.immediateHigh = 0;
-    switch (kind) {
-      case Immediate.full:
-        if (isWord) {
-          into.immediateLow = view.getUint16(at, true);
-          return 2;
-        }
-        into.immediateLow = view.getInt32(at, true);
-        if (into.operandSize !== Size.qword) return 4;
-        into.immediateHigh = view.getInt32(at + 4, true);
-        return 8;
-      case Immediate.wordByte:
-        into.immediateLow = view.getUint16(at, true);
-        into.immediate2 = view.getUint8(at + 2);
-        return 3;
-      case Immediate.offset:
-        into.isMemory = true;
-        if (into.addressSize === Size.word) {
-          into.displacementLow = view.getUint16(at, true);
-          return 2;
-        }
-        into.displacementLow = view.getInt32(at, true);
-        if (into.addressSize !== Size.qword) return 4;
-        into.displacementHigh = view.getInt32(at + 4, true);
-        return 8;
-      default:
-        into.immediateLow = isWord ? view.getUint16(at, true) : view.getInt32(at, true);
-        into.immediate2 = view.getUint16(at + (isWord ? 2 : 4), true);
-        return isWord ? 4 : 6;
-    }
   }
 }

@@ -6,7 +6,8 @@ import { CodeCache } from './code-cache.ts';
 import { CodeMode } from './code-mode.ts';
 import { MAX_INSTRUCTION_BYTES } from './decoder.ts';
 import { HELPER_NAMES, interpreterModule } from './interpreter-module.ts';
-import { AccessFlag, ExitStatus, RecordField, SPECIAL_HANDLERS } from './record-layout.ts';
+import { ExitStatus, RecordField, SPECIAL_HANDLERS } from './record-layout.ts';
+import { SlowAccess } from './slow-access.ts';
 import { Field, SEGMENT_BYTES, Seg, SegmentField } from './state-layout.ts';
 import { HELPERS } from './system.ts';
 import { JUMP_ENTRIES, JUMP_ENTRY_BYTES } from './tlb-layout.ts';
@@ -15,14 +16,6 @@ import type { Tier, X86Processor } from './x86-processor.ts';
 
 /** Both halves of the tag of an empty jump cache entry: not canonical, so that no checked target equals it. */
 const NO_TARGET = 0x4000_0000;
-
-/** A write that waits in a bounce buffer: its parts at physical addresses. */
-interface PendingWrite {
-  first: number;
-  inFirst: number;
-  second: number;
-  sizeBytes: number;
-}
 
 const caches = new WeakMap<PhysicalMemory, CodeCache>();
 
@@ -43,11 +36,7 @@ export class Interpreter implements Tier {
   readonly #cpu: X86Processor;
   readonly #cache: CodeCache;
   readonly #enter: (record: number, budget: number, cpu: number) => number;
-  readonly #pending: [PendingWrite, PendingWrite] = [
-    { first: 0, inFirst: 0, second: 0, sizeBytes: 0 },
-    { first: 0, inFirst: 0, second: 0, sizeBytes: 0 },
-  ];
-  #nextBounce = 0;
+  readonly #slow: SlowAccess;
   #generation = 0;
   /** Entries of the jump cache in use, as indices of words. */
   readonly #jumps: number[] = [];
@@ -59,6 +48,7 @@ export class Interpreter implements Tier {
     this.#cpu = cpu;
     const { memory, space } = cpu;
     this.#cache = codeCacheOf(memory);
+    this.#slow = new SlowAccess(cpu);
     const before = this.#cache.onNewSlot;
     this.#cache.onNewSlot = () => {
       before();
@@ -67,8 +57,11 @@ export class Interpreter implements Tier {
     const instance = new WebAssembly.Instance(interpreterModule().module, {
       env: {
         memory: memory.store,
-        slowAccess: (record: number, segment: number, access: number) => this.#slowAccess(record, segment, access),
-        commit: (pointer: number) => this.#commit(pointer),
+        slowAccess: (record: number, segment: number, access: number) => {
+          this.#setRip(record);
+          return this.#slow.find(record, segment, access);
+        },
+        commit: (pointer: number) => this.#slow.commit(pointer),
         raise: (record: number, vector: number) => this.#raise(record, vector),
         helper: (record: number, helper: number, budget: number) => this.#helper(record, helper, budget),
         divide: (high: bigint, low: bigint, divisor: bigint) => divide(high, low, divisor),
@@ -224,78 +217,6 @@ export class Interpreter implements Tier {
     const sum = words[base + (Field.codeBase >>> 2)]! + (words[(record >>> 2) + 1]! & 0xffff);
     words[base + (Field.rip >>> 2)] = sum;
     words[base + (Field.rip >>> 2) + 1] = words[base + (Field.codeBase >>> 2) + 1]!;
-  }
-
-  /** An access that the TLB does not know: pointer to its bytes or to a bounce buffer, 0 if it unwound. */
-  #slowAccess(record: number, segment: number, access: number): number {
-    const cpu = this.#cpu;
-    const { state, memory, space } = cpu;
-    this.#setRip(record);
-    // What leaves here may ask how long the instruction is: a VM exit for its access.
-    const place = memory.words[(record >>> 2) + 1]!;
-    cpu.instruction.length = (place >>> 16) - (place & 0xffff);
-    try {
-      const sizeBytes = access & 0xff;
-      const isWrite = (access & AccessFlag.write) !== 0;
-      const at = (state.base + Field.slowOffset) >>> 2;
-      const chosen = segment >= 0 ? segment : memory.bytes[record + RecordField.segment]!;
-      space.toLinear(chosen, memory.words[at]!, memory.words[at + 1]!, sizeBytes, isWrite);
-      const low = space.linearLow;
-      const high = space.linearHigh;
-      const inFirst = PAGE_SIZE_BYTES - (low & 0xfff);
-      if (inFirst >= sizeBytes) {
-        const kind = isWrite ? AccessKind.write : AccessKind.read;
-        const pointer = space.place(low, high, kind);
-        if (pointer >= 0) return pointer;
-        return this.#bounce(space.lastPhysical, sizeBytes, 0, sizeBytes, access);
-      }
-      const kind = isWrite ? AccessKind.write : AccessKind.read;
-      const first = space.translate(low, high, kind);
-      const sum = low + inFirst;
-      const nextHigh = sum < 2 ** 32 ? high : state.isLongMode ? (high + 1) >>> 0 : 0;
-      const second = space.translate(sum >>> 0, nextHigh, kind);
-      return this.#bounce(first, inFirst, second, sizeBytes, access);
-    } catch (error) {
-      if (error !== UNWIND) throw error;
-      return 0;
-    }
-  }
-
-  /** Fills a bounce buffer with the bytes of an access in up to two parts. */
-  #bounce(first: number, inFirst: number, second: number, sizeBytes: number, access: number): number {
-    const { state, memory, space } = this.#cpu;
-    const isWrite = (access & AccessFlag.write) !== 0;
-    // A plain write replaces all bytes: a device is not read for it.
-    const isRead = !isWrite || (access & AccessFlag.modify) !== 0;
-    let value = isRead ? space.readPhysical(first, inFirst) : 0n;
-    if (isRead && inFirst < sizeBytes) value |= space.readPhysical(second, sizeBytes - inFirst) << BigInt(inFirst * 8);
-    let pointer = state.base + Field.bounceRead;
-    if (isWrite) {
-      this.#nextBounce ^= 1;
-      pointer = state.base + Field.bounceWrite + this.#nextBounce * 16;
-      const pending = this.#pending[this.#nextBounce as 0 | 1];
-      pending.first = first;
-      pending.inFirst = inFirst;
-      pending.second = second;
-      pending.sizeBytes = sizeBytes;
-    }
-    for (let index = 0; index < sizeBytes; index++) {
-      memory.bytes[pointer + index] = Number(value & 0xffn);
-      value >>= 8n;
-    }
-    return pointer;
-  }
-
-  /** Carries a bounced write out. */
-  #commit(pointer: number): void {
-    const { state, memory, space } = this.#cpu;
-    const pending = this.#pending[((pointer - state.base - Field.bounceWrite) >>> 4) as 0 | 1];
-    let value = 0n;
-    for (let index = pending.sizeBytes - 1; index >= 0; index--)
-      value = (value << 8n) | BigInt(memory.bytes[pointer + index]!);
-    space.writePhysical(pending.first, pending.inFirst, value & ((1n << BigInt(pending.inFirst * 8)) - 1n));
-    const rest = pending.sizeBytes - pending.inFirst;
-    if (rest > 0) space.writePhysical(pending.second, rest, value >> BigInt(pending.inFirst * 8));
   }
 
   #raise(record: number, vector: number): void {

@@ -6,6 +6,7 @@ import { Breakpoints } from './breakpoints.ts';
 import { CodeFetch } from './code-fetch.ts';
 import { CodeMode } from './code-mode.ts';
 import { CpuState, STATE_FRAMES } from './cpu-state.ts';
+import { trapsBehind } from './debug-traps.ts';
 import { Decoder, newInstruction } from './decoder.ts';
 import { defaultHooks } from './default-hooks.ts';
 import { deriveContext } from './derived-context.ts';
@@ -155,24 +156,13 @@ export class X86Processor implements Processor, EvaluationTarget {
     state.setU32(Field.interruptibility, state.u32(Field.interruptibility) & ~shadow);
   }
 
-  /** Ends the interrupt shadow and RF; a set TF traps (SDM Vol. 3B, "Single-Step Exception Condition"). */
+  /** Ends the interrupt shadow and RF of an instruction, and takes the traps behind it. */
   #afterSingle(shadow: number, flags: number): void {
-    const { state } = this;
     this.attention = true;
     // An instruction that opens a shadow anew (STI after STI) keeps none: only the first of a sequence counts.
     this.#endShadow(shadow);
-    if ((flags & Flag.rf) !== 0) state.setU32(Field.systemFlags, state.u32(Field.systemFlags) & ~Flag.rf);
-    const hits = BigInt(this.breakpoints.hits);
-    // INT n, INT3 and INTO clear TF before a trap could come.
-    const traps = hits | ((flags & Flag.tf) === 0 || this.#events.hasLeftByGate ? 0n : SINGLE_STEP);
-    if (traps === 0n) return;
-    const pending = state.u64(Field.pendingDebug);
-    if ((state.u32(Field.interruptibility) & Interruptibility.movSs) !== 0) {
-      state.setU64(Field.pendingDebug, pending | traps | (hits === 0n ? 0n : ENABLED_BREAKPOINT));
-      return;
-    }
-    state.setU64(Field.pendingDebug, 0n);
-    this.#events.raise(Vector.debug, undefined, traps | (pending & DEBUG_CAUSES));
+    const traps = trapsBehind(this.state, flags, this.breakpoints.hits, this.#events.hasLeftByGate);
+    if (traps !== 0n) this.#events.raise(Vector.debug, undefined, traps);
   }
 
   /** Instruction breakpoints are faults (SDM Vol. 3B, "Instruction-Breakpoint Exception Condition"). */
@@ -319,10 +309,3 @@ export class X86Processor implements Processor, EvaluationTarget {
     return (state.u64(Field.tscOffset) + state.u64(Field.retired) * BigInt(this.cyclesPerInstruction)) & ALL_ONES;
   }
 }
-
-/** DR6.BS. */
-const SINGLE_STEP = 0x4000n;
-/** DR6.BT, BS and B3 .. B0. */
-const DEBUG_CAUSES = 0xc00fn;
-/** "Enabled breakpoint" of the pending debug exceptions (SDM Vol. 3C, "Guest Non-Register State"). */
-const ENABLED_BREAKPOINT = 0x1000n;
