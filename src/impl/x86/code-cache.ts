@@ -36,10 +36,10 @@ interface CodePage {
   readonly records: Int32Array;
   /** Its runs of records in the order of their decoding: number of the first record, and of the one behind the last. */
   readonly runs: number[];
-  /** Records of instructions that end in another frame, by `crossingKey`. */
-  readonly crossings: Map<number, number>;
+  /** Records of instructions that end in another frame, by `crossingKey`; undefined while there was none, as for most pages. */
+  crossings: Map<number, number> | undefined;
   /** Pages from which instructions reach into this one. */
-  readonly sources: Set<CodePage>;
+  sources: Set<CodePage> | undefined;
 }
 
 /** An instruction begins less than 16 bytes in front of the end of its page. */
@@ -109,9 +109,12 @@ export class CodeCache {
     if (this.#used + 2 > POOL_RECORDS) this.flush();
     const page = this.#page(slot, mode);
     const key = crossingKey(offset, nextSlot);
+    page.crossings ??= new Map();
     const known = page.crossings.get(key);
     if (known !== undefined) return known;
-    this.#page(nextSlot, mode).sources.add(page);
+    const next = this.#page(nextSlot, mode);
+    next.sources ??= new Set();
+    next.sources.add(page);
     const start = this.#used;
     const record = this.#allocate();
     writeRecord(this.#memory.words, record, this.#module, instruction, slot * PAGE_SIZE_BYTES, offset);
@@ -125,7 +128,7 @@ export class CodeCache {
     const known = this.#pages.get(slot * 4 + mode);
     if (known !== undefined) return known;
     const records = this.#spare.pop() ?? new Int32Array(PAGE_SIZE_BYTES);
-    const page: CodePage = { slot, mode, records, runs: [], crossings: new Map(), sources: new Set() };
+    const page: CodePage = { slot, mode, records, runs: [], crossings: undefined, sources: undefined };
     this.#pages.set(slot * 4 + mode, page);
     this.#memory.watch(slot);
     this.onNewSlot();
@@ -168,7 +171,7 @@ export class CodeCache {
       const record = this.#allocate();
       writeRecord(this.#memory.words, record, this.#module, instruction, host, offset);
       page.records[offset] = record;
-      this.#fuse(record, first);
+      if (record !== first) this.#fuse(record);
       offset += instruction.length;
       if (ENDS_RUN[instruction.row.id] === 1) return first;
     }
@@ -187,31 +190,32 @@ export class CodeCache {
     const start = this.#placeOf(this.#used);
     const result = this.#decode(host + offset, end, start, this.#placeOf(limit), this.#tables, host);
     const stop = result & ~RUN_ENDED;
+    const { records } = page;
+    const { second } = this.#module.fused;
     let next = offset;
     for (let record = start; record < stop; record += RECORD_BYTES) {
       const place = words[(record >>> 2) + 1]!;
       const at = place & 0xffff;
-      const known = page.records[at]!;
+      const known = records[at]!;
       if (known !== 0) {
+        this.#used += (record - start) / RECORD_BYTES;
         this.#special(SpecialHandler.goto, at, known);
         return -1;
       }
-      page.records[at] = record;
-      this.#fuse(record, first);
-      this.#used += 1;
+      records[at] = record;
+      if (second[words[record >>> 2]!] !== 0 && record !== first) this.#fuse(record);
       next = place >>> 16;
     }
+    this.#used += (stop - start) / RECORD_BYTES;
     return (result & RUN_ENDED) === 0 ? next : -1;
   }
 
-  /** Gives the record in front of a conditional jump the handler of both, unless the run begins with the jump. */
-  #fuse(record: number, first: number): void {
+  /** Gives the record in front of a conditional jump, which is not the first of its run, the handler of both. */
+  #fuse(record: number): void {
     const { words } = this.#memory;
-    const { fused } = this.#module;
-    const second = fused.second[words[record >>> 2]!]!;
-    if (second === 0 || record === first) return;
+    const { first, second, handlers } = this.#module.fused;
     const before = (record - RECORD_BYTES) >>> 2;
-    const handler = fused.handlers[fused.first[words[before]!]! * FUSED_STRIDE + second]!;
+    const handler = handlers[first[words[before]!]! * FUSED_STRIDE + second[words[record >>> 2]!]!]!;
     if (handler !== 0) words[before] = handler;
   }
 
@@ -242,8 +246,8 @@ export class CodeCache {
 
   #drop(page: CodePage): void {
     if (!this.#pages.delete(page.slot * 4 + page.mode)) return;
-    for (const key of page.crossings.keys()) this.#pages.get(crossingSlot(key) * 4 + page.mode)?.sources.delete(page);
-    for (const source of page.sources) this.#drop(source);
+    if (page.crossings !== undefined) this.#forgetSource(page, page.crossings);
+    if (page.sources !== undefined) for (const source of page.sources) this.#drop(source);
     const { words } = this.#memory;
     const { records, runs } = page;
     for (let run = runs.length - 2; run >= 0; run -= 2) {
@@ -259,6 +263,10 @@ export class CodeCache {
     }
     this.generation += 1;
     if (this.#spare.length < 16) this.#spare.push(records);
+  }
+
+  #forgetSource(page: CodePage, crossings: ReadonlyMap<number, number>): void {
+    for (const key of crossings.keys()) this.#pages.get(crossingSlot(key) * 4 + page.mode)?.sources?.delete(page);
   }
 
   /** Drops everything. */
