@@ -41,6 +41,7 @@ import { fileSystem } from './sessions/file-system.ts';
 import { framebuffer } from './sessions/framebuffer.ts';
 import { gui } from './sessions/gui.ts';
 import { inputEvents } from './sessions/input.ts';
+import { instanceBooks } from './sessions/instance-books.ts';
 import { kernel } from './sessions/kernel.ts';
 import { network } from './sessions/network.ts';
 import { packetStream } from './sessions/packet-stream.ts';
@@ -102,6 +103,7 @@ export const PROPERTIES: readonly Property[] = [
   rpcOrder,
   sessionRefinement,
   quotaConserved,
+  instanceBooks,
   packetStream,
   reportRom,
   terminalLink,

@@ -76,7 +76,7 @@ export const everyRestart: Property = {
     { id: 'failed', description: 'something that was under way fails' },
     { id: 'answered', description: 'a client gets answers' },
   ],
-  killedBy: ['vhw-reads-from-start', 'vhw-no-event'],
+  killedBy: ['vhw-reads-from-start', 'vhw-no-event', 'proxy-packets-kept'],
   notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
   tasks: () =>
     RESTART_CASES.flatMap(({ row }, place) =>

@@ -22,5 +22,5 @@ export const instanceSurvivesHostilePeer = scriptProperty({
     { id: 'packet', description: 'a local client gets a packet back' },
     { id: 'failed', description: 'a local client learns that its session is gone' },
   ],
-  killedBy: ['vhw-payload-unbounded', 'proxy-label-unprefixed'],
+  killedBy: ['vhw-payload-unbounded', 'vhw-double-fetch', 'proxy-label-unprefixed', 'proxy-packets-kept'],
 });

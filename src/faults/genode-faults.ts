@@ -16,6 +16,7 @@ const SESSIONS = ['sessions/session-refinement'];
 const QUOTA = ['sessions/quota-conserved'];
 const STREAM = ['sessions/packet-stream'];
 const RPC = ['sessions/rpc-order'];
+const BOOKS = ['sessions/instance-books'];
 const PROXY = ['proxies/rpc-proxy-refinement'];
 
 /** Defects of Genode's signals, sessions, quota accounting, packet streams and calls. */
@@ -224,6 +225,48 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
     precedent: 'CVE-2010-0419 (KVM): identity taken from the guest',
     killedBy: [...PROXY, 'proxies/instance-survives-hostile-peer'],
     replace: replaceIn('proxyServer', () => ({ peerLabel: (_, label) => label })),
+  },
+  {
+    id: 'proxy-packets-kept',
+    title: 'packets that a peer has when it is gone never come back',
+    precedent: 'Genode 8ddd93ec27: network stuck on unacknowledged packets',
+    killedBy: ['proxies/instance-survives-hostile-peer', 'proxies/every-restart'],
+    replace: replaceIn('proxyClient', () => ({ returnsPackets: () => false })),
+  },
+  {
+    id: 'freed-ram-not-returned',
+    title: 'an account does not get back what memory cost that is freed',
+    precedent: 'Genode c9e8d2ca28: budget not replenished',
+    killedBy: BOOKS,
+    replace: replaceIn('instance', () => ({ freedBytes: () => 0 })),
+  },
+  {
+    id: 'freed-memory-attached',
+    title: 'memory that its owner freed stays in the address spaces of others',
+    precedent: 'CVE-2018-18281 (Linux mremap): mapping that outlives its page',
+    killedBy: BOOKS,
+    replace: replaceIn('instance', () => ({ revokesFreed: () => false })),
+  },
+  {
+    id: 'label-unscoped',
+    title: "a session carries the label that its client chose, without the client's name",
+    precedent: 'CVE-2010-0419 (KVM): identity taken from the guest',
+    killedBy: BOOKS,
+    replace: replaceIn('instance', () => ({ serverLabel: (_, asked) => asked })),
+  },
+  {
+    id: 'capability-named-twice',
+    title: 'a capability that a component has already arrives under another name',
+    precedent: 'CVE-2019-6225 (Mach voucher): references beyond what was accounted',
+    killedBy: BOOKS,
+    replace: replaceIn('capability', () => ({ knownReference: () => undefined })),
+  },
+  {
+    id: 'capability-outlives-object',
+    title: 'a capability is good for its object after the object was destroyed',
+    precedent: 'Genode 53a990579b: use after the user was destroyed',
+    killedBy: BOOKS,
+    replace: replaceIn('capability', () => ({ isReachable: () => true })),
   },
   {
     id: 'proxy-request-number-reused',

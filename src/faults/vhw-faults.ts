@@ -10,6 +10,9 @@ const vhw =
 const PROXIED = 'proxies/proxied-service-refinement';
 const RESTART = 'proxies/every-restart';
 
+/** More than any region of a link has. */
+const MOST_BYTES = 0x1_0000;
+
 /** Defects of the virtual hardware between proxies. */
 export const VHW_FAULTS: readonly Fault[] = seamFaults('genode', [
   {
@@ -31,7 +34,14 @@ export const VHW_FAULTS: readonly Fault[] = seamFaults('genode', [
     title: 'the length that a message claims is taken for true',
     precedent: 'CVE-2018-2698 (VirtualBox VDMA): unchecked offsets and lengths of a guest',
     killedBy: ['proxies/instance-survives-hostile-peer'],
-    replace: vhw(() => ({ payloadBytes: claimed => claimed })),
+    replace: vhw(() => ({ payloadBytes: claimed => Math.min(claimed, MOST_BYTES) })),
+  },
+  {
+    id: 'vhw-double-fetch',
+    title: 'the header of a message is read again from shared memory after its length was judged',
+    precedent: 'XSA-155 (CVE-2015-8550): double fetch from a shared ring',
+    killedBy: ['proxies/instance-survives-hostile-peer'],
+    replace: vhw(() => ({ headerReads: () => 2 })),
   },
   {
     id: 'vhw-reads-from-start',

@@ -7,7 +7,7 @@ import type { ScriptStep } from '../../trace/trace.ts';
 import { defined, InvariantError } from '../../units/invariant.ts';
 import { operand, ScriptLog, type ScriptRunner } from '../script.ts';
 import type { BenchSubject } from './bench-subject.ts';
-import { forgedByClient, forgedByServer, HostilePeer } from './hostile-peer.ts';
+import { forgedByClient, forgedByServer, HostilePeer, LENGTH_OFFSET } from './hostile-peer.ts';
 import { instanceOf, PEER, SECRET, VICTIMS, type Victim } from './hostile-victims.ts';
 import { createBench, type InstanceBench } from './instance-bench.ts';
 import { clientState } from './proxied-service-script.ts';
@@ -16,6 +16,8 @@ export const HOSTILE_WITNESSES = ['attack', 'opened', 'written', 'answered', 'pa
 
 const LINK_VECTOR = 48;
 const BOOT_FRAMES = 80;
+/** Operations of a victim during which a message changes: it is taken by then. */
+const RACE_OPERATIONS = 60;
 /** Frames after the attack, in which the local component must get on. */
 const QUIET_FRAMES = 1200;
 /** Frames of a flood, in which it must get on as well. */
@@ -56,6 +58,16 @@ class Attack {
     this.bench.frame(this.subject, operations);
   }
 
+  /** A byte of the message changes again and again while the victim takes it. */
+  #race(at: number, right: number, step: ScriptStep): void {
+    const period = 2 ** operand(step, 0, 4);
+    for (let done = 0; done < RACE_OPERATIONS; done++) {
+      this.peer.bytes[at] = (done & period) === 0 ? right : operand(step, 2, 256);
+      this.run(1);
+    }
+    this.#settle();
+  }
+
   /** Lets the victim do what it has to do. */
   #settle(): void {
     for (let frame = 0; frame < SETTLE_FRAMES && !this.subject.isAsleep; frame++) this.bench.frame(this.subject);
@@ -89,13 +101,10 @@ class Attack {
         if (operand(step, 4, 3) > 0) this.#settle();
         break;
       case 'race': {
-        // The message changes while the victim takes it.
-        const { slot } = peer;
         peer.take();
+        const at = peer.slot + [LENGTH_OFFSET + 1, operand(step, 1, MESSAGE_HEADER_BYTES)][operand(step, 3, 2)]!;
         peer.send(this.#forged(step));
-        this.run(1 + operand(step, 0, 40));
-        peer.bytes[slot + operand(step, 1, MESSAGE_HEADER_BYTES)] = operand(step, 2, 256);
-        this.run(60);
+        this.#race(at, peer.bytes[at]!, step);
         break;
       }
       case 'storm':

@@ -13,7 +13,7 @@ const PROTOCOL = 0x5250_4302;
 /** Where a side says how far it has read its peer's channel: the channel's epoch, and the count. */
 const TAKEN = LINK_REGION_BYTES - 16;
 /** Place of the payload's length in a message. */
-const LENGTH_OFFSET = 24;
+export const LENGTH_OFFSET = 24;
 
 /** Somebody at the other end of a link, who may write anything into its own region at any time. */
 export class HostilePeer {

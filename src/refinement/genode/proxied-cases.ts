@@ -46,6 +46,12 @@ export const PROXIED_CASES: readonly ProxiedCase[] = [
     config: '<config needs_uplink="no"><default-policy/></config>',
     timed: [],
   },
+  {
+    service: 'Uplink',
+    binary: 'nic_bridge',
+    config: '<config><default-policy/></config>',
+    timed: [],
+  },
   { service: 'Terminal', binary: 'terminal_crosslink', config: '', timed: [] },
   {
     service: 'Input',

@@ -13,7 +13,7 @@ import { argumentOf } from './service-arguments.ts';
 export const PROXIED_WITNESSES = ['opened', 'replied', 'failed', 'data', 'packet', 'denied'] as const;
 
 export const PROVIDES = `<parent-provides><service name="LOG"/><service name="ROM"/></parent-provides>
-  <default-route><any-service><parent/><any-child/></any-service></default-route><default caps="200" ram="384K"/>`;
+  <default-route><any-service><parent/><any-child/></any-service></default-route><default caps="200" ram="512K"/>`;
 
 const provides = (service: string): string => `<provides><service name="${service}"/></provides>`;
 
@@ -52,7 +52,7 @@ export const remoteConfigs = (row: ProxiedCase): readonly [string, string] => {
 };
 
 /** Actions of the client that a script means. */
-function actionsOf(face: SessionInterface, steps: readonly ScriptStep[]): ClientAction[] {
+export function actionsOf(face: SessionInterface, steps: readonly ScriptStep[]): ClientAction[] {
   const actions: ClientAction[] = [{ kind: 'open', label: 'a' }];
   // Most calls make sense only with the dataspace and the channel of the session.
   const first = ['dataspace', 'tx_cap'].map(name => face.functions.findIndex(row => row.name === name));

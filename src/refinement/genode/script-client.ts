@@ -30,7 +30,12 @@ export interface ScriptClientState {
 }
 
 /** Session arguments: what a server may ask for before a client writes. */
-const ARGS = { writeable: 'yes', tx_buf_size: '65536', rx_buf_size: '65536' } as const;
+const ARGS = {
+  writeable: 'yes',
+  mac_address: '02:00:00:00:00:01',
+  tx_buf_size: '65536',
+  rx_buf_size: '65536',
+} as const;
 
 const show = (value: RpcValue): string => (typeof value === 'object' ? `[${value.join()}]` : String(value));
 

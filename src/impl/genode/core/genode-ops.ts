@@ -1,3 +1,4 @@
+import { type InstanceOps, instanceOps } from '../instance/instance-ops.ts';
 import { type ProxyClientOps, proxyClientOps } from '../proxy/client-state.ts';
 import { type ProxyServerOps, proxyServerOps } from '../proxy/server-state.ts';
 import { type VhwOps, vhwOps } from '../proxy/vhw-muchannel.ts';
@@ -23,6 +24,7 @@ export interface GenodeOps {
   readonly proxyServer: ProxyServerOps;
   readonly vhw: VhwOps;
   readonly service: ServiceOps;
+  readonly instance: InstanceOps;
 }
 
 const { account: _, ...session } = sessionOps(accountOps);
@@ -39,6 +41,7 @@ export const genodeOps: GenodeOps = {
   proxyServer: proxyServerOps,
   vhw: vhwOps,
   service: serviceOps,
+  instance: instanceOps,
 };
 
 /** What the session protocol needs, with the accounting that it uses. */

@@ -37,6 +37,7 @@ export function endComponent(ws: Workspace, id: number): void {
   for (const thread of [component.mainThread, component.entrypoint])
     ws.change({ nodes: destroyNode(ws.ops.ipc, ws.state.nodes, thread).nodes });
   ws.change({ capabilities: destroySpace(ws.state.capabilities, id) });
+  ws.endAddressSpace(id);
   ws.changeComponent(id, { isAlive: false, events: [], calls: [], isCalling: false, wakesUs: [], streams: new Map() });
   ws.setParent(component.init, exitChild(sessionOpsOf(ws.ops), ws.parent(component.init), component.child));
   const books = new Map(ws.state.books);

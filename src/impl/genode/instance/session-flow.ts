@@ -124,7 +124,8 @@ function addSession(
   },
 ): void {
   const { face, routed, args, client, handle, index, donated } = given;
-  const { server, label } = routed;
+  const { server } = routed;
+  const label = ws.ops.instance.serverLabel(routed.label, routed.hops[0]?.request ?? '');
   const id = ws.state.sessions.length;
   const made = createObject(ws.state.capabilities, 'session', server, id);
   ws.change({ capabilities: made.caps });

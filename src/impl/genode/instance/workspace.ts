@@ -191,8 +191,10 @@ export class Workspace {
     this.change({
       capabilities: destroyObject(this.state.capabilities, identity),
       dataspaces: this.state.dataspaces.map((old, place) => (place === index ? { ...old, isAlive: false } : old)),
-      maps: new Map([...this.state.maps].map(([key, map]) => [key, revoke(map, index)])),
-      ram: replenish(this.state.ram, accounts.ram, costBytes),
+      maps: this.ops.instance.revokesFreed()
+        ? new Map([...this.state.maps].map(([key, map]) => [key, revoke(map, index)]))
+        : this.state.maps,
+      ram: replenish(this.state.ram, accounts.ram, this.ops.instance.freedBytes(costBytes)),
       caps: costBytes === 0 ? this.state.caps : replenish(this.state.caps, accounts.caps, 1),
       free: costBytes === 0 ? this.state.free : releasePages(this.state.free, { address: address!, sizeBytes }),
     });
@@ -233,6 +235,13 @@ export class Workspace {
       at = end;
     }
     return pieces;
+  }
+
+  /** A PD's address space is gone: it has nothing attached. */
+  endAddressSpace(pd: number): void {
+    const maps = new Map(this.state.maps);
+    maps.delete(pd);
+    this.change({ maps });
   }
 
   /** Reads shared memory; what a PD cannot reach reads as zero, as the page that core would map for a fault handler. */
@@ -286,6 +295,8 @@ export class Workspace {
     const end = createStreamEnd(direction.source === 'client' ? 'source' : 'sink', layout);
     const { streams } = this.component(client);
     const known = streams.get(handle) ?? { face, label, streams: {} };
+    // Asked for again it is the same channel, with what is in it.
+    if (known.streams[name]?.dataspace === cap) return;
     const next = { ...known, streams: { ...known.streams, [name]: { dataspace: cap, layout, end } } };
     this.changeComponent(client, { streams: new Map(streams).set(handle, next) });
   }

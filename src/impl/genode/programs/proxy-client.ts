@@ -236,7 +236,8 @@ class Turn extends ProxyTurn<ProxiedSession, ProxyClientProgramState> {
       return;
     }
     const stream = row.face.streams.find(({ name }) => name === 'tx');
-    for (const { offset, sizeBytes, more } of row.packets.values()) {
+    const lent = this.ops.genode.proxyClient.returnsPackets() ? row.packets : new Map<number, LentPacket>();
+    for (const { offset, sizeBytes, more } of lent.values()) {
       const words = stream === undefined ? more : failedWords(stream, more);
       this.env.served.acknowledge(session, 'tx', { offset, sizeBytes, more: words }, words);
     }

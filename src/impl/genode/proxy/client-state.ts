@@ -80,6 +80,8 @@ export interface ProxyClientOps {
   nextRequest(request: number): number;
   /** True if a packet that comes back was sent and did not come back before. */
   isOutstanding(packets: readonly number[], packet: number): boolean;
+  /** True if packets that a peer has come back when it is gone. */
+  returnsPackets(): boolean;
 }
 
 export const proxyClientOps: ProxyClientOps = {
@@ -88,6 +90,7 @@ export const proxyClientOps: ProxyClientOps = {
   afterRestart: () => 'dead',
   nextRequest: request => request + 1,
   isOutstanding: (packets, packet) => packets.includes(packet),
+  returnsPackets: () => true,
 };
 
 export const initialClient = (epoch: number): ClientState => ({ epoch, peerEpoch: 0, sessions: [], discarded: 0 });

@@ -75,6 +75,8 @@ export interface VhwOps {
   believes(claimed: number, taken: number, written: number): number | undefined;
   /** Bytes of payload that are copied for a message that claims so many; undefined for more than there can be. */
   payloadBytes(claimed: number): number | undefined;
+  /** How often the header of a message is read: once, as the peer may change it in between. */
+  headerReads(): 1 | 2;
   /** True to tell the peer after a message was published or taken. */
   rings(): boolean;
   /** Message of the peer to read next: behind the last that an earlier life took, if the own region knows that. */
@@ -85,6 +87,7 @@ export const vhwOps: VhwOps = {
   hasRoom: (written, taken) => written - taken < ELEMENTS,
   believes: (claimed, taken, written) => (claimed >= taken && claimed <= written ? claimed : undefined),
   payloadBytes: claimed => (claimed <= PAYLOAD_BYTES ? claimed : undefined),
+  headerReads: () => 1,
   rings: () => true,
   resumeAt: (taken, written) => taken ?? (written > ELEMENTS ? written : 0),
 };
@@ -248,9 +251,13 @@ export class MuchannelVhw implements Vhw {
     const { inAddress } = this.#link;
     const slot = this.#channel.elementIndex(count, ELEMENTS);
     const address = inAddress + HEADER_BYTES + slot * ELEMENT_BYTES;
-    const judged = messageHeader(this.#guest.read(address, MESSAGE_HEADER_BYTES));
-    const payloadBytes = this.#ops.payloadBytes(judged.payloadBytes);
+    let judged = messageHeader(this.#guest.read(address, MESSAGE_HEADER_BYTES));
+    let payloadBytes = this.#ops.payloadBytes(judged.payloadBytes);
     if (payloadBytes === undefined) return this.#breakOff(epoch);
+    if (this.#ops.headerReads() === 2) {
+      judged = messageHeader(this.#guest.read(address, MESSAGE_HEADER_BYTES));
+      payloadBytes = Math.min(judged.payloadBytes, 2 * LINK_REGION_BYTES);
+    }
     const payload = this.#guest.read(address + MESSAGE_HEADER_BYTES, payloadBytes);
     const after = this.#guest.read(inAddress + HEADER.epoch, 8);
     const writeStart = wordAt(this.#guest.read(inAddress + HEADER.writeStart, 8), 0);
