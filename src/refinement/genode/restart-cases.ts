@@ -79,7 +79,8 @@ const LOG_CASE: RestartCase = {
 const ROM_CASE: RestartCase = {
   row: { service: 'ROM', binary: '', config: '', timed: [] },
   actions: [open('b'), ...Array.from({ length: 4 }, () => call(0))],
-  lastActions: 2,
+  // A call that its session does not outlive, and the session that is opened in place of the next one.
+  lastActions: 3,
   loss: /^dataspace ! /,
   mostLosses: 1,
   wrong: () => '',
@@ -146,6 +147,7 @@ export function wrongSeen(restart: RestartCase, outcome: RestartSeen, isLate: bo
     else return `the client sees "${text}", which the service did not answer, or not again`;
   }
   if (losses > restart.mostLosses) return `the client loses ${losses} answers: ${seen.join(' | ')}`;
-  if (!isLate && seen.at(-1) !== expected.at(-1)) return 'what is asked for after the restart is not served';
+  if (!isLate && seen.at(-1) !== expected.at(-1))
+    return `what is asked for after the restart is not served: ${seen.slice(-4).join(' | ')}`;
   return restart.wrong(outcome);
 }
