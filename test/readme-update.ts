@@ -13,6 +13,7 @@ import {
   runCommand,
   withBlocks,
 } from './readme-blocks.ts';
+import { OBLIGATIONS_FILE, obligationsDocument } from './refinement/genode/obligations.ts';
 
 /** Commands whose output the README shows. */
 const SHOWN = /npm start|flows two-subjects$|faults --from|replay my-faults/;
@@ -32,4 +33,5 @@ for (const command of commandsOf(readReadme()).filter(line => SHOWN.test(line)))
 sandbox.remove();
 writeFileSync(README, withBlocks(readReadme(), outputs));
 console.log(`${Object.keys(BLOCKS).length} blocks of README.md written`);
+writeFileSync(OBLIGATIONS_FILE, obligationsDocument());
 if (hasShared) writeFileSync(AGREEMENT_FILE, agreementDocument(agreementRows()));

@@ -18,5 +18,5 @@ export const proxiedServiceRefinement = scriptProperty({
     { id: 'replied', description: 'a call returns' },
     { id: 'data', description: 'contents of shared memory go with a call' },
   ],
-  killedBy: ['vhw-no-event', 'vhw-ring-overwritten'],
+  killedBy: ['vhw-no-event', 'vhw-ring-overwritten', 'proxy-copy-short'],
 });

@@ -1,5 +1,6 @@
 import type { GenodeOps } from '../impl/genode/core/genode-ops.ts';
 import { MAX_SUBMITS } from '../impl/genode/core/signals.ts';
+import { PAYLOAD_BYTES } from '../impl/genode/proxy/message.ts';
 import type { Fault } from './fault.ts';
 import { seamFaults } from './fault-parts.ts';
 
@@ -225,6 +226,13 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
     precedent: 'CVE-2010-0419 (KVM): identity taken from the guest',
     killedBy: [...PROXY, 'proxies/instance-survives-hostile-peer'],
     replace: replaceIn('proxyServer', () => ({ peerLabel: (_, label) => label })),
+  },
+  {
+    id: 'proxy-copy-short',
+    title: 'of shared memory that goes with a reply only what fits into one message crosses',
+    precedent: 'Genode 19.05: remote_rom had to learn to carry large ROMs',
+    killedBy: ['proxies/proxied-service-refinement'],
+    replace: replaceIn('proxyServer', () => ({ carriedBytes: sizeBytes => Math.min(sizeBytes, PAYLOAD_BYTES) })),
   },
   {
     id: 'proxy-packets-kept',

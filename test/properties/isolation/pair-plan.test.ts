@@ -31,6 +31,13 @@ function seen(list: readonly Operation[], kind: OperationKind, member: string): 
   return [...new Set(values)].sort((a, b) => Number(a) - Number(b));
 }
 
+describe('a one-way channel', () => {
+  it('has its reader tested as the high subject of a pair whose low one is its writer', () => {
+    expect(planOf('genode_server', 'genode_client').preludes).toBeDefined();
+    expect(() => planOf('genode_client', 'genode_server')).toThrow('permitted flow: channel');
+  });
+});
+
 describe('every class of state that belongs to a subject alone', () => {
   it('is written by the high subject', () => {
     const native = operations(planOf('genode_client', 'log_watchdog').high);

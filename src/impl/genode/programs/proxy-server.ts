@@ -209,7 +209,8 @@ class Turn extends ProxyTurn<RealSession, ProxyServerProgramState> {
       return this.env.sizeOf(Number(value));
     });
     const dataspace = this.state.sessions.get(handle)!.dataspace;
-    const bytes = copiedBytes(called, 'out', row.given, values, this.env.sizeOf(dataspace));
+    const { carriedBytes } = this.ops.genode.proxyServer;
+    const bytes = carriedBytes(copiedBytes(called, 'out', row.given, values, this.env.sizeOf(dataspace)));
     const data = bytes === 0 ? noData() : this.env.read(dataspace, 0, bytes);
     this.#take(answerCall(row.face, server, row.key, results, '', data));
   }
