@@ -1,4 +1,5 @@
 import { EXIT_REASONS } from '../impl/vmx/exit-reasons.ts';
+import { PROXY_OBLIGATIONS } from '../refinement/genode/obligations.ts';
 import type { Catalogue } from './catalogue.ts';
 import { EXIT_ACTIONS } from './exit-actions.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -21,6 +22,9 @@ const propertyTopics = (catalogue: Catalogue, program: string): readonly Topic[]
       ['method', property.method],
       ['passes as', `${property.passes}: ${VERDICT_MEANINGS[property.passes]}`],
       ...property.witnesses.map(witness => ['witness', `${witness.id}: ${witness.description}`] as const),
+      ...PROXY_OBLIGATIONS.flatMap(({ title, properties }, index) =>
+        properties.includes(property.id) ? [['obligation', `${index + 1} of proxies: ${title}`] as const] : [],
+      ),
       ['kills', property.killedBy.join(', ')],
       ['run it', `${program} check --property ${property.id}`],
     ],
