@@ -52,13 +52,16 @@ export function interceptGuestEvent(unit: VmxUnit, cpu: Processor, event: Delive
   const isSoftware = type === EventType.softwareException || type === EventType.privilegedSoftwareException;
   const isTrap = isSoftware || isNmi || vector === DEBUG;
   const hasCode = event.errorCode !== undefined;
+  // "NMI unblocking due to IRET": a fault of an IRET that began while they were blocked.
+  const isUnblocked = cpu.isBlockedReturn && cpu.delivering === undefined;
   const exit: ExitInformation = {
     reason: 0,
     interruptInfo:
       (InterruptInfo.valid |
         vector |
         (type << InterruptInfo.typeShift) |
-        (hasCode ? InterruptInfo.deliverErrorCode : 0)) >>>
+        (hasCode ? InterruptInfo.deliverErrorCode : 0) |
+        (isUnblocked ? InterruptInfo.nmiUnblocking : 0)) >>>
       0,
     interruptErrorCode: event.errorCode ?? 0,
     qualification: vector === PAGE_FAULT || vector === DEBUG ? event.payload : 0n,

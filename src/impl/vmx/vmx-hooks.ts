@@ -11,7 +11,7 @@ import { EventType } from '../x86/hooks.ts';
 import type { Processor } from '../x86/processor.ts';
 import { Activity, Field, Flag, Interruptibility } from '../x86/state-layout.ts';
 import { capabilityMsr, DEFAULT_CAPABILITIES, type VmxCapabilities } from './capabilities.ts';
-import { Proc, Proc2 } from './control-bits.ts';
+import { Pin, Proc, Proc2 } from './control-bits.ts';
 import { EptAccess, EptOutcome, EptQualification } from './ept-access.ts';
 import { type EventSources, guestBoundary, interceptGuestEvent } from './guest-events.ts';
 import { interceptInstruction, maskedCr, setTaskPriority, taskPriority, visibleCr } from './guest-instructions.ts';
@@ -161,6 +161,11 @@ export class VmxHooks implements SystemHooks {
     return isExit;
   }
 
+  /** With NMI exiting IRET touches virtual NMIs alone (SDM Vol. 3C, "Changes to Instruction Behavior in VMX Non-Root Operation"). */
+  unblocksNmis(cpu: Processor): boolean {
+    return !cpu.isNonRoot || !this.unit.hasPin(Pin.nmiExiting) || this.unit.hasPin(Pin.virtualNmis);
+  }
+
   tripleFault(cpu: Processor): boolean {
     vmExit(this.unit, cpu, { reason: 2 });
     this.#left(cpu);
@@ -207,9 +212,11 @@ export class VmxHooks implements SystemHooks {
     } else {
       const linearBits =
         linear === undefined ? 0 : EptQualification.linearValid | (access.isFinal ? EptQualification.finalAccess : 0);
+      const isUnblocked = cpu.isBlockedReturn && cpu.delivering === undefined;
+      const unblocking = isUnblocked ? EptQualification.nmiUnblocking : 0;
       vmExit(this.unit, cpu, {
         reason: 48,
-        qualification: BigInt(this.#ept.qualification | linearBits),
+        qualification: BigInt(this.#ept.qualification | linearBits | unblocking),
         physical: address,
         ...resume,
         ...(linear === undefined ? {} : { linear: (BigInt(linear.high >>> 0) << 32n) | BigInt(linear.low >>> 0) }),

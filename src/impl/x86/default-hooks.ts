@@ -12,6 +12,7 @@ export const defaultHooks: SystemHooks = {
   instructionsUntilEvent: () => Number.POSITIVE_INFINITY,
   intercept: noVmx,
   interceptEvent: noVmx,
+  unblocksNmis: () => true,
   tripleFault: noVmx,
   translate: noVmx,
   isDevice: () => false,

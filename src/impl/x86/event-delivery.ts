@@ -55,6 +55,7 @@ export class EventDelivery {
     const vector = this.#pendingVector;
     this.#pendingVector = -1;
     if (vector >= 0) this.raise(vector, this.#pendingError, this.#pendingPayload);
+    this.#cpu.isBlockedReturn = false;
   }
 
   /** Delivers an exception of the instruction at hand. */

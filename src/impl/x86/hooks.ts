@@ -94,6 +94,8 @@ export interface SystemHooks {
   intercept(cpu: Processor, what: Intercept): boolean;
   /** Called only while `cpu.isNonRoot`, before an exception is delivered; true: a VM exit happened. */
   interceptEvent(cpu: Processor, event: DeliveredEvent): boolean;
+  /** True if IRET ends the blocking of NMIs. */
+  unblocksNmis(cpu: Processor): boolean;
   /** Called only while `cpu.isNonRoot`, on a triple fault; true: a VM exit happened. */
   tripleFault(cpu: Processor): boolean;
   /** Translates a guest-physical address (EPT) while `cpu.hasNestedPaging`; EPT faults end in `cpu.abandon()`. */

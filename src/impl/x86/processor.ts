@@ -33,6 +33,8 @@ export interface Processor {
   hasNestedPaging: boolean;
   /** Makes the core ask `hooks.boundary` before the next instruction. */
   attention: boolean;
+  /** The instruction at hand is an IRET that began while NMIs were blocked. */
+  isBlockedReturn: boolean;
   /** Makes `run` return before the next instruction. */
   stopRequested: boolean;
 

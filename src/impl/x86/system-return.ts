@@ -155,7 +155,26 @@ const returnFar: Helper = cpu => {
   return returnTo(cpu, { rip, selector, words: 2, bytes, extra, flags: undefined, popsStack: false });
 };
 
+/** Ends the blocking of NMIs (SDM Vol. 3A, "Handling Multiple NMIs"). */
+function unblockNmis(cpu: Processor): void {
+  const { state } = cpu;
+  const blocking = state.u32(Field.interruptibility);
+  if ((blocking & Interruptibility.nmi) === 0) return;
+  cpu.isBlockedReturn = true;
+  if (!cpu.hooks.unblocksNmis(cpu)) return;
+  state.setU32(Field.interruptibility, blocking & ~Interruptibility.nmi);
+  cpu.attention = true;
+}
+
+/** IRET unblocks NMIs even if it faults afterwards (SDM Vol. 3C, "Changes to Instruction Behavior in VMX Non-Root Operation"). */
 const interruptReturn: Helper = cpu => {
+  unblockNmis(cpu);
+  returnFromEvent(cpu);
+  cpu.isBlockedReturn = false;
+  return true;
+};
+
+function returnFromEvent(cpu: Processor): void {
   const { instruction, state } = cpu;
   const bytes = operandBytes(instruction);
   const flags = state.rflags;
@@ -168,29 +187,23 @@ const interruptReturn: Helper = cpu => {
     state.setGpr(Gpr.rsp, raisedStack(cpu, 3 * bytes));
     loadFlags(cpu, image, bytes);
     enterParagraph(cpu, selector, rip);
-    return true;
+    return;
   }
-  // In non-root operation with NMIs blocked this unblocks them; so does it natively.
-  const unblock = (): void =>
-    state.setU32(Field.interruptibility, state.u32(Field.interruptibility) & ~Interruptibility.nmi);
   if ((flags & Flag.nt) !== 0) {
     // A nested task returns by a task switch, which IA-32e mode does not have.
     if (state.isLongMode) cpu.fault(Vector.protection, 0);
-    returnFromTask(cpu, unblock);
-    return true;
+    returnFromTask(cpu);
+    return;
   }
   const rip = onStack(cpu, 0, bytes);
   const selector = Number(onStack(cpu, 1, bytes) & 0xffffn);
   const image = Number(onStack(cpu, 2, bytes) & 0xffff_ffffn);
   if (!state.isLongMode && (image & Flag.vm) !== 0 && state.cpl === 0 && bytes === 4) {
     returnToV86(cpu, rip, selector, image);
-    unblock();
-    return true;
+    return;
   }
   returnTo(cpu, { rip, selector, words: 3, bytes, extra: 0, flags: image, popsStack: state.is64Bit });
-  unblock();
-  return true;
-};
+}
 
 function returnToV86(cpu: Processor, rip: bigint, selector: number, image: number): void {
   const { state } = cpu;

@@ -81,8 +81,8 @@ export function switchByGate(cpu: Processor, selector: number, external: number,
   perform(cpu, { descriptor, source: TaskSwitchSource.gate, external, suspension });
 }
 
-/** IRET with NT: back to the task that the link field of the TSS names; `unblockNmis` is called once that is certain. */
-export function returnFromTask(cpu: Processor, unblockNmis: () => void): void {
+/** IRET with NT: back to the task that the link field of the TSS names. */
+export function returnFromTask(cpu: Processor): void {
   const { state } = cpu;
   if (state.limit(Seg.tr) < 1) cpu.fault(Vector.invalidTss, selectorError(state.selector(Seg.tr)));
   const selector = Number(cpu.readSystem(state.segmentBase(Seg.tr), 2));
@@ -95,11 +95,11 @@ export function returnFromTask(cpu: Processor, unblockNmis: () => void): void {
   if (!isPresent(descriptor.rights)) cpu.fault(Vector.notPresent, error);
   const { eip, flags } = afterInstruction(cpu);
   const suspension = { eip, flags: flags & ~Flag.nt };
-  perform(cpu, { descriptor, source: TaskSwitchSource.iret, external: 0, suspension }, unblockNmis);
+  perform(cpu, { descriptor, source: TaskSwitchSource.iret, external: 0, suspension });
 }
 
 /** The switch itself; until the new task is certain its faults are the old one's, and nothing has changed. */
-function perform(cpu: Processor, task: TaskSwitch, onCommit: () => void = () => {}): void {
+function perform(cpu: Processor, task: TaskSwitch): void {
   const { descriptor, source, external, suspension } = task;
   const { state } = cpu;
   const { base, rights, limit, selector } = descriptor;
@@ -118,7 +118,6 @@ function perform(cpu: Processor, task: TaskSwitch, onCommit: () => void = () => 
   if (isNested) cpu.writeSystem(base, 2, BigInt(oldSelector));
   const next = readTask(cpu, base, rights);
   if (!isReturn) setBusy(cpu, descriptor.address, true);
-  onCommit();
   state.setSegment(Seg.tr, selector, base, limit, rights | 2);
   state.setU64(Field.cr0, state.u64(Field.cr0) | BigInt(Cr0.ts));
   state.setU64(Field.dr7, state.u64(Field.dr7) & ~LOCAL_BREAKPOINTS);

@@ -58,6 +58,7 @@ export class X86Processor implements Processor, EvaluationTarget {
   hasNestedPaging = false;
   attention = true;
   stopRequested = false;
+  isBlockedReturn = false;
   /** How the code at hand is decoded (CodeMode). */
   codeMode: number = CodeMode.bits16;
   tier: Tier;

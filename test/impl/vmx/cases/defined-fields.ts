@@ -28,7 +28,7 @@ function comparableExit(text: string): string {
   const words = text.trim().split(' ');
   const reason = words.find(word => word.startsWith('x'))?.slice(1) ?? '0';
   const hasVectoring = words.some(word => word.startsWith('v'));
-  const isException = words.some(word => /^i80000[3b]/.test(word) && !word.endsWith('01'));
+  const isException = words.some(word => /^i8000[01][3b]/.test(word) && !word.endsWith('01'));
   const isFault = (reason === '0' && isException) || reason === '30' || reason === '31';
   const isSoftware = words.some(word => /^i80000[0-9a-f]?[456]/.test(word));
   return words

@@ -12,6 +12,9 @@ export const EXIT_DIFFERENCES: Readonly<Record<string, string>> = {
   'NMI window open':
     'NMI blocking after VM entry is what the interruptibility state says ("Loading Guest Non-Register State"); Bochs keeps that of an earlier guest',
   'NMI window, blocked by MOV SS': 'as NMI window open',
+  'IRET that faults, its stack unmapped by EPT, blocked':
+    'which word of the frame is read first is open (Vol. 2A, IRET); Bochs begins with RFLAGS',
+  'IRET that faults, its stack unmapped by EPT, not blocked': 'as with NMIs blocked',
   'EPT read with a read-only page table':
     'setting an accessed flag is a write to the page table, which EPT must allow ("EPT Violations"); Bochs does not look',
   'EPT write with a read-only page table': 'as for the read',

@@ -118,6 +118,23 @@ export function eptCases(): VmxCase[] {
   ];
 }
 
+/** IRET unblocks NMIs before it faults, which the exit tells (SDM Vol. 3C, "Information for VM Exits Due to Vectored Events"). */
+function blockedReturnCases(): VmxCase[] {
+  const blocked = vmwrite('GUEST_INTERRUPTIBILITY', 8);
+  // The frame at RSP is zeros: a null CS.
+  const iret = (name: string, ...ops: readonly Op[]): VmxCase =>
+    long(`IRET that faults, ${name}`, [0x48, 0xcf], ...ops);
+  return [
+    iret('virtual NMIs blocked', blocked),
+    iret('virtual NMIs not blocked'),
+    iret('NMI exiting alone', blocked, off(LONG, 'PIN_CONTROLS', Pin.virtualNmis)),
+    iret('no NMI exiting', blocked, off(LONG, 'PIN_CONTROLS', Pin.virtualNmis | Pin.nmiExiting)),
+    iret('its stack unmapped by EPT, blocked', blocked, poke(EPT_PAGE_TABLE + 0x39 * 8, 0)),
+    iret('its stack unmapped by EPT, not blocked', poke(EPT_PAGE_TABLE + 0x39 * 8, 0)),
+    long('fault of another instruction with NMIs blocked', [0x0f, 0x0b], blocked),
+  ];
+}
+
 export function eventCases(): VmxCase[] {
   const timer = (value: number): Op => vmwrite('PREEMPTION_TIMER', value);
   const window = proc(Proc.interruptWindowExiting);
@@ -156,6 +173,7 @@ export function eventCases(): VmxCase[] {
       poke(0x39f18, 0x39e00),
       poke(0x39f20, 0x10),
     ),
+    ...blockedReturnCases(),
     long('both windows', [NOP], nmiWindow, window, flags),
     long('exit in the shadow of MOV SS', [...MOV_SS, ...CPUID, NOP], ss),
     long('exit in the shadow of STI', [STI, ...CPUID, NOP]),
