@@ -28,6 +28,19 @@ test('block_tester writes and reads the blocks of ram_block', () => {
   ]);
 });
 
+test('ram_block has the image that a ROM module holds; without the module it does not start', () => {
+  const disk = (rom: string): string =>
+    init(`<start name="dynamic_rom"><provides><service name="ROM"/></provides><config><rom name="disk.img">
+        <inline>an image of a disk</inline><sleep milliseconds="1000"/></rom></config></start>
+      <start name="ram_block"><provides><service name="Block"/></provides><config size="16K"><image rom="${rom}"/></config>
+        <route><service name="ROM"><child name="dynamic_rom"/></service><any-service><parent/></any-service></route></start>
+      <start name="block_reader"/>`);
+  expect(said(runInstance(disk('disk.img'), FRAMES), 'block_reader')).toEqual(['disk says "an image of a disk"']);
+  const without = runInstance(disk('other.img'), FRAMES);
+  expect(without.lines).toContain('[init] child "ram_block" is not started: ROM "other.img" denied: DENIED');
+  expect(said(without, 'block_reader')).toEqual(['Block denied: child "ram_block" does not run']);
+});
+
 test('file_tester writes and reads a file of ram_fs', () => {
   const run = runInstance(
     init(`<start name="ram_fs"><provides><service name="File_system"/></provides>

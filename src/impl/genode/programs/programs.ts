@@ -1,4 +1,5 @@
 import type { ProgramRow } from '../instance/component.ts';
+import { blockReader } from './block-reader.ts';
 import { blockTester } from './block-tester.ts';
 import { deviceDriver } from './device-driver.ts';
 import { fileTester } from './file-tester.ts';
@@ -33,4 +34,5 @@ export const PROGRAMS: readonly ProgramRow[] = [
   mortal,
   guiTester,
   threadTester,
+  blockReader,
 ];

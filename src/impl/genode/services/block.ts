@@ -32,20 +32,32 @@ interface Disk {
   readonly image: readonly { readonly at: number; readonly bytes: Uint8Array }[];
 }
 
-function readImage(node: XmlElement, sizeBytes: number): Result<Disk['image'][number], string> {
-  const { at = '0', hex, text } = node.attributes;
+const latin1 = (text: string): Uint8Array => Uint8Array.from(text, character => character.charCodeAt(0) & 0xff);
+
+/** ROM modules that hold parts of a disk, by the configuration of ram_block. */
+export const blockImages = (config: XmlElement | undefined): readonly string[] =>
+  (config?.children ?? []).flatMap(({ name, attributes: { rom } }) =>
+    name === 'image' && rom !== undefined && rom !== '' ? [rom] : [],
+  );
+
+function readImage(
+  node: XmlElement,
+  sizeBytes: number,
+  roms: ReadonlyMap<string, string>,
+): Result<Disk['image'][number], string> {
+  const { at = '0', hex, rom } = node.attributes;
+  const text = rom === undefined ? node.attributes.text : roms.get(rom);
+  if (rom !== undefined && text === undefined) return err(`there is no ROM module "${rom}" for <image>`);
   const place = readCount(at);
   if (hex !== undefined && !/^([0-9a-fA-F]{2})*$/.test(hex)) return err('hex of <image> is not pairs of digits');
   const bytes =
-    hex === undefined
-      ? Uint8Array.from(text ?? '', character => character.charCodeAt(0) & 0xff)
-      : Uint8Array.from(hex.match(/../g) ?? [], pair => Number.parseInt(pair, 16));
+    hex === undefined ? latin1(text ?? '') : Uint8Array.from(hex.match(/../g) ?? [], pair => Number.parseInt(pair, 16));
   if (place === undefined || place + bytes.length > sizeBytes)
     return err(`<image at="${at}"> of ${bytes.length} bytes is not inside of the disk`);
   return ok({ at: place, bytes });
 }
 
-function readDisk(config: XmlElement | undefined): Result<Disk, string> {
+function readDisk(config: XmlElement | undefined, roms: ReadonlyMap<string, string>): Result<Disk, string> {
   const read = numbersOf(config, {
     size: { fallback: 0x1_0000, min: 512, max: MAX_DISK_BYTES },
     block_size: { fallback: 512, min: 512, max: 0x1_0000 },
@@ -56,7 +68,7 @@ function readDisk(config: XmlElement | undefined): Result<Disk, string> {
   if (size % block_size !== 0) return err(`size="${size}" is no multiple of the block size ${block_size}`);
   const image: Disk['image'][number][] = [];
   for (const node of config?.children.filter(({ name }) => name === 'image') ?? []) {
-    const part = readImage(node, size);
+    const part = readImage(node, size, roms);
     if (!part.ok) return part;
     image.push(part.value);
   }
@@ -104,11 +116,15 @@ function perform(
 }
 
 /**
- * ram_block: a disk in RAM, with the contents that its configuration gives. A session sees all of it, or the blocks that
+ * ram_block: a disk in RAM, with the contents that its configuration or the ROM modules named there give. A session sees all of it, or the blocks that
  * its arguments `offset` and `num_blocks` name; it may write unless its argument or the policy says no.
  */
-export function blockService(config: XmlElement | undefined, ops: ServiceOps): Result<Service<BlockState>, string> {
-  const read = readDisk(config);
+export function blockService(
+  config: XmlElement | undefined,
+  ops: ServiceOps,
+  roms: ReadonlyMap<string, string> = new Map(),
+): Result<Service<BlockState>, string> {
+  const read = readDisk(config, roms);
   if (!read.ok) return read;
   const disk = read.value;
   const hasPolicies = config?.children.some(({ name }) => name.endsWith('policy')) === true;

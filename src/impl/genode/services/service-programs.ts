@@ -1,6 +1,6 @@
 import type { XmlElement } from '../../../policy/xml.ts';
 import { ok, type Result } from '../../../units/result.ts';
-import { blockService } from './block.ts';
+import { blockImages, blockService } from './block.ts';
 import { dynamicRomService } from './dynamic-rom.ts';
 import { fileSystemService } from './file-system.ts';
 import { framebufferService } from './framebuffer.ts';
@@ -32,9 +32,19 @@ export interface ServiceProgram {
 function row<State>(
   binary: string,
   title: string,
-  create: (config: XmlElement | undefined, ops: ServiceOps) => Result<Service<State>, string>,
+  create: (
+    config: XmlElement | undefined,
+    ops: ServiceOps,
+    roms: ReadonlyMap<string, string>,
+  ) => Result<Service<State>, string>,
+  roms?: ServiceProgram['roms'],
 ): ServiceProgram {
-  return { binary, title, create: (config, ops) => create(config, ops) as unknown as Result<Service<never>, string> };
+  return {
+    binary,
+    title,
+    create: (config, ops, contents) => create(config, ops, contents) as unknown as Result<Service<never>, string>,
+    ...(roms === undefined ? {} : { roms }),
+  };
 }
 
 /** Programs that provide services, by binary; LOG, ROM and those for hardware are core's own. */
@@ -49,7 +59,7 @@ export const SERVICE_PROGRAMS: readonly ServiceProgram[] = [
     ok(terminalService(ops)),
   ),
   row('input_script', 'Input events that its configuration lists', inputService),
-  row('ram_block', 'A disk in RAM', blockService),
+  row('ram_block', 'A disk in RAM, with an image of its configuration or from ROM', blockService, blockImages),
   row('nic_bridge', 'A network of clients and the driver behind it', nicBridgeService),
   row('ram_fb', 'A screen in RAM for one client', framebufferService),
   row('nitpicker', 'Views of several clients on a screen in RAM, and input for them', guiService),
