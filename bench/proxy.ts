@@ -63,8 +63,8 @@ function rates(units: number, row: ProxiedCase, actions: readonly ClientAction[]
   return measurement(value, { 'per virtual second': units / virtualSeconds });
 }
 
-const MESSAGES = 200;
-const PACKETS = 40;
+const MESSAGES = 1000;
+const PACKETS = 100;
 
 /** Lines that a client writes to the LOG service of another instance, each answered before the next; boot included. */
 export const proxyLog: Benchmark = {

@@ -99,12 +99,34 @@ function attempt<State>(loop: EventLoop<State>, state: LoopState<State>, running
   }
 }
 
+/** State after one more operation of an access was issued: made for every operation, hence member by member. */
+const issuing = <State>(
+  state: LoopState<State>,
+  running: Running<State>,
+  read: Piece | undefined,
+): LoopState<State> => ({
+  inner: state.inner,
+  phase: state.phase,
+  running: {
+    vectors: running.vectors,
+    results: running.results,
+    access: running.access,
+    issued: running.issued + 1,
+    read,
+    after: running.after,
+  },
+  vectors: state.vectors,
+});
+
 /** Runs handlers until one needs an operation or nothing is left to do. */
 function run<State>(loop: EventLoop<State>, before: LoopState<State>, input: SoftwareInput): Next<State> {
   let state = before;
   let running = state.running;
   if (running !== undefined) {
-    const read = collect(running.read, running.access?.operations[running.issued - 1], input);
+    const operations = running.access?.operations;
+    const read = collect(running.read, operations?.[running.issued - 1], input);
+    const operation = operations?.[running.issued];
+    if (operation !== undefined) return { state: issuing(state, running, read), operation };
     if (read !== running.read) running = { ...running, read };
   }
   for (;;) {
@@ -114,8 +136,7 @@ function run<State>(loop: EventLoop<State>, before: LoopState<State>, input: Sof
     } else if (running.access !== undefined) {
       const { access, issued, read, after, results } = running;
       const operation = access.operations[issued];
-      if (operation !== undefined)
-        return { state: { ...state, running: { ...running, issued: issued + 1 } }, operation };
+      if (operation !== undefined) return { state: issuing(state, running, read), operation };
       if (after !== undefined) {
         state = { ...state, inner: after.inner, phase: after.phase, running: undefined };
         running = undefined;
