@@ -235,6 +235,13 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
     replace: replaceIn('proxyServer', () => ({ carriedBytes: sizeBytes => Math.min(sizeBytes, PAYLOAD_BYTES) })),
   },
   {
+    id: 'proxy-signal-lost',
+    title: 'signals of a service end at the proxy',
+    precedent: 'Genode 42397cb512: lost first wake-up',
+    killedBy: ['proxies/proxied-service-refinement'],
+    replace: replaceIn('proxyServer', () => ({ tellsSignals: () => false })),
+  },
+  {
     id: 'proxy-packets-kept',
     title: 'packets that a peer has when it is gone never come back',
     precedent: 'Genode 8ddd93ec27: network stuck on unacknowledged packets',

@@ -44,7 +44,7 @@ export const PROXY_OBLIGATIONS: readonly ProxyObligation[] = [
     title:
       'No capability crosses: signals become notifications, dataspaces are copied, sessions become numbers; components refer only to what they got',
     properties: ['proxies/proxied-service-refinement', 'sessions/instance-books'],
-    faults: ['proxy-copy-short', 'capability-named-twice', 'capability-outlives-object'],
+    faults: ['proxy-copy-short', 'proxy-signal-lost', 'capability-named-twice', 'capability-outlives-object'],
   },
   {
     title:

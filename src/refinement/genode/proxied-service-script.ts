@@ -10,7 +10,7 @@ import { PROXIED_CASES, type ProxiedCase } from './proxied-cases.ts';
 import { type ClientAction, fillBytes, type ScriptClientState, scriptClient } from './script-client.ts';
 import { argumentOf } from './service-arguments.ts';
 
-export const PROXIED_WITNESSES = ['opened', 'replied', 'failed', 'data', 'packet', 'denied'] as const;
+export const PROXIED_WITNESSES = ['opened', 'replied', 'failed', 'data', 'packet', 'denied', 'signal'] as const;
 
 export const PROVIDES = `<parent-provides><service name="LOG"/><service name="ROM"/></parent-provides>
   <default-route><any-service><parent/><any-child/></any-service></default-route><default caps="200" ram="512K"/>`;
@@ -111,6 +111,22 @@ function runToEnd(bench: InstanceBench, client: BenchSubject, actions: number): 
   return `a client gets no answer to action ${state?.next ?? 0} of ${actions}`;
 }
 
+/** Frames in which signals may still come to a local client; one behind proxies gets many times as much. */
+const SIGNAL_FRAMES = 40;
+const MORE_TIME = 12;
+
+/** Signals that a local client gets and one behind the proxies does not, in much more time; empty for none. */
+function missingSignal(local: InstanceBench, remote: InstanceBench): string {
+  const [here, there] = [local, remote].map(bench => defined(bench.find('apps'), 'apps'));
+  const signalsOf = (subject: BenchSubject | undefined): readonly string[] =>
+    subject === undefined ? [] : (clientState(subject)?.signals ?? []);
+  for (let frame = 0; frame < SIGNAL_FRAMES; frame++) for (const subject of local.subjects) local.frame(subject);
+  const isComplete = (): boolean => signalsOf(here).every(name => signalsOf(there).includes(name));
+  for (let frame = 0; frame < MORE_TIME * SIGNAL_FRAMES && !isComplete(); frame++)
+    for (const subject of remote.subjects) remote.frame(subject);
+  return signalsOf(here).find(name => !signalsOf(there).includes(name)) ?? '';
+}
+
 const seenBy = (subject: BenchSubject): readonly string[] => clientState(subject)?.seen ?? [];
 
 /**
@@ -155,5 +171,10 @@ export const runProxiedServiceScript: ScriptRunner<ProgramOps> = (ops, steps) =>
     );
   if (found.length > expected.length)
     log.fail(at, `${row.service}: "${found[expected.length]}" is seen behind the proxies only`);
+  if (!log.hasFailed) {
+    const missing = missingSignal(local, remote);
+    log.fail(steps.length, missing === '' ? '' : `${row.service}: the signal of ${missing} does not cross the proxies`);
+  }
+  log.see('signal', (clientState(remoteApps)?.signals ?? []).length > 0);
   return log.judgement();
 };

@@ -21,6 +21,8 @@ export interface ScriptClientState {
   readonly args: Readonly<Record<string, string>>;
   readonly dataspace: number;
   readonly seen: readonly string[];
+  /** Functions whose signals came, in the order of the first of each. */
+  readonly signals: readonly string[];
   readonly isOpen: boolean;
   /** Packets that did not come back. */
   readonly lent: number;
@@ -161,6 +163,12 @@ class Script {
     this.see(`${name} = ${shown.join()}${data}`);
   }
 
+  signal(opcode: number): void {
+    const name = this.#face.functions[opcode]?.name ?? '';
+    const { signals } = this.state;
+    if (!signals.includes(name)) this.#change({ signals: [...signals, name] });
+  }
+
   /** Takes packets that came back; true when it was the last. */
   packets(): boolean {
     const { streams } = this.#env;
@@ -193,6 +201,7 @@ export function scriptClient(
       args: ARGS,
       dataspace: 0,
       seen: [],
+      signals: [],
       isOpen: false,
       lent: 0,
       isWaiting: false,
@@ -215,7 +224,8 @@ export function scriptClient(
       } else if (event.kind === 'reply' && isOwn) {
         script.reply(event.name, event.values, event.error);
         script.proceed();
-      } else if (event.kind === 'packets' && isOwn && script.packets()) script.proceed();
+      } else if (event.kind === 'signal') script.signal(event.opcode);
+      else if (event.kind === 'packets' && isOwn && script.packets()) script.proceed();
       return script.state;
     },
   };

@@ -217,7 +217,8 @@ class Turn extends ProxyTurn<RealSession, ProxyServerProgramState> {
 
   signal(handle: Handle, opcode: number): void {
     const row = this.state.sessions.get(handle);
-    if (row !== undefined) this.#take(answerSignal(this.state.server, row.key, opcode));
+    const { tellsSignals } = this.ops.genode.proxyServer;
+    if (row !== undefined && tellsSignals()) this.#take(answerSignal(this.state.server, row.key, opcode));
   }
 
   /** The service gave packets back, or submitted some. */

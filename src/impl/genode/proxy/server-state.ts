@@ -79,6 +79,8 @@ export interface ProxyServerOps {
   admits(sessions: number): boolean;
   /** Label under which a session of the peer is opened. */
   peerLabel(peer: string, label: string): string;
+  /** True if the peer is told of a signal. */
+  tellsSignals(): boolean;
   /** Bytes of shared memory that go with a reply, of so many that the interface says. */
   carriedBytes(sizeBytes: number): number;
   /** True if the bytes that came with a packet are no more than it claims to have. */
@@ -91,6 +93,7 @@ export const proxyServerOps: ProxyServerOps = {
   afterRestart: () => [],
   admits: sessions => sessions < MAX_SESSIONS,
   peerLabel: (peer, label) => (label === '' ? peer : `${peer} -> ${label}`),
+  tellsSignals: () => true,
   carriedBytes: sizeBytes => sizeBytes,
   fitsPacket: (dataBytes, sizeBytes) => dataBytes <= sizeBytes,
 };
