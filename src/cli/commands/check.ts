@@ -3,6 +3,7 @@ import type { CheckResult } from '../../engine/run.ts';
 import type { VerdictWord } from '../../engine/verdict.ts';
 import { elapsedMs, nowMs } from '../../host/clock.ts';
 import { joinPath, readFileLimited, writeFileAtomic } from '../../host/files.ts';
+import { MODELS } from '../../model/index.ts';
 import type { Finding } from '../../policy/finding.ts';
 import { type Baseline, compareWithBaseline, readBaseline } from '../../report/baseline.ts';
 import type { ReportInput } from '../../report/check-report.ts';
@@ -168,7 +169,20 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
     environment.stderr(
       `report in ${printable(joinPath(folder, 'report.html'))}, ${(times.totalMs / 1000).toFixed(1)} s\n`,
     );
+  if (!args.flags.has('quiet') && policy.valid && !args.lists.has('property'))
+    environment.stderr(furtherProofs(programName(environment.env), args.positionals[0] ?? catalogue.defaultScenario));
   return conclude(policy, result, args, environment);
+}
+
+/** What a check does not do and another command does: proofs for runs of any length. */
+function furtherProofs(program: string, target: string): string {
+  const proved = MODELS.filter(({ proofs = [] }) => proofs.length > 0).map(({ id }) => id);
+  const policy = printable(shellWord(target));
+  return [
+    `runs of any length, by induction with z3: ${program} explore ${proved.join('|')} --induction`,
+    `all runs of this policy's abstract system: ${program} explore ${policy} --unwinding, or --liveness`,
+    '',
+  ].join('\n');
 }
 
 export const checkCommand: Command = {

@@ -2,8 +2,9 @@ import ts from 'typescript';
 import { InvariantError } from '../../units/invariant.ts';
 import { TWO32 } from '../../units/word.ts';
 import { chooseValue, copyFrame, type Frame, mergeFrames } from './frame.ts';
+import { BINARY, MATH } from './operators.ts';
 import type { SourceIndex, SubsetFunction } from './source-index.ts';
-import type { Operator, Term, Terms } from './terms.ts';
+import type { Term, Terms } from './terms.ts';
 import {
   type Choice,
   element,
@@ -18,31 +19,6 @@ import {
 } from './values.ts';
 import { WORD_TERMS } from './word-helpers.ts';
 
-const BINARY: Readonly<Record<string, Operator>> = {
-  '+': '+',
-  '-': '-',
-  '*': '*',
-  '/': '/',
-  '%': '%',
-  '<': '<',
-  '<=': '<=',
-  '===': '===',
-  '&&': '&&',
-  '||': '||',
-  '&': '&',
-  '|': '|',
-  '^': '^',
-  '<<': '<<',
-  '>>': '>>',
-  '>>>': '>>>',
-};
-const MATH: Readonly<Record<string, Operator>> = {
-  floor: 'floor',
-  min: 'min',
-  max: 'max',
-  clz32: 'clz32',
-  imul: 'imul',
-};
 /** Loops are bounded by constants; this is a backstop. */
 const MAX_ROUNDS = 4096;
 

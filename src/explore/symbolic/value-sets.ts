@@ -1,5 +1,6 @@
 import type { SymbolicModel } from './symbolic-model.ts';
-import { compute, reachableTerms, type Term } from './terms.ts';
+import { compute } from './term.ts';
+import { reachableTerms, type Term } from './terms.ts';
 
 /** Values that a scalar can take in any reachable state, or undefined if they are too many to list. */
 export type ValueSet = ReadonlySet<number | boolean | string> | undefined;

@@ -48,7 +48,16 @@ export interface FpuRelation {
   readonly used: number;
 }
 
+/** Each run asks for the same one, and it costs more than a short run. */
+const KNOWN = new Map<number, FpuRelation>();
+
 export function fpuRelation(features: number): FpuRelation {
+  const relation = KNOWN.get(features) ?? createRelation(features);
+  KNOWN.set(features, relation);
+  return relation;
+}
+
+function createRelation(features: number): FpuRelation {
   const present = STRETCHES.filter(({ component }) => (features & (1 << component)) !== 0);
   const rows = present.flatMap(({ component, from, to }) =>
     Array.from({ length: to - from }, (_, index) => ({ component, word: from + index })),
