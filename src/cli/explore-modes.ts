@@ -1,6 +1,8 @@
 import { bitstateSearch } from '../explore/bitstate.ts';
+import { compareWithCharts } from '../explore/compare-charts.ts';
 import type { ExplorationReport } from '../explore/report.ts';
 import { nowMs } from '../host/clock.ts';
+import { readModelSources } from '../host/model-sources.ts';
 import { MODELS } from '../model/index.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { toJson } from '../trace/json.ts';
@@ -8,8 +10,8 @@ import { invariant } from '../units/invariant.ts';
 import type { Environment } from './command.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type NamedTarget, targetsOf } from './explore-selection.ts';
-import { targetSystem } from './explore-target.ts';
-import { bitstateText } from './explore-text.ts';
+import { targetInstance, targetSystem } from './explore-target.ts';
+import { bitstateText, chartsText } from './explore-text.ts';
 import { quintOfProof, quintOfTarget } from './export-quint.ts';
 import { livenessOf, livenessText } from './liveness.ts';
 import { usageError } from './messages.ts';
@@ -70,6 +72,26 @@ export function bitstate(targets: readonly NamedTarget[], args: Arguments, envir
   });
   if (args.flags.has('json')) environment.stdout(`${toJson({ tool: 'muencheck', bitstate: rows })}\n`);
   else environment.stdout(bitstateText(rows));
+  return exitOf(rows);
+}
+
+/** `--charts`: the compiled form of a model beside xstate's own steps, over all reachable states. */
+export function charts(targets: readonly NamedTarget[], args: Arguments, environment: Environment): ExitCode {
+  if (targets.some(({ target }) => target.kind === 'policy'))
+    return usageError(environment, 'explore', '--charts needs a model');
+  const sources = readModelSources(MODELS.find(({ id }) => id === args.positionals[0])?.sources ?? []);
+  const startMs = nowMs();
+  const seconds = args.numbers.get('timeout');
+  const rows = targets.map(({ name, target }) => {
+    const comparison = compareWithCharts(targetInstance(target), sources, {
+      maxBytes: (args.numbers.get('memory') ?? 1024) * 2 ** 20,
+      stop: () => environment.interrupt.requested() || (seconds !== undefined && nowMs() - startMs > 1000 * seconds),
+    });
+    const open = comparison.cut === '' ? ('exhausted' as const) : ('inconclusive' as const);
+    return { name, verdict: comparison.difference === '' ? open : ('refuted' as const), ...comparison };
+  });
+  if (args.flags.has('json')) environment.stdout(`${toJson({ tool: 'muencheck', charts: rows })}\n`);
+  else environment.stdout(chartsText(rows));
   return exitOf(rows);
 }
 

@@ -1,4 +1,5 @@
 import type { BitstateResult } from '../explore/bitstate.ts';
+import type { ChartComparison } from '../explore/compare-charts.ts';
 import type { Claim } from '../explore/packed-system.ts';
 import type { ClaimReport, ExplainedTrace, ExplorationReport } from '../explore/report.ts';
 import { groupDigits } from '../trace/text.ts';
@@ -61,5 +62,17 @@ export function bitstateText(
       '',
     ],
   );
+  return lines.map(line => `${printable(line)}\n`).join('');
+}
+
+/** Comparisons of compiled models with their charts, for a person. */
+export function chartsText(
+  rows: readonly (ChartComparison & { readonly name: string; readonly verdict: string })[],
+): string {
+  const lines = rows.flatMap(({ name, verdict, states, steps, cut, difference }) => [
+    name,
+    `  ${verdict}${cut === '' ? '' : `: ${cut}`}: ${groupDigits(states)} states, ${groupDigits(steps)} steps compiled and by xstate`,
+    ...(difference === '' ? [] : [`  x ${difference}`]),
+  ]);
   return lines.map(line => `${printable(line)}\n`).join('');
 }

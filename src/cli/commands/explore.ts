@@ -11,7 +11,16 @@ import { invariant } from '../../units/invariant.ts';
 import { printable } from '../../units/printable.ts';
 import type { Command, Environment } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { bitstate, exitOf, exportModel, liveness, prove, unwind, unwindPolicyTarget } from '../explore-modes.ts';
+import {
+  bitstate,
+  charts,
+  exitOf,
+  exportModel,
+  liveness,
+  prove,
+  unwind,
+  unwindPolicyTarget,
+} from '../explore-modes.ts';
 import { targetsOf } from '../explore-selection.ts';
 import { type ExplorePayload, type ExploreTarget, targetSystem } from '../explore-target.ts';
 import { explorationText } from '../explore-text.ts';
@@ -50,6 +59,7 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
       : unwind(targets.value, args, environment);
   }
   if (args.numbers.has('bitstate')) return bitstate(targets.value, args, environment);
+  if (args.flags.has('charts')) return charts(targets.value, args, environment);
   if (args.flags.has('liveness')) return liveness(targets.value, args, environment);
   const jobs = args.numbers.get('jobs') ?? 1;
   const facts = { isTty: environment.stderrIsTty, env: environment.env, noColor: true };
@@ -106,6 +116,11 @@ export const exploreCommand: Command = {
       name: 'unwinding',
       kind: 'flag',
       help: 'policy, or model with domains: decide its flows by unwinding; two runs if one is broken',
+    },
+    {
+      name: 'charts',
+      kind: 'flag',
+      help: "model: step every reachable state by xstate's transition(), too, and compare with the compiled form",
     },
     {
       name: 'bitstate',
