@@ -7,7 +7,7 @@ export const instanceSurvivesHostilePeer = scriptProperty({
   id: 'proxies/instance-survives-hostile-peer',
   claim:
     'An instance with a proxy that serves, or that uses, a peer which writes anything at any time into its channel (also while a message is taken), answers late, twice or never, starts anew at will and raises its event without end neither fails nor leaves its own memory; its components get on, nothing of them reaches the peer, what the peer writes carries its name, and no client waits for a peer that is gone.',
-  method: 'generated attacks on a whole instance, at both sides of seven services by messages and in bulk',
+  method: 'generated attacks on a whole instance, at both sides of eight services by messages and in bulk',
   premise: 'Let an instance run with a peer that does this:',
   operations: { send: 12, run: 3, restart: 0.2 },
   hostile: { poke: 3, race: 4, storm: 2, flood: 0.2 },

@@ -27,6 +27,7 @@ const ATTACKED: readonly AttackedService[] = [
   { service: 'Nic', binary: 'nic_bridge', config: '<config needs_uplink="no"><default-policy/></config>' },
   { service: 'File_system', binary: 'ram_fs', config: FILES },
   { service: 'Framebuffer', binary: 'ram_fb', config: '<config width="16" height="8"/>' },
+  { service: 'Gui', binary: 'nitpicker', config: '<config width="16" height="8"/>' },
 ];
 
 /** An instance that is attacked: its proxy serves the peer, or uses the peer. */
