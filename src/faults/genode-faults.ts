@@ -230,7 +230,8 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
   {
     id: 'proxy-copy-short',
     title: 'of shared memory that goes with a reply only what fits into one message crosses',
-    precedent: 'Genode 19.05: remote_rom had to learn to carry large ROMs',
+    precedent:
+      'CWE-131: incorrect calculation of buffer size; remote_rom of Genode, too, had to learn to carry large ROMs',
     killedBy: ['proxies/proxied-service-refinement'],
     replace: replaceIn('proxyServer', () => ({ carriedBytes: sizeBytes => Math.min(sizeBytes, PAYLOAD_BYTES) })),
   },

@@ -58,6 +58,10 @@ function runOn(bench: InstanceBench, restart: RestartCase, first: number): reado
   return clientState(client)?.seen ?? [];
 }
 
+/** A client that gets no further answer, by the last one that it got. */
+const hangText = (seen: readonly string[]): string =>
+  seen.length === 0 ? 'a client hangs and never gets an answer' : `a client hangs after "${seen.at(-1)}"`;
+
 /** Restarts a side in a bench that is given up to it, and judges what its client sees afterwards. */
 function restartNow(
   bench: InstanceBench,
@@ -76,7 +80,7 @@ function restartNow(
   const isDone = isAtEnd(clientOf(bench), restart.actions.length);
   const isLate = begun > restart.actions.length - restart.lastActions;
   return {
-    what: bench.wrong || (isDone ? wrongSeen(restart, outcome, isLate) : `a client hangs after "${seen.at(-1)}"`),
+    what: bench.wrong || (isDone ? wrongSeen(restart, outcome, isLate) : hangText(seen)),
     operations: retiredBy(bench) - before,
     hasFailed: seen.some(text => isLoss(restart, text)),
     answers: seen.length,
