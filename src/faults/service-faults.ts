@@ -201,7 +201,7 @@ const faults: readonly ServiceFault[] = [
   {
     id: 'gui-keys-to-all',
     title: 'every client gets every key and every move of the pointer',
-    precedent: 'X11 (XQueryKeymap, XRecord): a client without focus reads the keyboard',
+    precedent: 'CWE-200: as in X11 (XQueryKeymap, XRecord), a client without focus reads the keyboard',
     killedBy: GUI,
     replace: () => ({ guiHears: () => true }),
   },
