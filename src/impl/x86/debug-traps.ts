@@ -12,10 +12,9 @@ const ENABLED_BREAKPOINT = 0x1000n;
  * Causes, as DR6 has them, of the debug trap behind an instruction that began with `flags`; 0 for none (SDM Vol. 3B,
  * "Single-Step Exception Condition", "Data Memory and I/O Breakpoint Exception Conditions").
  *
- * Clears RF if the instruction began with it. In the shadow of MOV SS the causes become pending debug exceptions.
+ * In the shadow of MOV SS the causes become pending debug exceptions.
  */
 export function trapsBehind(state: CpuState, flags: number, breakpoints: number, hasLeftByGate: boolean): bigint {
-  if ((flags & Flag.rf) !== 0) state.setU32(Field.systemFlags, state.u32(Field.systemFlags) & ~Flag.rf);
   const hits = BigInt(breakpoints);
   // INT n, INT3 and INTO clear TF before a trap could come.
   const traps = hits | ((flags & Flag.tf) === 0 || hasLeftByGate ? 0n : SINGLE_STEP);

@@ -35,6 +35,8 @@ export interface Processor {
   attention: boolean;
   /** The instruction at hand is an IRET that began while NMIs were blocked. */
   isBlockedReturn: boolean;
+  /** The instruction at hand loaded RF from a stack or a TSS: its end does not clear it. */
+  hasLoadedResume: boolean;
   /** Makes `run` return before the next instruction. */
   stopRequested: boolean;
 

@@ -169,6 +169,7 @@ function unblockNmis(cpu: Processor): void {
 /** IRET unblocks NMIs even if it faults afterwards (SDM Vol. 3C, "Changes to Instruction Behavior in VMX Non-Root Operation"). */
 const interruptReturn: Helper = cpu => {
   unblockNmis(cpu);
+  cpu.hasLoadedResume = true;
   returnFromEvent(cpu);
   cpu.isBlockedReturn = false;
   return true;

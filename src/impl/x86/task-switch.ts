@@ -152,6 +152,7 @@ function enterTask(cpu: Processor, next: TaskState, nested: number, error: numbe
   const { state } = cpu;
   state.rip = next.eip;
   state.rflags = next.flags | nested | Flag.reserved1;
+  cpu.hasLoadedResume = true;
   next.registers.forEach((value, n) => {
     state.setGpr(n, value);
   });

@@ -59,6 +59,7 @@ export class X86Processor implements Processor, EvaluationTarget {
   attention = true;
   stopRequested = false;
   isBlockedReturn = false;
+  hasLoadedResume = false;
   /** How the code at hand is decoded (CodeMode). */
   codeMode: number = CodeMode.bits16;
   tier: Tier;
@@ -128,6 +129,7 @@ export class X86Processor implements Processor, EvaluationTarget {
     const retired = state.u64(Field.retired);
     let executed = 1;
     this.#events.hasLeftByGate = false;
+    this.hasLoadedResume = false;
     this.breakpoints.hits = 0;
     try {
       if (this.breakpoints.isActive && (flags & Flag.rf) === 0) this.#checkInstructionBreakpoint();
@@ -162,6 +164,8 @@ export class X86Processor implements Processor, EvaluationTarget {
     this.attention = true;
     // An instruction that opens a shadow anew (STI after STI) keeps none: only the first of a sequence counts.
     this.#endShadow(shadow);
+    if ((flags & Flag.rf) !== 0 && !this.hasLoadedResume)
+      this.state.setU32(Field.systemFlags, this.state.u32(Field.systemFlags) & ~Flag.rf);
     const traps = trapsBehind(this.state, flags, this.breakpoints.hits, this.#events.hasLeftByGate);
     if (traps !== 0n) this.#events.raise(Vector.debug, undefined, traps);
   }

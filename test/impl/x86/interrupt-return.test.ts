@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Cr0, Field, Interruptibility, Seg } from '../../../src/impl/x86/state-layout.ts';
+import { Cr0, Field, Flag, Interruptibility, Seg } from '../../../src/impl/x86/state-layout.ts';
 import { type GuestMachine, guestMachine } from '../../guests/machine.ts';
 
 const STACK = 0x8000;
@@ -42,5 +42,22 @@ describe('IRET with NMIs blocked', () => {
     expect(cpu.state.rip).toBe(0x5000n);
     expect(cpu.state.u32(Field.interruptibility)).toBe(0);
     expect(cpu.isBlockedReturn).toBe(false);
+  });
+});
+
+describe('RF', () => {
+  it('is what IRETD loads, also if the IRETD began with it', () => {
+    for (const image of [Flag.rf | 2, 2]) {
+      const { cpu } = atReturn([]);
+      // 66: doublewords.
+      cpu.writePhysical(0x7000, 2, 0xcf66n);
+      [0x1234n, 0x100n, BigInt(image)].forEach((value, index) => {
+        cpu.writePhysical(STACK + index * 4, 4, value);
+      });
+      cpu.state.rflags = Flag.rf | 2;
+      cpu.updateContext();
+      cpu.step();
+      expect([cpu.state.rip, cpu.state.rflags & Flag.rf]).toEqual([0x1234n, image & Flag.rf]);
+    }
   });
 });
