@@ -84,6 +84,38 @@ export function randomNarrowProgram(rng: Rng): Program {
   return { bits: 16, start, codeBase, code, gpr, flags: randomFlags(rng), window: randomWindow(rng) };
 }
 
+/** 64-bit comparisons and counts, each with a conditional jump behind it to the next pair or over it. */
+export function randomPairs(rng: Rng): Program {
+  const rex = (): number[] =>
+    rng.below(2) === 0 ? [] : [0x40 | (rng.below(2) << 3) | rng.below(2) | (rng.below(2) << 2)];
+  const registers = (digit = rng.below(8)): number => 0xc0 | (digit << 3) | rng.below(8);
+  const first = (): number[] => [
+    ...rex(),
+    ...[
+      () => [0x39, registers()],
+      () => [0x3b, registers()],
+      () => [0x83, registers(7), rng.next() & 0xff],
+      () => [0x85, registers()],
+      () => [0xff, registers(1)],
+      () => [0x83, registers(5), rng.next() & 0xff],
+    ][rng.below(6)]!(),
+  ];
+  const pairs: number[][] = [];
+  let skipped = 0;
+  // From the last one on, so that the length of what a jump skips is known.
+  while (pairs.length < 12) {
+    const pair = [...first(), 0x70 + rng.below(16), rng.below(2) * skipped];
+    skipped = pair.length;
+    pairs.unshift(pair);
+  }
+  const small = (): bigint => BigInt(rng.below(4)) - 1n;
+  const gpr = Array.from({ length: 16 }, () =>
+    BigInt.asUintN(64, rng.below(3) === 0 ? BigInt(rng.next()) << 33n : small()),
+  );
+  const window = randomWindow(rng);
+  return { bits: 64, start: CODE_START, code: Uint8Array.from(pairs.flat()), gpr, flags: randomFlags(rng), window };
+}
+
 /** Puts a program into a machine; of its code what lies behind the last code page is left out. */
 export function loadProgram(machine: UserMachine, program: Program): void {
   const { cpu, memory } = machine;

@@ -6,6 +6,7 @@ import {
   type Program,
   randomCrossingProgram,
   randomNarrowProgram,
+  randomPairs,
   randomProgram,
   TierComparison,
 } from '../../oracle/tier-compare.ts';
@@ -65,6 +66,12 @@ describe('code across the end of a page', () => {
     }
     expect(comparison.whole.cpu.state.gpr(Gpr.rax)).toBe(0x1a22_3344n);
     expect(evaluated).not.toHaveBeenCalled();
+  });
+});
+
+describe('comparisons with the jump behind them, which one handler executes', () => {
+  it('are two instructions in both tiers', () => {
+    expect(agreed(new TierComparison(), PROGRAMS / 2, randomPairs)).toBeGreaterThan(PROGRAMS * 5);
   });
 });
 
