@@ -40,6 +40,7 @@ import { devices } from './sessions/devices.ts';
 import { fileSystem } from './sessions/file-system.ts';
 import { framebuffer } from './sessions/framebuffer.ts';
 import { gui } from './sessions/gui.ts';
+import { init } from './sessions/init.ts';
 import { inputEvents } from './sessions/input.ts';
 import { instanceBooks } from './sessions/instance-books.ts';
 import { kernel } from './sessions/kernel.ts';
@@ -113,6 +114,7 @@ export const PROPERTIES: readonly Property[] = [
   network,
   framebuffer,
   gui,
+  init,
   kernel,
   devices,
   determinism,

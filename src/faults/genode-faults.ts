@@ -18,6 +18,7 @@ const QUOTA = ['sessions/quota-conserved'];
 const STREAM = ['sessions/packet-stream'];
 const RPC = ['sessions/rpc-order'];
 const BOOKS = ['sessions/instance-books'];
+const INIT = ['sessions/init'];
 const PROXY = ['proxies/rpc-proxy-refinement'];
 
 /** Defects of Genode's signals, sessions, quota accounting, packet streams and calls. */
@@ -269,6 +270,27 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
     precedent: 'CVE-2010-0419 (KVM): identity taken from the guest',
     killedBy: BOOKS,
     replace: replaceIn('instance', () => ({ serverLabel: (_, asked) => asked })),
+  },
+  {
+    id: 'init-version-ignored',
+    title: 'a child lives on when its node has another version',
+    precedent: 'Genode sandbox: children are known by name and version, so that an update of a package restarts them',
+    killedBy: INIT,
+    replace: replaceIn('instance', () => ({ isSameChild: () => true })),
+  },
+  {
+    id: 'init-route-change-ignored',
+    title: 'sessions stay where they are when their routes change',
+    precedent: 'CWE-613: a right lives longer than what grants it',
+    killedBy: INIT,
+    replace: replaceIn('instance', () => ({ mayNotGoOn: () => false })),
+  },
+  {
+    id: 'init-stuck-child-started',
+    title: 'a child that waits for a route starts at the next change of the configuration, whatever it says',
+    precedent: 'Genode 924e5c54eb: a change that concerns another one is taken for the own',
+    killedBy: INIT,
+    replace: replaceIn('instance', () => ({ staysStuck: () => false })),
   },
   {
     id: 'capability-named-twice',

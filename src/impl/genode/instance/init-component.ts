@@ -75,7 +75,8 @@ function beat(ws: Workspace, init: number): void {
     if (!child.isAlive || child.init !== init || heartbeat === undefined) continue;
     const skippedBeats = child.isBeatPending ? child.skippedBeats + 1 : 0;
     if (skippedBeats > 0) noteChange(ws, init);
-    if (heartbeat.restartAfter > 0 && skippedBeats >= heartbeat.restartAfter) restartChild(ws, init, id);
+    const isLost = heartbeat.restartAfter > 0 && ws.ops.instance.startsAnew(skippedBeats, heartbeat.restartAfter);
+    if (isLost) restartChild(ws, init, id);
     else {
       ws.changeComponent(id, { skippedBeats, isBeatPending: true });
       ws.post(id, { kind: 'heartbeat' });

@@ -17,8 +17,8 @@ const PRESERVED: Quota = { ramBytes: 0x4000, caps: 5 };
 /** Why a child cannot go on as it is. */
 type Verdict = 'abandoned' | 'restart' | 'stuck';
 
-const isSame = (node: StartNode, { name, node: known }: Component): boolean =>
-  node.name === name && node.version === known?.version;
+const isSame = (ws: Workspace, node: StartNode, { name, node: known }: Component): boolean =>
+  node.name === name && ws.ops.instance.isSameChild(node.version === known?.version);
 
 /** True if what runs would not be the same program with a configuration from the same place. */
 const isOtherProgram = (node: StartNode, { node: known, source }: Component): boolean =>
@@ -40,7 +40,7 @@ function verdicts(ws: Workspace, init: number, config: InitConfig): Map<number, 
   const found = new Map<number, Verdict>();
   const nodes = new Map<number, StartNode>();
   for (const [id, child] of childrenOf(ws, init)) {
-    const node = config.starts.find(candidate => isSame(candidate, child));
+    const node = config.starts.find(candidate => isSame(ws, candidate, child));
     if (node === undefined) found.set(id, 'abandoned');
     else if (isOtherProgram(node, child)) found.set(id, 'restart');
     else nodes.set(id, node);
@@ -54,9 +54,11 @@ function verdicts(ws: Workspace, init: number, config: InitConfig): Map<number, 
       const node = nodes.get(client);
       if (node === undefined || found.get(client) === 'stuck') continue;
       const fate = rerouted(config, node, session.face.service, hop);
-      if (fate === 'nowhere') found.set(client, 'stuck');
       // A server that starts anew is another one.
-      else if (fate === 'elsewhere' || found.has(idOf(hop.server))) found.set(client, found.get(client) ?? 'restart');
+      const isRerouted = fate !== 'same' || found.has(idOf(hop.server));
+      if (!ws.ops.instance.mayNotGoOn(isRerouted)) continue;
+      if (fate === 'nowhere') found.set(client, 'stuck');
+      else found.set(client, found.get(client) ?? 'restart');
     }
   }
   return found;
@@ -79,7 +81,8 @@ function stuckChildren(
   }
   for (const { node: known, needs } of initBody(ws, init).stuck) {
     const node = config.starts.find(({ name, version }) => name === known.name && version === known.version);
-    if (node === undefined || needs.every(need => routeSession(config, node, need).kind !== 'denied')) continue;
+    const leadsNowhere = node !== undefined && needs.some(need => routeSession(config, node, need).kind === 'denied');
+    if (node === undefined || !ws.ops.instance.staysStuck(leadsNowhere)) continue;
     stuck.push({ node, needs });
   }
   return stuck;
