@@ -1,11 +1,6 @@
 import type { GenodeOps } from '../impl/genode/core/genode-ops.ts';
-import {
-  type ClientState,
-  type ClientStep,
-  initialClient,
-  type LocalEvent,
-} from '../impl/genode/proxy/client-state.ts';
-import { kindOf, MESSAGE_KINDS, type MessageKind, message, type ProxyMessage } from '../impl/genode/proxy/message.ts';
+import { type ClientStep, initialClient, type LocalEvent } from '../impl/genode/proxy/client-state.ts';
+import type { ProxyMessage } from '../impl/genode/proxy/message.ts';
 import { MAX_SESSIONS } from '../impl/genode/proxy/opening.ts';
 import {
   callService,
@@ -17,22 +12,13 @@ import {
 import {
   followSynchronously,
   initialSynchronous,
-  type ProxiedService,
   receiveSynchronously,
-  type SynchronousState,
   type SynchronousStep,
 } from '../impl/genode/proxy/synchronous-service.ts';
-import type { RpcValue } from '../impl/genode/proxy/values.ts';
-import type { SessionInterface } from '../impl/genode/services/interface.ts';
-import { interfaceOf } from '../impl/genode/services/interfaces.ts';
 import type { ScriptStep } from '../trace/trace.ts';
+import { attackClient, attackServer, forged, nearCall, nearReply, openMessage } from './rpc-proxy-attack.ts';
+import { type Asked, countingService, ELAPSED_US, FACE, PEER, ProxyWorld, SESSIONS } from './rpc-proxy-world.ts';
 import { AskingStep, operand, ScriptLog, type ScriptRunner } from './script.ts';
-
-const FACE = interfaceOf('Timer') as SessionInterface;
-const PEER = 'apps';
-const SESSIONS = 4;
-/** Function of the Timer interface whose result says how many calls its session has made. */
-const ELAPSED_US = 4;
 
 export const PROXY_WITNESSES = [
   'replied',
@@ -43,64 +29,6 @@ export const PROXY_WITNESSES = [
   'discarded',
   'denied',
 ] as const;
-
-/** What the service was asked, per session of one life of the server. */
-interface Asked {
-  readonly sessions: ReadonlyMap<number, { readonly label: string; readonly calls: number }>;
-  readonly wrong: string;
-}
-
-/** A service that answers with the number of calls that a session has made, and notes what no server may pass on. */
-const countingService: ProxiedService<Asked> = {
-  face: FACE,
-  initial: { sessions: new Map(), wrong: '' },
-  open(state, session, label) {
-    const isForeign = label !== PEER && !label.startsWith(`${PEER} -> `);
-    const wrong = state.wrong || (isForeign ? `a session of ${PEER} is opened with the label "${label}"` : '');
-    if (state.sessions.has(session)) return { ...state, wrong: state.wrong || `session ${session} is opened twice` };
-    if (label.endsWith('deny')) return undefined;
-    return { sessions: new Map(state.sessions).set(session, { label, calls: 0 }), wrong };
-  },
-  close(state, session) {
-    const sessions = new Map(state.sessions);
-    const wasOpen = sessions.delete(session);
-    return { sessions, wrong: state.wrong || (wasOpen ? '' : `session ${session} is closed twice`) };
-  },
-  call(state, session, opcode, values) {
-    const known = state.sessions.get(session);
-    const wrong =
-      state.wrong ||
-      (known === undefined ? `a call of session ${session}, which is not open` : badCall(opcode, values));
-    const calls = (known?.calls ?? 0) + 1;
-    const sessions = new Map(state.sessions).set(session, { label: known?.label ?? '', calls });
-    const results = FACE.functions[opcode]?.results ?? [];
-    return { state: { sessions, wrong }, values: results.map(() => BigInt(calls)), error: -1, signals: [] };
-  },
-};
-
-/** A call that the interface does not have must not reach the service. */
-function badCall(opcode: number, values: readonly RpcValue[]): string {
-  const called = FACE.functions[opcode];
-  if (called === undefined) return `function ${opcode} is called, which the service does not have`;
-  return values.length === called.arguments.length ? '' : `${called.name} is called with ${values.length} arguments`;
-}
-
-/** Both sides with what is under way between them, and what a local service would have done. */
-class ProxyWorld {
-  client: ClientState = { ...initialClient(1), peerEpoch: 1 };
-  server: SynchronousState<Asked> = { ...initialSynchronous(countingService, 1), peerEpoch: 1 };
-  toServer: ProxyMessage[] = [];
-  toClient: ProxyMessage[] = [];
-  epochs = 1;
-  clientEpoch = 1;
-  /** Calls that each session has made; what a local service counts. */
-  readonly calls = new Map<number, number>();
-  /** Call that each session waits for, by its number. */
-  readonly waiting = new Map<number, { readonly request: number; readonly opcode: number }>();
-  /** Someone else writes into the channel, by direction: then only safety is asked for. */
-  isServerAttacked = false;
-  isClientAttacked = false;
-}
 
 function applyClient(world: ProxyWorld, step: ClientStep, log: ScriptLog, index: number): void {
   if (step.state !== world.client || step.sends.length > 0) log.effective();
@@ -133,51 +61,6 @@ function checkEvent(world: ProxyWorld, event: LocalEvent, log: ScriptLog): strin
     ? ''
     : `call ${request} of session ${session} is answered ${event.values[0]}, a local service says ${expected}`;
 }
-
-/** A message that would be right but for its number, or for its generation: what a hostile peer tries most. */
-interface NearlyRight {
-  readonly kind: MessageKind;
-  /** Sessions, and the number that is right for each. */
-  readonly waiting: readonly { readonly session: number; readonly next: number }[];
-  readonly payload: readonly number[];
-}
-
-/** Message that a hostile peer writes: nearly right, or of any kind, session, number, function and payload. */
-function forged(step: ScriptStep, generation: number, near: NearlyRight): ProxyMessage {
-  const request = operand(step, 2, 4);
-  const isStale = operand(step, 3, 4) === 0;
-  if (near.waiting.length > 0 && operand(step, 3, 3) > 0) {
-    const { session, next } = near.waiting[operand(step, 1, near.waiting.length)]!;
-    return message(near.kind, {
-      generation: isStale ? generation - 1 : generation,
-      session,
-      request: isStale ? next : request,
-      opcode: ELAPSED_US,
-      payload: near.payload,
-    });
-  }
-  return {
-    kind: operand(step, 0, MESSAGE_KINDS.length + 2),
-    generation: isStale ? generation - 1 : generation,
-    session: operand(step, 1, SESSIONS * 2),
-    request,
-    opcode: operand(step, 4, FACE.functions.length + 2),
-    status: operand(step, 3, 3),
-    payload: Array.from({ length: operand(step, 2, 12) }, (_, index) => (index * 37 + operand(step, 4, 256)) & 0xff),
-  };
-}
-
-/** A call of a session that the server has, and a reply to a call that the client waits for. */
-const nearCall = ({ server }: ProxyWorld): NearlyRight => ({
-  kind: 'call',
-  waiting: server.sessions.map(({ id, request }) => ({ session: id, next: request + 1 })),
-  payload: [],
-});
-const nearReply = ({ waiting }: ProxyWorld): NearlyRight => ({
-  kind: 'reply',
-  waiting: [...waiting].map(([session, { request }]) => ({ session, next: request })),
-  payload: [9, 0, 0, 0, 0, 0, 0, 0],
-});
 
 /** A session that is open, if there is one; now and then any number. */
 function chosenSession({ client }: ProxyWorld, step: ScriptStep): number {
@@ -262,34 +145,8 @@ function perform(ops: GenodeOps, world: ProxyWorld, step: ScriptStep, log: Scrip
   }
 }
 
-/** A call whose number was served already, or is not the next one, must not reach the service, nor must anything of another life. */
-function attackServer(world: ProxyWorld, attack: ProxyMessage, send: (attack: ProxyMessage) => void): string {
-  const { service, sessions, epoch } = world.server;
-  const latest = sessions.find(({ id }) => id === attack.session)?.request;
-  send(attack);
-  if (attack.generation !== epoch && world.server.service !== service)
-    return `a message of generation ${attack.generation} reaches the service in generation ${epoch}`;
-  const isOutOfTurn = kindOf(attack) === 'call' && latest !== undefined && attack.request !== latest + 1;
-  return isOutOfTurn && world.server.service !== service
-    ? `call ${attack.request} of session ${attack.session} is performed after call ${latest}`
-    : '';
-}
-
-/** A reply that does not name the waiting call must not answer it. */
-function attackClient(world: ProxyWorld, attack: ProxyMessage, send: (attack: ProxyMessage) => void): string {
-  const waiting = world.waiting.get(attack.session);
-  send(attack);
-  const isAnswered = waiting !== undefined && !world.waiting.has(attack.session) && kindOf(attack) === 'reply';
-  if (!isAnswered || (attack.request === waiting.request && attack.opcode === waiting.opcode)) return '';
-  return `a reply to call ${attack.request} answers call ${waiting.request} of session ${attack.session}`;
-}
-
 /** Sessions that a flooding client asks for. */
 const FLOOD = MAX_SESSIONS + 4;
-
-function openMessage(generation: number, session: number): ProxyMessage {
-  return message('open', { generation, session, payload: [1, 0, 0, 1, 0, 0, 1, 0, 0] });
-}
 
 function performOpen(world: ProxyWorld, step: ScriptStep, log: ScriptLog, index: number): void {
   const label = ['', 'app', 'app -> child', 'deny', 'x'.repeat(200)][operand(step, 0, 5)]!;
