@@ -56,6 +56,7 @@ import { entryChecks } from './vmx/entry-checks.ts';
 import { everyExitReason } from './vmx/every-exit-reason.ts';
 import { everyIntercept } from './vmx/every-intercept.ts';
 import { machineCodeRefinement } from './vmx/machine-code.ts';
+import { monitoredExits } from './vmx/monitored-exits.ts';
 
 /** All registered properties, in report order. */
 export const PROPERTIES: readonly Property[] = [
@@ -91,6 +92,7 @@ export const PROPERTIES: readonly Property[] = [
   everyIntercept,
   entryChecks,
   machineCodeRefinement,
+  monitoredExits,
   muchannelRefinement,
   readerSurvivesHostileWriter,
   logProxyRefinement,

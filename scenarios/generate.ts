@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { description as deviceDomains } from './device-domains/description.ts';
 import { description as genodeDistributed } from './genode-distributed/description.ts';
 import { description as genodeLog } from './genode-log/description.ts';
+import { description as linuxVm } from './linux-vm/description.ts';
 import { description as logChannel } from './log-channel/description.ts';
 import { description as logProxy } from './log-proxy/description.ts';
 import { description as machineCode } from './machine-code/description.ts';
@@ -18,6 +19,7 @@ export const DESCRIPTIONS: Readonly<Record<string, PolicyDescription>> = {
   'genode-distributed': genodeDistributed,
   'device-domains': deviceDomains,
   'machine-code': machineCode,
+  'linux-vm': linuxVm,
 };
 
 /** Writes every scenario's policy.xml; run by `npx tsx scenarios/generate.ts`. */

@@ -63,22 +63,24 @@ export interface MonitorDescription {
   readonly writable: boolean;
 }
 
-/** A shared-memory channel with one writer and one reader, and the event that announces data. */
+/** A shared-memory channel with one writer and one reader, and the event that announces data; without a mode there is none. */
 export interface ChannelDescription {
   readonly name: string;
   readonly sizeBytes: number;
-  readonly mode: 'async' | 'ipi';
+  readonly mode?: 'async' | 'ipi';
   readonly writer: {
     readonly subject: string;
     readonly logical: string;
     readonly address: number;
-    readonly event: number;
+    /** Given if there is an event. */
+    readonly event?: number;
   };
   readonly reader: {
     readonly subject: string;
     readonly logical: string;
     readonly address: number;
-    readonly vector: number;
+    /** Given if there is an event. */
+    readonly vector?: number;
   };
 }
 

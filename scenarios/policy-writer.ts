@@ -40,8 +40,8 @@ function vmcallGroup(description: PolicyDescription, subject: SubjectDescription
     source?.subject !== subject.name ? [] : [{ physical: name, ...source }],
   );
   const channels = description.channels
-    .filter(({ writer }) => writer.subject === subject.name)
-    .map(({ name, writer }) => ({ physical: name, logical: writer.logical, id: writer.event, action: undefined }));
+    .filter(({ writer, mode }) => writer.subject === subject.name && mode !== undefined)
+    .map(({ name, writer }) => ({ physical: name, logical: writer.logical, id: writer.event ?? 0, action: undefined }));
   const actionElements = (action: string | undefined): XmlElement[] =>
     action === undefined ? [] : [element(action, {})];
   const called = [...events, ...channels].map(({ id, logical, physical, action }) => ({
@@ -113,12 +113,12 @@ function targetEntries(description: PolicyDescription, subject: SubjectDescripti
     target?.subject !== subject.name ? [] : [{ physical: name, target }],
   );
   const channels = description.channels
-    .filter(({ reader }) => reader.subject === subject.name)
+    .filter(({ reader, mode }) => reader.subject === subject.name && mode !== undefined)
     .map(({ name, reader }) => {
       const target: Target = {
         subject: reader.subject,
         logical: reader.logical,
-        action: { kind: 'inject_interrupt', vector: reader.vector },
+        action: { kind: 'inject_interrupt', vector: reader.vector ?? 0 },
       };
       return { physical: name, target };
     });
@@ -173,7 +173,7 @@ function eventsElement(description: PolicyDescription): XmlElement {
   return element('events', {}, [
     ...panics.map(name => physical(name, 'kernel')),
     ...description.events.map(({ name, mode }) => physical(name, mode)),
-    ...description.channels.map(({ name, mode }) => physical(name, mode)),
+    ...description.channels.flatMap(({ name, mode }) => (mode === undefined ? [] : [physical(name, mode)])),
     ...(description.devices ?? []).flatMap(device =>
       device.pci?.unmaskEvent === undefined ? [] : [physical(unmaskName(device), 'kernel')],
     ),

@@ -5,7 +5,7 @@ import { pairProperty } from './pair-property.ts';
 export const machineCodeNoninterference = pairProperty({
   id: 'isolation/machine-code',
   claim: 'A subject learns nothing from the machine code that another subject runs, except over a permitted flow.',
-  killedBy: ['deadline-relative', 'registers-not-cleared'],
+  killedBy: ['deadline-relative', 'registers-not-cleared', 'guest-translations-shared'],
   effectiveRuns: 2,
   runsMachineCode: true,
   operationsPerFrame: 24,

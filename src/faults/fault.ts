@@ -8,6 +8,7 @@ export const FAULT_SEAMS = [
   'structures',
   'machine',
   'channel',
+  'component',
   'proxy',
   'genode',
 ] as const;

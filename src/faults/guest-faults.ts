@@ -41,8 +41,38 @@ const translating = (change: (access: PhysicalAccess) => PhysicalAccess): SeamFa
 
 const asRead = (access: PhysicalAccess): PhysicalAccess => ({ ...access, kind: 'read' });
 
+const PAGE_BYTES = 0x1000;
+
+/** Guest-physical translations that are remembered by address and kind of access alone, until the machine is reset. */
+function rememberByAddress(hooks: VmxHooks): void {
+  const known = new Map<string, number>();
+  const usual = hooks.translate.bind(hooks);
+  const reset = hooks.unit.reset.bind(hooks.unit);
+  hooks.unit.reset = () => {
+    known.clear();
+    reset();
+  };
+  hooks.translate = (cpu, address, access) => {
+    const offset = address % PAGE_BYTES;
+    const found = usual(cpu, address, access);
+    const tag = `${address - offset} ${access.kind}`;
+    const frame = known.get(tag) ?? found.address - offset;
+    known.set(tag, frame);
+    return { ...found, address: frame + offset };
+  };
+}
+
 /** Defects of VMX non-root operation: intercepts, bitmaps, EPT, exit information. */
 export const GUEST_FAULTS: readonly Fault[] = seamFaults('machine', [
+  {
+    id: 'guest-translations-shared',
+    title: 'translations of a virtual machine outlive its exit, and the next one at the same addresses uses them',
+    precedent:
+      'Muen 1ff3f29af: VPIDs so that translations need no flush at entries; XSA-286 and CVE-2019-19332: stale TLB entries',
+    killedBy: ['isolation/machine-code'],
+    scenario: 'linux-vm',
+    replace: withHooks(rememberByAddress),
+  },
   {
     id: 'guest-io-bitmap-width',
     title: 'only the first port of a wider access is looked up in the I/O bitmap',

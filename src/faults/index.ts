@@ -1,6 +1,7 @@
 import { BOOT_FAULTS } from './boot-faults.ts';
 import { CHANNEL_FAULTS } from './channel-faults.ts';
 import { COMPILE_FAULTS } from './compile-faults.ts';
+import { COMPONENT_FAULTS } from './component-faults.ts';
 import { DMA_FAULTS } from './dma-faults.ts';
 import type { Fault } from './fault.ts';
 import { GENODE_FAULTS } from './genode-faults.ts';
@@ -28,6 +29,7 @@ export const FAULTS: readonly Fault[] = [
   ...STRUCTURE_FAULTS,
   ...MACHINE_FAULTS,
   ...DMA_FAULTS,
+  ...COMPONENT_FAULTS,
   ...GUEST_FAULTS,
   ...CHANNEL_FAULTS,
   ...PROXY_FAULTS,

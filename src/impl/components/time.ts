@@ -3,7 +3,7 @@ import type { HostedSoftware } from '../hosted.ts';
 import { type RoundState, roundSoftware, type Steps, stop, writeWide } from '../native/rounds.ts';
 import { TIME_INFO } from './calendar.ts';
 import { type ComponentEntry, hasFile } from './component.ts';
-import { table } from './entry-parts.ts';
+import { address, some, table } from './entry-parts.ts';
 import { readRows, writeRows } from './parameter-rows.ts';
 
 /** Muen's time subject: says once at which time the TSC was 0, and how fast it counts. */
@@ -11,6 +11,8 @@ export interface TimeConfig {
   /** Pages that it exports the time to. */
   readonly exports: readonly number[];
   readonly tscKhz: number;
+  /** Page with the start of the minor frame, for a subject that may not read the TSC; undefined for one that may. */
+  readonly schedulingInfo: number | undefined;
   /** What the clock says when it is asked, in microseconds since 1970: no clock stands behind the ports of this machine. */
   readonly clockMicroseconds: number;
 }
@@ -23,7 +25,10 @@ export interface TimeOps {
 export const timeOps: TimeOps = { ticksPerMicrosecond: tscKhz => Math.floor(tscKhz / 1000) };
 
 function* publish(config: TimeConfig, ops: TimeOps): Steps<never> {
-  const { low, high } = yield { kind: 'rdtsc' };
+  const { schedulingInfo } = config;
+  const { low, high } = yield schedulingInfo === undefined
+    ? { kind: 'rdtsc' }
+    : { kind: 'read', address: schedulingInfo, sizeBytes: 8 };
   const sinceBoot = joinBig(low, high) / BigInt(Math.max(1, ops.ticksPerMicrosecond(config.tscKhz)));
   const base = BigInt(config.clockMicroseconds) - sinceBoot;
   for (const page of config.exports) {
@@ -43,6 +48,7 @@ export const time: ComponentEntry = {
   limits: 'no clock stands behind the ports of this machine: the date is a parameter, by default 2024-01-01',
   parameters: {
     exports: table('pages that it publishes to', ['number']),
+    schedulingInfo: address('the scheduling-info page, for a subject that may not read the TSC', 0),
     tscKhz: { kind: 'number', meaning: 'rate of the TSC in kHz', min: 1 },
     clockMicroseconds: {
       kind: 'number',
@@ -58,12 +64,14 @@ export const time: ComponentEntry = {
       facts.subject.memory.filter(({ logical }) => /^time_export\d+$/.test(logical)).map(row => [row.virtualAddress]),
     ),
     tscKhz: facts.document.hardware.processor.speedKhz,
+    schedulingInfo: facts.subject.vcpu.controls.proc.RDTSCExiting === 1 ? (facts.address('scheduling_info') ?? 0) : 0,
   }),
   create: (given, ops) =>
     timeSubject(
       {
         exports: readRows(given.text('exports'), ['number']).map(([page]) => Number(page)),
         tscKhz: given.number('tscKhz'),
+        schedulingInfo: some(given.number('schedulingInfo')),
         clockMicroseconds: given.number('clockMicroseconds'),
       },
       ops.component.time,
