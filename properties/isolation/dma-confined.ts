@@ -12,7 +12,7 @@ import { formatAddress, hpa } from '../../src/units/address.ts';
 import type { Operation } from '../../src/units/operation.ts';
 import { type RunFinding, runProperty } from '../run-property.ts';
 import { runsByItself } from '../software-runs.ts';
-import type { Workbench } from '../workbench.ts';
+import { subjectLine, type Workbench } from '../workbench.ts';
 
 const ID = 'isolation/dma-confined';
 /** Transfers of one run: their code fits into a page. */
@@ -203,6 +203,8 @@ function wrongWith(found: Workbench, grants: readonly Grant[], outcome: DmaOutco
 
 interface Seen {
   readonly what: string;
+  /** The transfer that is wrong. */
+  readonly wrong?: DmaOutcome | undefined;
   readonly done: number;
   readonly blocked: number;
   /** By device. */
@@ -215,6 +217,7 @@ function observe(context: CheckContext, found: Workbench, spec: RunSpec): Seen {
   const grants = new Map(programmedDevices(context, found).map(row => [row.device, row.grants]));
   const { system } = found.bench;
   let what = '';
+  let wrong: DmaOutcome | undefined;
   let done = 0;
   let blocked = 0;
   const transfers = new Map<string, number>();
@@ -223,23 +226,33 @@ function observe(context: CheckContext, found: Workbench, spec: RunSpec): Seen {
       if (outcome.fault === 0) done += 1;
       else blocked += 1;
       transfers.set(outcome.device.name, (transfers.get(outcome.device.name) ?? 0) + 1);
-      if (what === '') what = wrongWith(found, grants.get(outcome.device.name) ?? [], outcome);
+      if (what !== '') return;
+      what = wrongWith(found, grants.get(outcome.device.name) ?? [], outcome);
+      if (what !== '') wrong = outcome;
     },
   };
   while (what === '' && system.step());
   system.observer = {};
-  return { what, done, blocked, transfers };
+  return { what, wrong, done, blocked, transfers };
 }
 
 function judge(context: CheckContext, found: Workbench, spec: RunSpec): RunFinding {
-  const { what } = observe(context, found, spec);
+  const { what, wrong } = observe(context, found, spec);
   const step = found.bench.system.kernelSteps;
-  const program = spec.programs[0];
+  const device = wrong?.device.name ?? '';
+  const owner = context.document.subjects.find(row => row.devices.some(({ physical }) => physical === device));
+  const domain = dmaSources(context.document).find(({ name }) => name === device);
   const explanation = [
-    `Let ${program?.subject ?? 'a subject'} start transfers of its device.`,
+    `Let ${owner?.name ?? 'a subject'} start transfers of its device ${device}.`,
     `Then ${what}: a contradiction.`,
   ];
-  return { what, explanation: what === '' ? [] : explanation, policyLines: [], step };
+  const lines = [owner === undefined ? 0 : subjectLine(context, owner.name), domain?.line ?? 0];
+  return {
+    what,
+    explanation: what === '' ? [] : explanation,
+    policyLines: what === '' ? [] : lines.filter(line => line > 0),
+    step,
+  };
 }
 
 function runSlice(

@@ -91,7 +91,11 @@ interface Monitored {
   readonly monitor: ScenarioSoftware;
 }
 
-function monitoredOf({ document, software }: CheckContext): Monitored | undefined {
+/** Programs that are software by name: of a scenario, or of a run. */
+const softwareOf = (spec: RunSpec): readonly ScenarioSoftware[] =>
+  spec.programs.flatMap(row => ('software' in row ? [row] : []));
+
+function monitoredOf({ document }: CheckContext, software: readonly ScenarioSoftware[]): Monitored | undefined {
   for (const row of software) {
     if (row.software !== MONITOR || row.parameters.loadEvent !== undefined) continue;
     const holder = document.subjects.find(({ name }) => name === row.subject);
@@ -162,7 +166,7 @@ function differenceOf(expected: MonitoredRegisters, seen: MonitoredRegisters): s
 
 /** Runs a case up to the point where the subject goes on after its first exit, or the end. */
 function observe(context: CheckContext, found: Workbench, spec: RunSpec): Seen {
-  const monitored = monitoredOf(context);
+  const monitored = monitoredOf(context, softwareOf(spec));
   const loaded = found.bench.load(spec);
   if (monitored === undefined || !loaded.ok) return { what: '', exits: 0, resumed: 0 };
   const { system } = found.bench;
@@ -209,14 +213,31 @@ function observe(context: CheckContext, found: Workbench, spec: RunSpec): Seen {
   };
   while (resumed === 0 && system.step());
   system.observer = {};
-  const isLost = exit?.what.resumes === true && resumed === 0;
+  // A subject that has not gone on when a run is cut short may be on its way.
+  const isLost = exit?.what.resumes === true && resumed === 0 && hasTime(context, found, spec);
   if (isLost && what === '') what = `${monitored.subject} does not go on after exit ${exit?.reason ?? 0}`;
   return { what, exits: exit === undefined ? 0 : 1, resumed };
 }
 
+/** The run is as long as the property makes it, and everyone takes part who has a part in the emulation. */
+function hasTime(context: CheckContext, found: Workbench, spec: RunSpec): boolean {
+  const { time, kernel } = found.bench.system;
+  const wanted = time.startTsc + MAJOR_FRAMES * kernel.tables.majorFrames[0]!.periodCycles;
+  const names = new Set(softwareOf(spec).map(({ subject }) => subject));
+  const timed = context.document.subjects.filter(({ memory }) =>
+    memory.some(({ logical }) => logical.startsWith('time_export')),
+  );
+  return (
+    spec.endTsc >= wanted &&
+    spec.cyclesPerInstruction <= cyclesPerInstruction(time, OPERATIONS_PER_FRAME) &&
+    spec.maxKernelSteps >= MAX_KERNEL_STEPS &&
+    timed.every(({ name }) => names.has(name))
+  );
+}
+
 function judge(context: CheckContext, found: Workbench, spec: RunSpec): RunFinding {
   const { what } = observe(context, found, spec);
-  const subject = monitoredOf(context)?.subject ?? '';
+  const subject = monitoredOf(context, softwareOf(spec))?.subject ?? '';
   const line = subjectLine(context, subject);
   return {
     what,
@@ -235,7 +256,7 @@ function runSlice(
   _task: Task,
   explain: (spec: RunSpec) => Failure,
 ): TaskResult {
-  const monitored = monitoredOf(context);
+  const monitored = monitoredOf(context, context.software);
   const empty = { runs: 0, steps: 0, states: 0, witnesses: {}, unspecified: {} };
   if (monitored === undefined) return empty;
   let steps = 0;
@@ -275,7 +296,7 @@ export const monitoredExits = runProperty({
     'monitor-numeric-error',
   ],
   alsoNotApplicable: context =>
-    monitoredOf(context) === undefined
+    monitoredOf(context, context.software) === undefined
       ? 'no virtual machine runs under a stand-in for the subject monitor from its start'
       : '',
   tasks: () => [{ property: ID, index: 0, slice: {} }],
