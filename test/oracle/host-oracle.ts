@@ -113,9 +113,8 @@ export function compare(machine: UserMachine, snippet: Snippet, answer: DataView
   if (event.errorCode !== undefined && !isKernelAddress) {
     differ('error', event.errorCode, answer.getUint32(ANSWER.error, true));
   }
-  // AMD reads 32 bits for MOVSXD with a 16-bit operand, Intel 16 (SDM Vol. 2B, MOVSX/MOVSXD).
-  if (snippet.row.mnemonic === 'movsxd' && snippet.code.includes(0x66) && (hostTrap === 14 || hostTrap === 13))
-    return [];
+  // AMD reads 32 bits for MOVSXD with a 16-bit operand, Intel 16 (SDM Vol. 2B, MOVSX/MOVSXD): the other two may fault, as #SS through RSP or RBP.
+  if (snippet.row.mnemonic === 'movsxd' && snippet.code.includes(0x66) && hostTrap >= 12 && hostTrap <= 14) return [];
   // Real processors keep the registers that POPA loaded before a fault; the SDM leaves that open.
   const isPartial = /^popa/.test(String(snippet.row.mnemonic)) && event.type === 3;
   const isResultOpen = (open & OPEN_RESULT) !== 0 || isPartial;
