@@ -60,4 +60,6 @@ export const PROXIED_CASES: readonly ProxiedCase[] = [
     timed: ['pending', 'flush'],
   },
   { service: 'Timer', binary: 'timer', config: '', timed: ['elapsed_ms', 'elapsed_us'] },
+  // Its sub-sessions besides: `test/impl/genode/proxy/gui-proxy.test.ts`.
+  { service: 'Gui', binary: 'nitpicker', config: '<config width="16" height="8"/>', timed: [] },
 ];
