@@ -16,9 +16,17 @@ import { ALONE, operationsOf } from './fuzz-input.ts';
 import { SurroundingsDecoder } from './surroundings.ts';
 
 const INSTRUCTIONS_PER_FRAME = 400;
-const MAJOR_FRAMES = 3;
-/** VM exits of one execution, at most. */
-export const MAX_KERNEL_STEPS = 60;
+/** How far an execution goes. */
+export interface Reach {
+  readonly majorFrames: number;
+  /** VM exits, at most. */
+  readonly maxKernelSteps: number;
+  /** Programs may do what stops the whole system. */
+  readonly mayStop: boolean;
+}
+
+/** Short executions, so that many fit into a second. */
+export const SHORT_REACH: Reach = { majorFrames: 3, maxKernelSteps: 60, mayStop: true };
 /** Exits of one execution that are recorded as material for other inputs. */
 const MAX_RECORDED = 4;
 
@@ -69,12 +77,14 @@ export class FuzzTarget {
   readonly #watched: WatchedBench;
   readonly #surroundings: SurroundingsDecoder;
   readonly #coverage: Coverage;
+  readonly #reach: Reach;
   #executed = 0;
   readonly #context: CheckContext;
   /** Action of the policy by subject and reason. */
   readonly #actions: readonly (readonly number[])[];
 
-  private constructor(context: CheckContext, watched: WatchedBench, coverage: Coverage) {
+  private constructor(context: CheckContext, watched: WatchedBench, coverage: Coverage, reach: Reach) {
+    this.#reach = reach;
     this.#context = context;
     this.#coverage = coverage;
     this.#watched = watched;
@@ -84,7 +94,7 @@ export class FuzzTarget {
     this.#surroundings = new SurroundingsDecoder(found, watched.model, this.bench.system.time, this.#endTsc());
     this.attackers = found.map(words => ({
       subject: words.subject,
-      code: codeVocabulary(context.document, tables, words, true),
+      code: codeVocabulary(context.document, tables, words, reach.mayStop),
     }));
     this.#actions = tables.subjects.map(subject =>
       Array.from({ length: MAX_TRAP + 1 }, (_, reason) => {
@@ -94,16 +104,16 @@ export class FuzzTarget {
     );
   }
 
-  static create(context: CheckContext): Result<FuzzTarget, string> {
+  static create(context: CheckContext, reach = SHORT_REACH): Result<FuzzTarget, string> {
     const coverage = new Coverage();
     const watched = WatchedBench.create(context.document, watchedSeams(context.seams, coverage), context.contents);
     if (!watched.ok) return err(watched.error[0]?.message ?? 'the system cannot be built');
-    return ok(new FuzzTarget(context, watched.value, coverage));
+    return ok(new FuzzTarget(context, watched.value, coverage, reach));
   }
 
   #endTsc(): number {
     const { kernel, time } = this.bench.system;
-    return time.startTsc + MAJOR_FRAMES * kernel.tables.majorFrames[0]!.periodCycles;
+    return time.startTsc + this.#reach.majorFrames * kernel.tables.majorFrames[0]!.periodCycles;
   }
 
   /** The run that an input stands for; undefined if the subject cannot run such a program. */
@@ -117,7 +127,7 @@ export class FuzzTarget {
     return {
       cyclesPerInstruction: cyclesPerInstruction(this.bench.system.time, INSTRUCTIONS_PER_FRAME),
       endTsc: this.#endTsc(),
-      maxKernelSteps: MAX_KERNEL_STEPS,
+      maxKernelSteps: this.#reach.maxKernelSteps,
       programs: [...others.map((row): SubjectProgram => row), ...generated, program],
       interrupts: this.#surroundings.interrupts(around),
       interleavings: this.#surroundings.interleavings(around),

@@ -22,7 +22,9 @@ const pick = <T>(rng: Rng, items: readonly T[]): T => items[rng.below(items.leng
 /** Reasons that a mutated exit may have: everything that fits into the field, the defined ones more often. */
 const LAST_REASON = 59;
 /** Handled by the kernel alone from outside: they need what only the platform has. */
-const PLATFORM = [1, 7, 33, 34, 41, 52];
+const PLATFORM = [1, 7, 33, 34, 52];
+/** Interruption information of an NMI. */
+const NMI = 0x8000_0202;
 
 const position = (name: string): number => VMCS_FIELDS.findIndex(field => field.name === name);
 
@@ -92,7 +94,7 @@ export function randomExit(rng: Rng): ExitInput {
     before: rng.below(2) === 0 ? words(rng, MAX_BEFORE) : [],
     reason: chosen,
     qualification: rng.below(2) === 0 ? 0 : rng.next() & 0xffff,
-    interruptInfo: chosen === 0 ? (0x8000_0300 | vector) >>> 0 : 0,
+    interruptInfo: chosen !== 0 ? 0 : rng.below(8) === 0 ? NMI : (0x8000_0300 | vector) >>> 0,
     registers,
     fields,
   };

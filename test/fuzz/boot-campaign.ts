@@ -13,11 +13,14 @@ const MAX_CHANGES = 3;
 
 /** Attribute values of a policy text that are numbers, flags or names. */
 const VALUE = /"([^"]*)"/g;
+/** Values that say where something is. */
+const PLACE = /(?<=(?:virtualAddress|physicalAddress|size|start|end)=)"([^"]*)"/g;
 
 function changedValue(rng: Rng, value: string, others: readonly string[]): string {
   const hex = /^16#([0-9a-f_]+)#$/i.exec(value);
   if (hex !== null && rng.below(3) !== 0) {
-    const number = BigInt(`0x${hex[1]!.replaceAll('_', '')}`) ^ (1n << BigInt(rng.below(48)));
+    const number =
+      BigInt(`0x${hex[1]!.replaceAll('_', '')}`) ^ (1n << BigInt(rng.below(2) === 0 ? rng.below(14) : rng.below(48)));
     return `16#${number.toString(16)}#`;
   }
   if (/^[0-9]+$/.test(value) && rng.below(3) !== 0) return String(Number(value) + rng.below(5) - 2);
@@ -36,7 +39,7 @@ export function mutatedPolicy(rng: Rng, text: string): string {
       if (leaf !== undefined) result = result.slice(0, leaf.index) + result.slice(leaf.index + leaf[0].length);
       continue;
     }
-    const values = [...result.matchAll(VALUE)];
+    const values = [...result.matchAll(rng.below(2) === 0 ? PLACE : VALUE)];
     const chosen = values[rng.below(Math.max(1, values.length))];
     if (chosen === undefined) continue;
     const others = values.slice(0, 400).map(match => match[1]!);
@@ -88,8 +91,10 @@ export function bootMutated(
   texts: readonly string[],
 ): 'refused' | 'halted' | 'booted' {
   const rng = createRng(deriveSeed(seed, `boot ${execution}`));
-  const base = pick(rng, texts);
-  const parsed = parsePolicy(new TextEncoder().encode(rng.below(3) === 0 ? base : mutatedPolicy(rng, base)));
+  // Each policy as it is first, then changed ones.
+  const base = texts[execution] ?? pick(rng, texts);
+  const isMutated = execution >= texts.length && rng.below(3) !== 0;
+  const parsed = parsePolicy(new TextEncoder().encode(isMutated ? mutatedPolicy(rng, base) : base));
   if (!parsed.ok) return 'refused';
   const { machine } = defaultSeams;
   const seams: Seams = {
@@ -106,6 +111,8 @@ export function bootMutated(
   if (!assembled.ok) return 'refused';
   try {
     bootKernel(assembled.value.kernel);
+    // A second boot finds what the first one left in memory: a warm start.
+    if (rng.below(4) === 0) bootKernel(assembled.value.kernel);
     return 'booted';
   } catch (cause) {
     if (cause instanceof InvariantError || !isHalt(cause)) throw cause;

@@ -9,11 +9,11 @@ const FOLDERS = ['src/impl/muen/', 'src/impl/vmx/'];
 const SYSTEMS = ['machine-code', 'device-domains', 'log-proxy'] as const;
 const SEED = 1;
 
-const [executions = '4096', images = '512', boots = '1024', list = ''] = process.argv.slice(2);
+const [executions = '4096', images = '1024', boots = '3000', list = ''] = process.argv.slice(2);
 const coverage = new BranchCoverage();
 await coverage.start();
 // What is counted is loaded from here on.
-const { readFileSync } = await import('node:fs');
+const { existsSync, readdirSync, readFileSync } = await import('node:fs');
 const { findScenario } = await import('../../scenarios/index.ts');
 const { Campaign } = await import('../../src/fuzz/campaign.ts');
 const { TARGET_OF, targetOf } = await import('./executions-to-kill.ts');
@@ -50,6 +50,15 @@ const texts = ['machine-code', 'device-domains', 'log-proxy', 'log-channel', 'ge
   if (!scenario.ok || scenario.value === undefined) throw new Error(id);
   return readFileSync(scenario.value.policyPath, 'utf8');
 });
+// Real policies, where they are: small ones, and one that the real toolchain made of a whole system.
+const golden = new URL('../../../shared/golden/', import.meta.url);
+if (existsSync(golden)) {
+  for (const folder of ['hand', 'systems'])
+    for (const name of readdirSync(new URL(`${folder}/`, golden)).sort()) {
+      const path = new URL(`${folder}/${name}/policy_b.xml`, golden);
+      if (existsSync(path)) texts.push(readFileSync(path, 'utf8'));
+    }
+}
 const outcomes: Record<string, number> = {};
 for (let boot = 0; boot < Number(boots); boot++) {
   const outcome = bootMutated(SEED, boot, texts);

@@ -60,8 +60,8 @@ function measure(path: string, minutes: number, seeds: number, cap: number, isRe
     return !isFound(fault, seed) && (known === undefined || known.cap < cap);
   };
   let done = 0;
-  for (const strategy of isRest ? RESTED : ALL) {
-    for (const fault of FAULTS.filter(isFuzzable)) {
+  for (const fault of FAULTS.filter(isFuzzable)) {
+    for (const strategy of isRest ? RESTED : ALL) {
       const missing = Array.from({ length: seeds }, (_, index) => index + 1).filter(seed =>
         isMissing(fault.id, strategy, seed),
       );

@@ -1,6 +1,8 @@
+import { EXCEPTIONS, PRIVILEGED, VMX } from '../../src/arbitraries/machine-code/processor-blocks.ts';
+import { DEFAULT_CAPABILITIES, type VmxCapabilities } from '../../src/impl/vmx/capabilities.ts';
 import { VMCS_FIELDS } from '../../src/impl/vmx/vmcs-fields.ts';
 import { createRng, deriveSeed, type Rng } from '../../src/units/rng.ts';
-import { guestMachine, imageOf, runMachine } from '../guests/machine.ts';
+import { type GuestMachine, guestMachine, imageOf } from '../guests/machine.ts';
 import { builtGuest } from '../guests/rom.ts';
 import {
   caseData,
@@ -11,10 +13,20 @@ import {
   op,
   readTranscript,
   type VmxCase,
+  vmwrite,
 } from '../impl/vmx/cases/case-program.ts';
 import { entryCases } from '../impl/vmx/cases/entry-mutations.ts';
 import { instructionCases } from '../impl/vmx/cases/instruction-cases.ts';
-import { GUEST_CODE, PROFILES, VMCS_A, VMCS_B } from '../impl/vmx/cases/profiles.ts';
+import {
+  ENTRY_MSR_LOAD,
+  EXIT_MSR_LOAD,
+  EXIT_MSR_STORE,
+  GUEST_CODE,
+  msrEntry,
+  PROFILES,
+  VMCS_A,
+  VMCS_B,
+} from '../impl/vmx/cases/profiles.ts';
 
 /*
  * Fuzzing of VMX itself: a hypervisor in machine code enters guests with mutated VMCSs. Inputs start from the recorded cases (valid
@@ -25,7 +37,17 @@ import { GUEST_CODE, PROFILES, VMCS_A, VMCS_B } from '../impl/vmx/cases/profiles
 /** Cases of one image; the machine starts anew for each image. */
 const CASES_PER_IMAGE = 32;
 const MAX_INSTRUCTIONS = 4_000_000;
-const GUEST_BYTES = 24;
+const GUEST_INSTRUCTIONS = 4;
+const GUEST_CODE_LIST = [...PRIVILEGED, ...VMX, ...EXCEPTIONS];
+/** Instructions between two things that reach the processor from outside. */
+const SLICE = 3000;
+/** MSRs that lists of a VMCS may name or must not. */
+const LISTED_MSRS = [0x10, 0x9b, 0x9e, 0x174, 0x277, 0x1d9, 0x808, 0xc000_0080, 0xc000_0081, 0xc000_0100, 0xc000_0102];
+const LISTS = [
+  ['ENTRY_MSR_LOAD', ENTRY_MSR_LOAD],
+  ['EXIT_MSR_STORE', EXIT_MSR_STORE],
+  ['EXIT_MSR_LOAD', EXIT_MSR_LOAD],
+] as const;
 
 const pick = <T>(rng: Rng, items: readonly T[]): T => items[rng.below(items.length)]!;
 const wide = (rng: Rng): bigint => (BigInt(rng.next()) << 32n) | BigInt(rng.next());
@@ -39,15 +61,61 @@ const ROOT_OPS: readonly ((rng: Rng) => Op)[] = [
   rng => op(OP.invept, rng.below(4), wide(rng) & 0xf_f01en),
   rng => op(OP.invvpid, rng.below(5), BigInt(rng.below(3))),
   rng => op(OP.wrmsr, pick(rng, [0x3a, 0x277, 0x480, 0xc000_0080, 0xc000_0102]), wide(rng) & 0xd01n),
+  () => op(OP.wrmsr, 0x1b, 0xfee0_0d00n),
+  rng => op(OP.cr0, 0, 0x8000_0031n ^ (1n << BigInt(rng.below(32)))),
   rng => op(OP.rdmsr, pick(rng, [0x3a, 0x480, 0x48b, 0x48c, 0x491, 0x1d9])),
   rng => op(OP.register, rng.below(8), wide(rng)),
   () => op(OP.vmcall),
+  rng => op(OP.vmxon, 0, pick(rng, [0x20000, 0x20001, 1n << 41n])),
+  rng => op(OP.userInstruction, rng.below(12)),
+  rng => op(OP.compatibilityInstruction, rng.below(12)),
+  rng => op(OP.inveptReserved, rng.below(3), wide(rng)),
+  rng => op(OP.invvpidAddress, rng.below(2), wide(rng)),
+  rng => op(OP.cr4, 0, 0x2020n | (1n << BigInt(rng.below(22)))),
 ];
 
 function mutateOp(rng: Rng, one: Op): Op {
   if (one.kind !== OP.vmwrite && one.kind !== OP.poke) return { ...one, b: one.b ^ BigInt(1 << rng.below(20)) };
   if (rng.below(3) === 0) return { ...one, b: wide(rng) };
   return { ...one, b: one.b ^ (1n << BigInt(rng.below(64))) };
+}
+
+/** A list of MSRs that entries or exits load or store. */
+function msrList(rng: Rng): readonly Op[] {
+  const [name, area] = pick(rng, LISTS);
+  const count = 1 + rng.below(3);
+  const entries = Array.from({ length: count }, (_, index) =>
+    msrEntry(area, index, pick(rng, LISTED_MSRS), rng.below(2) === 0 ? 0n : wide(rng), rng.below(8) === 0 ? 1 : 0),
+  );
+  return [...entries.flat(), vmwrite(`${name}_ADDRESS`, area), vmwrite(`${name}_COUNT`, count)];
+}
+
+const guestCode = (rng: Rng): readonly Op[] =>
+  code(
+    GUEST_CODE,
+    ...Array.from({ length: 1 + rng.below(GUEST_INSTRUCTIONS) }, () =>
+      rng.below(6) === 0 ? [rng.below(256), rng.below(256)] : pick(rng, GUEST_CODE_LIST),
+    ).flat(),
+  );
+
+/** A processor with a feature of VMX missing, or an address width of its own. */
+function mutatedCapabilities(rng: Rng): VmxCapabilities {
+  const usual = DEFAULT_CAPABILITIES;
+  const bit = 1 << rng.below(32);
+  const group = pick(rng, ['pin', 'proc', 'proc2', 'exit', 'entry'] as const);
+  const { must, may } = usual[group];
+  switch (rng.below(5)) {
+    case 0:
+      return { ...usual, [group]: { must, may: (may & ~bit) | must } };
+    case 1:
+      return { ...usual, misc: usual.misc ^ (1 << pick(rng, [5, 6, 7, 8, 14, 28, 29, 30])) };
+    case 2:
+      return { ...usual, eptVpidLow: usual.eptVpidLow ^ bit, eptVpidHigh: usual.eptVpidHigh ^ (bit & 0xf01) };
+    case 3:
+      return { ...usual, physicalAddressBits: pick(rng, [32, 36, 46]) };
+    default:
+      return { ...usual, proc2: { must: usual.proc2.must, may: usual.proc2.may | bit } };
+  }
 }
 
 /** A case made of recorded ones. Launches stay the last operation, so that every case comes to its end. */
@@ -82,7 +150,7 @@ export function mutatedCase(rng: Rng, seeds: readonly VmxCase[]): VmxCase {
         ops.splice(at, 0, pick(rng, ROOT_OPS)(rng));
         break;
       default:
-        ops.splice(at, 0, ...code(GUEST_CODE, ...Array.from({ length: GUEST_BYTES }, () => rng.below(256))));
+        ops.splice(at, 0, ...(rng.below(3) === 0 ? msrList(rng) : guestCode(rng)));
     }
   }
   const lists = rng.below(6) === 0 && base.lists.length > 0 ? [pick(rng, PROFILES)] : base.lists;
@@ -101,19 +169,56 @@ export interface ImageResult {
 /** The recorded cases, in a fixed order. */
 export const recordedCases = (): readonly VmxCase[] => [...instructionCases(), ...entryCases()];
 
-function transcriptOf(cases: readonly VmxCase[]): string {
-  const outcome = runMachine(guestMachine(imageOf(builtGuest('vmx-cases'), caseData(cases))), MAX_INSTRUCTIONS);
-  // A guest that overwrites its hypervisor, or waits for ever, ends the image: everything before it was executed.
-  return outcome.ok ? outcome.text : `cut: ${outcome.reason}`;
+/** Something that reaches the processor from outside: an interrupt, NMI, INIT or start-up IPI, or the time of a wait. */
+function disturb(rng: Rng, { apic, hooks, cpu }: GuestMachine): void {
+  switch (rng.below(5)) {
+    case 0:
+      apic.receive(0, 0x40 + rng.below(0x80));
+      break;
+    case 1:
+      apic.receive(4, 0);
+      break;
+    case 2:
+      apic.receive(5, 0);
+      break;
+    case 3:
+      apic.receive(6, rng.below(256));
+      break;
+    default:
+      hooks.skipToEvent(cpu);
+  }
 }
 
-/** Runs an image of cases: the recorded ones as they are where `recorded` says so, mutated ones else; twice, if `isRepeated`. */
+/** Runs an image; what the hypervisor printed, cut where a guest overwrote it or waits for ever: everything before was executed. */
+function transcriptOf(seed: number, cases: readonly VmxCase[], isDisturbed: boolean): string {
+  const rng = createRng(seed);
+  const capabilities = isDisturbed && rng.below(2) === 0 ? mutatedCapabilities(rng) : DEFAULT_CAPABILITIES;
+  const machine = guestMachine(imageOf(builtGuest('vmx-cases'), caseData(cases)), capabilities);
+  const { cpu, hooks, ports, apic } = machine;
+  if (isDisturbed) apic.write(0xf0, 0x1ff, 0);
+  for (let executed = 0; executed < MAX_INSTRUCTIONS && !ports.isOff; ) {
+    const { executed: count, reason } = cpu.run(isDisturbed ? 1 + rng.below(SLICE) : MAX_INSTRUCTIONS);
+    executed += count + 1;
+    if (isDisturbed && rng.below(cpu.isNonRoot ? 2 : 200) === 0) disturb(rng, machine);
+    const isHalted = reason === 'waiting' || (reason === 'shutdown' && cpu.isNonRoot);
+    if (isHalted && (hooks.skipToEvent(cpu) || isDisturbed)) continue;
+    if (isHalted || reason === 'shutdown') break;
+  }
+  return ports.isOff ? ports.text : `cut: ${ports.text}`;
+}
+
+/** Runs an image of cases: every other one recorded cases as they are, the rest mutated ones; twice, if `isRepeated`. */
 export function runImage(seed: number, image: number, seeds: readonly VmxCase[], isRepeated: boolean): ImageResult {
-  const recorded = seeds.slice(image * CASES_PER_IMAGE, (image + 1) * CASES_PER_IMAGE);
+  const place = (image >> 1) * CASES_PER_IMAGE;
+  const recorded = image % 2 === 0 ? seeds.slice(place, place + CASES_PER_IMAGE) : [];
   const rng = createRng(deriveSeed(seed, `vmcs ${image}`));
   const cases = recorded.length > 0 ? recorded : Array.from({ length: CASES_PER_IMAGE }, () => mutatedCase(rng, seeds));
-  const text = transcriptOf(cases);
-  const failure = isRepeated && transcriptOf(cases) !== text ? `image ${image} has two courses` : '';
-  const reported = text.startsWith('cut: ') ? 0 : readTranscript(text).lines.length;
+  const isDisturbed = recorded.length === 0 && image % 4 !== 1;
+  const text = transcriptOf(image, cases, isDisturbed);
+  const failure =
+    isRepeated && transcriptOf(image, cases, isDisturbed) !== text ? `image ${image} has two courses` : '';
+  const reported = text.startsWith('cut: ')
+    ? text.split('\n').filter(line => /^[0-9a-f]+:/.test(line)).length
+    : readTranscript(text).lines.length;
   return { cases: cases.length, reported, failure };
 }
