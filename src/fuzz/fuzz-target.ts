@@ -15,9 +15,10 @@ import type { ExitInput, FuzzInput } from './fuzz-input.ts';
 import { ALONE, operationsOf } from './fuzz-input.ts';
 import { SurroundingsDecoder } from './surroundings.ts';
 
-const INSTRUCTIONS_PER_FRAME = 400;
 /** How far an execution goes. */
 export interface Reach {
+  /** Instructions that the shortest minor frame holds. */
+  readonly instructionsPerFrame: number;
   readonly majorFrames: number;
   /** VM exits, at most. */
   readonly maxKernelSteps: number;
@@ -26,7 +27,7 @@ export interface Reach {
 }
 
 /** Short executions, so that many fit into a second. */
-export const SHORT_REACH: Reach = { majorFrames: 3, maxKernelSteps: 60, mayStop: true };
+export const SHORT_REACH: Reach = { instructionsPerFrame: 400, majorFrames: 3, maxKernelSteps: 60, mayStop: true };
 /** Exits of one execution that are recorded as material for other inputs. */
 const MAX_RECORDED = 4;
 
@@ -125,7 +126,7 @@ export class FuzzTarget {
     const taken = new Set([input.subject, ...generated.map(({ subject }) => subject)]);
     const others = this.#context.software.filter(({ subject }) => !taken.has(subject));
     return {
-      cyclesPerInstruction: cyclesPerInstruction(this.bench.system.time, INSTRUCTIONS_PER_FRAME),
+      cyclesPerInstruction: cyclesPerInstruction(this.bench.system.time, this.#reach.instructionsPerFrame),
       endTsc: this.#endTsc(),
       maxKernelSteps: this.#reach.maxKernelSteps,
       programs: [...others.map((row): SubjectProgram => row), ...generated, program],

@@ -3,6 +3,7 @@ import { programBlocks } from '../../src/arbitraries/machine-code/code-program.t
 import type { CodeVocabulary } from '../../src/arbitraries/machine-code/code-vocabulary.ts';
 import type { CheckContext } from '../../src/engine/property.ts';
 import { FuzzTarget, type Reach } from '../../src/fuzz/fuzz-target.ts';
+import { freshInput } from '../../src/fuzz/mutate.ts';
 import { hexOfBytes } from '../../src/impl/machine-code/code-image.ts';
 import { defaultSeams } from '../../src/impl/seams.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
@@ -11,18 +12,18 @@ import { createRng, deriveSeed } from '../../src/units/rng.ts';
 /*
  * A whole system for full major frames, with adversarial machine code in each subject in turn: every exit compared with the model, every
  * frame condition checked.
- * Run by hand: npx tsx test/fuzz/demo-campaign.ts <policy_b.xml> [VM exits]
+ * Run by hand: npx tsx test/fuzz/demo-campaign.ts <policy_b.xml> [VM exits] [seed]
  */
 
-const SEED = 1;
 /** Every other program may do what stops the system; the others run to the end of their major frames. */
 const REACHES: readonly Reach[] = [
-  { majorFrames: 4, maxKernelSteps: 4000, mayStop: false },
-  { majorFrames: 4, maxKernelSteps: 4000, mayStop: true },
+  { instructionsPerFrame: 60, majorFrames: 8, maxKernelSteps: 4000, mayStop: false },
+  { instructionsPerFrame: 60, majorFrames: 8, maxKernelSteps: 4000, mayStop: true },
 ];
 
-const [path = '../shared/golden/systems/demo_system_vtd--qemu-kvm/policy_b.xml', wanted = '1000000'] =
+const [path = '../shared/golden/systems/demo_system_vtd--qemu-kvm/policy_b.xml', wanted = '1000000', seedText = '1'] =
   process.argv.slice(2);
+const SEED = Number(seedText);
 const bytes = readFileSync(path);
 const parsed = parsePolicy(bytes);
 if (!parsed.ok) throw new Error(path);
@@ -70,13 +71,15 @@ let exits = 0;
 for (let run = 0; exits < Number(wanted); run++) {
   const attacker = attackers[run % attackers.length]!;
   const target = targets[Math.floor(run / attackers.length) % targets.length]!;
+  // Every other time the other subjects do something, too, so that those get the CPU that others hand over to.
+  const around = freshInput(createRng(deriveSeed(SEED, `around ${run}`)), [attacker], 'guest', 'structured');
   const { code } = target.attackers.find(({ subject }) => subject === attacker.subject)!;
   const rng = createRng(deriveSeed(SEED, `demo ${run}`));
   const hex = endless(
     Array.from({ length: BLOCKS }, () => rng.next()),
     code!,
   );
-  const execution = target.execute({ kind: 'bytes', subject: attacker.subject, hex });
+  const execution = target.execute(run % 2 === 0 ? { kind: 'bytes', subject: attacker.subject, hex } : around);
   const count = counts.get(attacker.subject)!;
   count.runs += 1;
   count.all += execution.kernelSteps;
