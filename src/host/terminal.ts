@@ -57,4 +57,42 @@ export function createProgress(write: (text: string) => void, facts: TerminalFac
   };
 }
 
+/** Several lines of progress. */
+export interface Panel {
+  /** `plain` is what a stream gets that is no terminal. */
+  update(lines: readonly string[], plain: string): void;
+  end(): void;
+}
+
+/** To the start of the line `up` above, and everything below it erased. */
+const erase = (up: number): string => (up === 0 ? '' : `\x1b[${up}A\r\x1b[0J`);
+
+/** A panel that is rewritten in place on a terminal outside CI; otherwise a plain line every five seconds. */
+export function createPanel(write: (text: string) => void, facts: TerminalFacts, columns: number): Panel {
+  const isLive = facts.isTty && (facts.env.CI ?? '') === '' && facts.env.TERM !== 'dumb';
+  if (!isLive) {
+    const progress = createProgress(write, facts, columns);
+    return { update: (_lines, plain) => progress.update(plain), end: () => progress.end() };
+  }
+  // Some pseudo terminals have no size.
+  const width = columns > 1 ? columns - 1 : 79;
+  let lastMs = Number.NEGATIVE_INFINITY;
+  let shown = 0;
+  return {
+    update(lines) {
+      const now = nowMs();
+      if (now - lastMs < LIVE_INTERVAL_MS) return;
+      lastMs = now;
+      write(erase(shown) + lines.map(line => `${line.slice(0, width)}\n`).join(''));
+      shown = lines.length;
+    },
+    end() {
+      write(erase(shown));
+      shown = 0;
+    },
+  };
+}
+
+export const silentPanel: Panel = { update: () => undefined, end: () => undefined };
+
 export const silentProgress: Progress = { update: () => undefined, end: () => undefined };

@@ -16,7 +16,7 @@ import { FUZZ_TARGETS, type FuzzTargetName, STRATEGIES, type Strategy } from '..
 import { type Execution, FuzzTarget } from '../../fuzz/fuzz-target.ts';
 import { elapsedMs, nowMs } from '../../host/clock.ts';
 import { fileExists, joinPath, listFolder, readFileLimited, writeFileDurable } from '../../host/files.ts';
-import { createProgress, silentProgress } from '../../host/terminal.ts';
+import { createPanel, silentPanel } from '../../host/terminal.ts';
 import { defaultJobs, inProcessRunner, type JobRunner, workerRunner } from '../../host/workers.ts';
 import { toJson } from '../../trace/json.ts';
 import { writeTrace } from '../../trace/read.ts';
@@ -29,6 +29,7 @@ import type { Command, Environment } from '../command.ts';
 import { ContextCache, type ContextSpec } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { filesOption, withFiles } from '../files-input.ts';
+import { type FuzzStatus, panelLines, statusLine } from '../fuzz-panel.ts';
 import { type FuzzPayload, handle } from '../fuzz-worker.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION, type OptionSpec, RUN_OPTIONS } from '../options.ts';
@@ -151,17 +152,24 @@ async function runRound(desk: Desk, runner: JobRunner<FuzzPayload, readonly Exec
   return written.ok ? '' : written.error;
 }
 
-const status = ({ campaign }: Desk, total: number, startMs: number, startExecutions: number): string => {
-  const rate = ((campaign.executions - startExecutions) * 1000) / Math.max(1, elapsedMs(startMs));
-  const parts = [
-    `${groupDigits(campaign.executions)}/${groupDigits(total)} executions (${rate.toFixed(0)}/s)`,
-    `${groupDigits(campaign.kernelSteps)} exits`,
-    `${groupDigits(campaign.features)} features`,
-    `corpus ${campaign.corpus.length}`,
-    `${campaign.findings.size} findings`,
-  ];
-  return parts.join('  ');
-};
+function statusOf(desk: Desk, total: number, startMs: number, startExecutions: number): FuzzStatus {
+  const { campaign, spec, context } = desk;
+  const { target, strategy, seed } = campaign.settings;
+  const rows = exitTable(context.document, (subject, reason) => campaign.exitsOf(reason, subject));
+  return {
+    title: `fuzz ${spec.policyPath}  ${target}, ${strategy}, seed ${seed}`,
+    executions: campaign.executions,
+    total,
+    perSecond: ((campaign.executions - startExecutions) * 1000) / Math.max(1, elapsedMs(startMs)),
+    kernelSteps: campaign.kernelSteps,
+    features: campaign.features,
+    corpus: campaign.corpus.length,
+    lastNew: campaign.corpus.at(-1)?.execution ?? -1,
+    possibleExits: rows.reduce((sum, row) => sum + row.possible, 0),
+    reachedExits: rows.reduce((sum, row) => sum + row.done, 0),
+    findings: [...campaign.findings.values()].map(({ what }) => printable(what)),
+  };
+}
 
 function textReport(desk: Desk): string {
   const { campaign, context } = desk;
@@ -263,16 +271,15 @@ async function run(args: Arguments, environment: Environment): Promise<ExitCode>
   const runner: JobRunner<FuzzPayload, readonly Execution[]> =
     jobs === 1 ? inProcessRunner(handle) : workerRunner(new URL('../fuzz-worker.ts', import.meta.url).href, jobs);
   const facts = { isTty: environment.stderrIsTty, env: environment.env, noColor: true };
-  const progress = args.flags.has('quiet')
-    ? silentProgress
-    : createProgress(environment.stderr, facts, environment.columns);
+  const progress = args.flags.has('quiet') ? silentPanel : createPanel(environment.stderr, facts, environment.columns);
   environment.interrupt.whenRequested(() => runner.cancel('interrupted'));
   const startMs = nowMs();
   const startExecutions = campaign.executions;
   let stopped = '';
   while (campaign.executions < total && stopped === '') {
     stopped = await runRound(desk, runner);
-    progress.update(status(desk, total, startMs, startExecutions));
+    const status = statusOf(desk, total, startMs, startExecutions);
+    progress.update(panelLines(status), statusLine(status));
   }
   progress.end();
   await runner.close();
