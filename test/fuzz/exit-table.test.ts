@@ -29,7 +29,7 @@ describe('the exit coverage table', () => {
   });
 
   it('is reached by the sweep that a campaign starts with, but for what needs several instructions', {
-    timeout: 60_000,
+    timeout: 300_000,
   }, () => {
     const created = FuzzTarget.create({
       document,
