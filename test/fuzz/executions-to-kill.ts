@@ -63,5 +63,7 @@ const WITHOUT_EFFECT = ['paging-device-cached'];
 /** Faults at the seams that a fuzzed run passes: kernel, processor, compiled tables. */
 export const isFuzzable = ({ id, seam, killedBy }: Fault): boolean =>
   ['kernel', 'machine', 'compile', 'paging'].includes(seam) &&
+  // Neither the boot nor transfers of devices are among the inputs.
   !killedBy.every(property => property.startsWith('boot/')) &&
+  !killedBy.some(property => property.startsWith('isolation/dma')) &&
   !WITHOUT_EFFECT.includes(id);

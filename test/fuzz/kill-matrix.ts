@@ -90,42 +90,43 @@ function measure(path: string, minutes: number, seeds: number, cap: number, isRe
   console.log(`${done} cells measured, complete with ${rows.size}`);
 }
 
+/** Mean executions, the seeds that it is the mean of, and the cap of those with which the fault was not found. */
 function cell(rows: readonly Row[], fault: string, strategy: Strategy): string {
   const own = rows.filter(row => row.fault === fault && row.strategy === strategy);
-  if (own.length === 0) return 'not measured';
+  if (own.length === 0) return '';
   const found = own.flatMap(({ executions }) => (executions === undefined ? [] : [executions]));
-  const caps = [...new Set(own.filter(({ executions }) => executions === undefined).map(({ cap }) => cap))];
-  const bound = caps.sort((a, b) => a - b).join(', ');
-  if (found.length === 0) return `0/${own.length} (cap ${bound})`;
+  const share = `${found.length}/${own.length}`;
+  const caps = own.filter(({ executions }) => executions === undefined).map(({ cap }) => cap);
+  const bound = caps.length === 0 ? '' : `, cap ${Math.min(...caps)}`;
+  if (found.length === 0) return `not found (${share}${bound})`;
   const mean = found.reduce((sum, value) => sum + value, 0) / found.length;
-  const share = found.length === own.length ? '' : ` (${found.length}/${own.length}, cap ${bound})`;
-  return `${mean < 10 ? mean.toFixed(1) : Math.round(mean)}${share}`;
+  return `${mean < 10 ? mean.toFixed(1) : Math.round(mean)} (${share}${bound})`;
 }
 
 function document(path: string): void {
   const rows = [...readRows(path).values()];
-  const seeds = Math.max(...rows.map(({ seed }) => seed));
   const faults = FAULTS.filter(isFuzzable);
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
-  const isKilled = (id: string, seed: number): boolean =>
-    rows.some(row => row.fault === id && row.seed === seed && row.executions !== undefined);
-  const everySeed = faults.filter(({ id }) =>
-    Array.from({ length: seeds }, (_, at) => at + 1).every(at => isKilled(id, at)),
-  );
-  const never = faults.filter(({ id }) => !rows.some(row => row.fault === id && row.executions !== undefined));
+  const isFound = (id: string): boolean => rows.some(row => row.fault === id && row.executions !== undefined);
+  const isMeasured = (id: string): boolean => rows.some(row => row.fault === id);
+  const names = (list: readonly Fault[]): string =>
+    list.length === 0 ? '' : `: ${list.map(({ id }) => id).join(', ')}`;
+  const missed = faults.filter(({ id }) => isMeasured(id) && !isFound(id));
+  const open = faults.filter(({ id }) => !isMeasured(id));
+  const cells = rows.length;
   const lines = [
     '# Kill matrix of the fuzzer by strategy',
     '',
-    `Executions until each seeded fault is found, mean over ${seeds} seeds (1 to ${seeds}); measured on commit ${commit} by`,
+    `Executions until each seeded fault is found; measured on commit ${commit} by`,
     '`npx tsx test/fuzz/kill-matrix.ts results.ndjson`, written by `npx tsx test/fuzz/kill-matrix.ts results.ndjson document`.',
-    'An execution runs one input from the booted system, up to 60 VM exits; the count is exact, the killing execution included.',
+    'An execution runs one input from the booted system, up to 60 VM exits; counts are exact, the execution that finds the fault included.',
+    '`12 (20/20)`: found with 20 of 20 seeds, after 12 executions on average. `12 (3/20, cap 1000)`: found with three of them, the others ended after 1000',
+    'executions. An empty cell was not measured.',
     '',
-    `Faults are those at the seams kernel, compile, paging and machine, without those of the boot, which no running subject can express: ${faults.length}.`,
-    `${everySeed.length} of them were found with every seed by at least one strategy, ${never.length} by none${never.length === 0 ? '' : ` (${never.map(({ id }) => id).join(', ')})`}.`,
-    '',
-    'A cell that ends in `(3/20, cap 2000)` was found with 3 of 20 seeds within 2000 executions each, and the mean is that of those; `0/20`: with none.',
-    'Faults that no strategy had found with a seed were given more executions with that seed, up to 100,000 as far as time allowed: the cap says how many.',
-    'The unmutated systems gave no finding in the campaigns of test/fuzz.',
+    `Faults are those at the seams kernel, compile, paging and machine that a running subject can express (none of the boot, of DMA and of memory types): ${faults.length}.`,
+    `${faults.filter(({ id }) => isFound(id)).length} were found, ${missed.length} were looked for and not found${names(missed)}.`,
+    `${open.length} were not measured${names(open)}.`,
+    `${cells} cells of fault, strategy and seed were measured.`,
     '',
     `| fault | seam | system | ${STRATEGIES.join(' | ')} |`,
     `|---|---|---|${STRATEGIES.map(() => '--:').join('|')}|`,
