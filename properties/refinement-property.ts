@@ -44,6 +44,8 @@ export interface RefinementOptions {
 
 const TASKS = 8;
 const MAX_KERNEL_STEPS = 600;
+/** With more operations than this, the minimiser has often got stuck, and another failing run leads to fewer. */
+const FEW_OPERATIONS = 5;
 const FIRST_DEVICE_VECTOR = 32;
 /** Budgets other than smoke multiply the work of a task. */
 export const BUDGET_FACTOR = { smoke: 1, deep: 20, exhaustive: 200 } as const;
@@ -143,7 +145,7 @@ function runSlice(
     countWitnesses(options, found, lockstep, witnesses);
     if (lockstep.divergence !== undefined) {
       const isCounted = context.budget.countsOnly === true;
-      const failure = isCounted ? explain(spec) : shortestFailure(runs - 1, specOf, follow, explain);
+      const failure = isCounted ? explain(spec) : shortestFailure(runs - 1, specOf, follow, explain, FEW_OPERATIONS);
       return { runs, steps, states: 0, witnesses, unspecified: unspecified(), failure };
     }
   }
