@@ -19,14 +19,16 @@ function isRunnable(state: InstanceState, id: number): boolean {
   return calls.length > 0 || events.length > 0 || starts || state.signals.receivers[id]!.queue.length > 0;
 }
 
-/** Next component to run: the one after the last, round robin. */
+/** Next component to run: of those of the highest priority the one after the last, round robin. */
 export function nextComponent(state: InstanceState): number {
   const count = state.components.length;
+  let best = -1;
   for (let step = 1; step <= count; step++) {
     const id = (state.lastRun + step) % count;
-    if (isRunnable(state, id)) return id;
+    const isFirst = best < 0 || state.components[id]!.priority.first < state.components[best]!.priority.first;
+    if (isFirst && isRunnable(state, id)) best = id;
   }
-  return -1;
+  return best;
 }
 
 /** Takes the next event of a component: what waits in its queue, then signals. */

@@ -11,7 +11,7 @@ import { loadedBody, wantedModules } from './load-program.ts';
 import { awaitCalls } from './rpc-flow.ts';
 import { openSession } from './session-flow.ts';
 import { OWN_CHILD } from './session-route.ts';
-import type { Component, InitBody, ProgramSource } from './state.ts';
+import type { Component, InitBody, PriorityRange, ProgramSource } from './state.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Capabilities of a child whose configuration is older than cap quotas. */
@@ -30,7 +30,7 @@ export const sourceOf = (binary: string, node?: StartNode): ProgramSource => ({
 export function addComponent(
   ws: Workspace,
   given: Pick<Component, 'name' | 'path' | 'init' | 'child' | 'node' | 'source' | 'body' | 'assigned'> &
-    Partial<Pick<Component, 'faces' | 'hasSessionThreads' | 'vectors'>>,
+    Partial<Pick<Component, 'faces' | 'hasSessionThreads' | 'vectors' | 'priority'>>,
 ): number {
   const id = ws.state.components.length;
   const mainThread = ws.state.nodes.length;
@@ -43,6 +43,7 @@ export function addComponent(
         faces: [],
         hasSessionThreads: false,
         vectors: [],
+        priority: ALL_PRIORITIES,
         ...given,
         isAlive: true,
         events: [],
@@ -102,6 +103,18 @@ export function offerConfig(ws: Workspace, init: number, { name, config }: Start
   ws.changeComponent(init, { body: { ...after, services: [{ ...hosted!, state: state as never }] } });
 }
 
+/** All priorities of a CPU session (Genode `Cpu_session::PRIORITY_LIMIT`). */
+const ALL_PRIORITIES: PriorityRange = { first: 0, count: 0x1_0000 };
+
+/** Part of an init's priorities that its configuration gives to a child: levels split it, 0 is the highest. */
+function priorityOf(ws: Workspace, init: number, { priority }: StartNode): PriorityRange {
+  const { body, priority: own } = ws.component(init);
+  const levels = body.kind === 'init' ? (body.config?.priorityLevels ?? 0) : 0;
+  if (levels === 0) return own;
+  const count = Math.max(1, Math.floor(own.count / levels));
+  return { first: own.first + count * Math.min(-priority, levels - 1), count };
+}
+
 /** Assigned quota of a start node. */
 export const assignedTo = ({ ramBytes, caps }: StartNode): Quota => ({
   ramBytes,
@@ -126,7 +139,17 @@ export function startChild(ws: Workspace, init: number, node: StartNode, library
   }
   offerConfig(ws, init, node);
   const path = [...ws.component(init).path, node.name];
-  const id = addComponent(ws, { name: node.name, path, init, child, node, source, assigned, ...loaded });
+  const id = addComponent(ws, {
+    name: node.name,
+    path,
+    init,
+    child,
+    node,
+    source,
+    assigned,
+    priority: priorityOf(ws, init, node),
+    ...loaded,
+  });
   const { body } = loaded;
   ws.change({ mayRetry: true });
   if (body.kind === 'init') addBooks(ws, id);

@@ -92,6 +92,12 @@ export interface OutgoingCall {
   readonly values: readonly RpcValue[];
 }
 
+/** Priorities that a component and its children may have: the smallest is the highest, and the component's own. */
+export interface PriorityRange {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** A component of the instance; its number is that of its PD. */
 export interface Component {
   readonly name: string;
@@ -123,6 +129,7 @@ export interface Component {
   readonly hasSessionThreads: boolean;
   /** Vectors, by name, that it hears of. */
   readonly vectors: readonly string[];
+  readonly priority: PriorityRange;
   /** RAM and caps that its init assigned to it. */
   readonly assigned: Quota;
   /** It stopped at an access that nobody resolves. */

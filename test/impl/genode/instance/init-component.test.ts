@@ -112,3 +112,25 @@ test('a client may ask before its server has started', () => {
   );
   expect(lines(run, ' -> rtc_reader')[0]).toMatch(/^it is /);
 });
+
+test('of two that can run the one of the higher priority does, also across nested inits', () => {
+  const writer = (name: string, priority: number): string =>
+    `<start name="${name}" priority="${priority}"><binary name="log_writer"/><config count="1" text="${name}" period_ms="20"/></start>`;
+  const nested = (name: string, priority: number): string =>
+    `<start name="${name}" priority="${priority}" ram="2M" caps="300"><binary name="init"/>
+      ${inner(writer('slow', -1) + writer('fast', 0)).replace('<config>', '<config prio_levels="2">')}</start>`;
+  const run = runInit(`${nested('low', -1)}${nested('high', 0)}`, 60, 'prio_levels="4"');
+  const range = (name: string): number => run.state.components.find(row => row.name === name)!.priority.first;
+  expect([range('init'), range('high'), range('low')]).toEqual([0, 0, 0x4000]);
+  const fromLow = run.state.components.filter(({ path }) => path.includes('low')).map(({ priority }) => priority);
+  expect(fromLow).toEqual([
+    { first: 0x4000, count: 0x4000 },
+    { first: 0x6000, count: 0x2000 },
+    { first: 0x4000, count: 0x2000 },
+  ]);
+  const who = run.lines
+    .filter(line => line.endsWith(' 1'))
+    .map(line => line.replace(/^.*-> (\w+) -> (\w+)\].*$/, '$1 $2'));
+  expect(who.indexOf('high fast')).toBeLessThan(who.indexOf('low fast'));
+  expect(who.indexOf('low fast')).toBeLessThan(who.indexOf('low slow'));
+});

@@ -17,9 +17,9 @@ export const inner = (nodes: string, more = ''): string => `<config>
   <default caps="100" ram="512K"/>${more}${nodes}</config>`;
 
 /** Runs a first init with a timer. */
-export const runInit = (nodes: string, frames: number): InstanceRun =>
+export const runInit = (nodes: string, frames: number, attributes = ''): InstanceRun =>
   runInstance(
-    `<config><parent-provides><service name="LOG"/><service name="ROM"/></parent-provides>
+    `<config ${attributes}><parent-provides><service name="LOG"/><service name="ROM"/></parent-provides>
       <default-route><any-service><parent/><any-child/></any-service></default-route>
       <default caps="100" ram="512K"/>
       <start name="timer"><provides><service name="Timer"/></provides></start>${nodes}</config>`,
