@@ -153,16 +153,18 @@ function wrongClient({ subject, victim }: Attack): string {
   return (clientState(subject)?.lent ?? 0) > 0 ? 'packets stay at a server that is gone' : '';
 }
 
-function noteWitnesses(log: ScriptLog, { bench, subject }: Attack): void {
+/** True if a line of the peer is in the LOG, whose ring forgets. */
+const hasWritten = ({ bench, subject, victim }: Attack): boolean =>
+  victim.service === 'LOG' && bench.lines(subject).some(line => line.startsWith(`[init -> ${PEER}`));
+
+function noteWitnesses(log: ScriptLog, attack: Attack): void {
+  const { subject } = attack;
   const seen = clientState(subject)?.seen ?? [];
   log.see(
     'opened',
     subject.state.inner.sessions.some(({ label, status }) => label.includes(PEER) && status !== 'requested'),
   );
-  log.see(
-    'written',
-    bench.lines(subject).some(line => line.startsWith(`[init -> ${PEER}`)),
-  );
+  log.see('written', hasWritten(attack));
   log.see(
     'answered',
     seen.some(text => text.includes(' = ')),
@@ -210,6 +212,7 @@ export const runHostilePeerScript: ScriptRunner<ProgramOps> = (ops, steps) => {
       attack.perform(step);
       log.effective();
       log.see('attack');
+      log.see('written', hasWritten(attack));
       log.fail(index, bench.wrong || attack.wrong);
       if (log.hasFailed) return log.judgement();
     }

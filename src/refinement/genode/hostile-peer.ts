@@ -21,7 +21,7 @@ export class HostilePeer {
   readonly #view: DataView;
   readonly #victim: DataView;
   written = 0;
-  /** Calls that it sent, by session that it asked for. */
+  /** Calls that were answered, by session that it asked for. */
   readonly calls = new Map<number, number>();
 
   /** @param victim the victim's region, which the peer may read */
@@ -74,14 +74,15 @@ export class HostilePeer {
     this.word(HEADER.writeCount, this.written);
   }
 
-  /** The latest message of a kind that stands in the victim's ring. */
-  latest(kind: (typeof MESSAGE_KINDS)[number]): ProxyMessage | undefined {
+  /** The latest message of a kind that stands in the victim's ring, of a session if one is given. */
+  latest(kind: (typeof MESSAGE_KINDS)[number], session?: number): ProxyMessage | undefined {
     const count = this.#victim.getUint32(HEADER.writeCount, true);
     for (let age = 1; age <= Math.min(count, ELEMENTS); age++) {
       const at = HEADER_BYTES + ((count - age) % ELEMENTS) * ELEMENT_BYTES;
       const bytes = new Uint8Array(this.#victim.buffer, this.#victim.byteOffset + at, MESSAGE_HEADER_BYTES);
       const found = messageHeader(bytes).message;
-      if (found.kind === MESSAGE_KINDS.indexOf(kind)) return found;
+      const isWanted = session === undefined || found.session === session;
+      if (found.kind === MESSAGE_KINDS.indexOf(kind) && isWanted) return found;
     }
     return undefined;
   }
@@ -118,6 +119,8 @@ export function forgedByClient(peer: HostilePeer, face: SessionInterface, step: 
   const session = operand(step, 0, 2);
   const choice = operand(step, 1, 10);
   const generation = operand(step, 3, 16) === 15 ? 1 : peer.generation;
+  const answered = peer.latest('reply', session)?.request;
+  if (answered !== undefined) peer.calls.set(session, answered);
   const next = 1 + (peer.calls.get(session) ?? 0);
   const request = operand(step, 2, 8) === 0 ? operand(step, 3, 4) : next;
   if (choice < 2 || (choice < 8 && !peer.calls.has(session))) {
@@ -128,14 +131,14 @@ export function forgedByClient(peer: HostilePeer, face: SessionInterface, step: 
     return messageBytes(message('open', { generation, session, payload }));
   }
   if (choice < 6) {
-    const opcode = operand(step, 3, face.functions.length + 1);
+    const count = face.functions.length;
+    const opcode = operand(step, 3, 8) === 7 ? count : operand(step, 4, count);
     const fields = face.functions[opcode]?.arguments ?? [];
     const values = fields.map(({ type }, index) =>
       type.kind === 'string' && type.maxBytes === 232 && operand(step, 4, 2) === 0
         ? FORGED_TEXT
         : argumentOf(type, operand(step, 2 + (index % 3), 0x4_0000)),
     );
-    peer.calls.set(session, next);
     return messageBytes(
       message('call', { generation, session, request, opcode, payload: encodeValues(fields, values) }),
     );
