@@ -21,6 +21,7 @@ const OPERATIONS_PER_FRAME = 1200;
 const MAJOR_FRAMES = 2;
 const MAX_KERNEL_STEPS = 200;
 const TRANSFER_BYTES = 8;
+const NEVER_RAN = 'a device whose subject does not run by itself';
 /** Addresses tried per device, at most: the first ones, which are those of its own domain, and then the others evenly. */
 const MAX_ADDRESSES = 360;
 const WORD = 2 ** 32;
@@ -278,6 +279,16 @@ function runSlice(
     done += seen.done;
     blocked += seen.blocked;
     own += seen.transfers.get(programmed.device) ?? 0;
+    // A subject that a monitor or loader must bring to life first never gets to its device here.
+    if (own === 0 && seen.what === '')
+      return {
+        ...empty,
+        runs,
+        steps,
+        states: done + blocked,
+        witnesses: { transfer: done, blocked },
+        unspecified: { [NEVER_RAN]: 1 },
+      };
     const witnesses = { transfer: done, blocked };
     if (seen.what !== '') return { ...empty, runs, steps, states: done + blocked, witnesses, failure: explain(spec) };
   }
