@@ -201,3 +201,35 @@ describe('minimise of pair runs', () => {
     expect(of('right', 'h')).toEqual([]);
   });
 });
+
+describe('minimise: machine code and time', () => {
+  const block = (address: number, hex: string) => ({ address, hex });
+  const blocks = [block(0x1000, '0f01c1'), block(0x1003, 'b80100'), block(0x1006, 'f4'), block(0x1007, 'ebfe')];
+  /** The program must hold HLT at its address and its last loop; the run must reach the TSC of 1000. */
+  const needs = (body: TraceBody): boolean => {
+    const [program] = body.kind === 'run' ? body.run.programs : [];
+    if (program === undefined || !('machineCode' in program) || body.kind !== 'run') return false;
+    const at = (address: number): string => program.machineCode.find(row => row.address === address)?.hex ?? '';
+    return at(0x1006) === 'f4' && at(0x1007) === 'ebfe' && body.run.endTsc >= 1000;
+  };
+
+  test('blocks that are not needed become NOPs of the same length, so that addresses and time stay', () => {
+    const body = bodyOf([{ subject: 'a', machineCode: blocks }], { endTsc: 50_000, maxKernelSteps: 400 });
+    const small = minimise({ body, outcome: outcomeOf('fails') }, failsWhen(needs));
+    expect(small.complete).toBe(true);
+    const run = small.body.kind === 'run' ? small.body.run : emptyRun;
+    expect(run.programs).toEqual([
+      { subject: 'a', machineCode: [block(0x1000, '909090'), block(0x1003, '909090'), ...blocks.slice(2)] },
+    ]);
+    expect(countOperations(small.body)).toBe(1);
+  });
+
+  test('the run ends as early as halving brings it', () => {
+    const body = bodyOf([{ subject: 'a', machineCode: blocks }], { endTsc: 50_000, maxKernelSteps: 400 });
+    const { body: small } = minimise({ body, outcome: outcomeOf('fails') }, failsWhen(needs));
+    const run = small.kind === 'run' ? small.run : emptyRun;
+    expect(run.endTsc).toBeGreaterThanOrEqual(1000);
+    expect(run.endTsc).toBeLessThan(2000);
+    expect(run.maxKernelSteps).toBe(1);
+  });
+});
