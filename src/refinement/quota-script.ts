@@ -1,15 +1,11 @@
 import type { Accounts } from '../impl/genode/core/accounts.ts';
+import { createParent, type ParentState, type Quota, type SessionOps, startChild } from '../impl/genode/core/parent.ts';
 import {
   closeSession,
-  createParent,
   exitChild,
   fetchSessionCap,
-  type ParentState,
-  type Quota,
   requestSession,
   respond,
-  type SessionOps,
-  startChild,
   upgradeSession,
 } from '../impl/genode/core/sessions.ts';
 import type { ScriptStep } from '../trace/trace.ts';

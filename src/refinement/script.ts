@@ -1,4 +1,4 @@
-import type { ServerResponse, SessionPhase } from '../impl/genode/core/sessions.ts';
+import type { ServerResponse, SessionPhase } from '../impl/genode/core/parent.ts';
 import type { ScriptStep } from '../trace/trace.ts';
 
 /** What a script showed. */

@@ -1,18 +1,20 @@
 import type { Accounts } from '../impl/genode/core/accounts.ts';
 import {
-  closeSession,
   createParent,
-  exitChild,
-  fetchSessionCap,
   PARENT_ACCOUNT,
   type ParentState,
   PD_COST,
-  requestSession,
-  respond,
   SESSION_COST_BYTES,
   type ServerResponse,
   type SessionOps,
   startChild,
+} from '../impl/genode/core/parent.ts';
+import {
+  closeSession,
+  exitChild,
+  fetchSessionCap,
+  requestSession,
+  respond,
   upgradeSession,
 } from '../impl/genode/core/sessions.ts';
 import { type CompiledMachine, compileMachine } from '../model/compile.ts';

@@ -1,6 +1,6 @@
 import type { Accounts } from '../../impl/genode/core/accounts.ts';
+import { PD_COST } from '../../impl/genode/core/parent.ts';
 import { PAGE_BYTES } from '../../impl/genode/core/ram.ts';
-import { PD_COST } from '../../impl/genode/core/sessions.ts';
 import { LABEL_SEPARATOR } from '../../impl/genode/init/label.ts';
 import type { InstanceState } from '../../impl/genode/instance/state.ts';
 import { CORE } from '../../impl/genode/instance/workspace.ts';

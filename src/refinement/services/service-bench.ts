@@ -1,6 +1,6 @@
 import { type StreamOps, streamOps } from '../../impl/genode/core/packet-stream.ts';
+import type { Quota } from '../../impl/genode/core/parent.ts';
 import { type RegionMapOps, regionMapOps } from '../../impl/genode/core/region-map-table.ts';
-import type { Quota } from '../../impl/genode/core/sessions.ts';
 import type { RpcValue } from '../../impl/genode/proxy/values.ts';
 import type { DataspaceId, Service, SessionError, SessionNumber } from '../../impl/genode/services/service.ts';
 import {

@@ -7,8 +7,8 @@ import { type AccountOps, accountOps } from './accounts.ts';
 import { type CapabilityOps, capabilityOps } from './capabilities.ts';
 import { type IpcOps, ipcOps } from './ipc.ts';
 import { type StreamOps, streamOps } from './packet-stream.ts';
+import { type SessionOps, sessionOps } from './parent.ts';
 import { type RegionMapOps, regionMapOps } from './region-map-table.ts';
-import { type SessionOps, sessionOps } from './sessions.ts';
 import { type SignalOps, signalOps } from './signals.ts';
 
 /** Decisions of Genode's core and base library that a seeded fault can replace, by concern. */

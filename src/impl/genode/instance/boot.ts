@@ -1,6 +1,6 @@
 import { defined } from '../../../units/invariant.ts';
+import { createParent } from '../core/parent.ts';
 import { pagesInside } from '../core/ram.ts';
-import { createParent } from '../core/sessions.ts';
 import { LOG_REGION } from './core-services.ts';
 import { numberAt } from './guest.ts';
 import type { Library } from './library.ts';

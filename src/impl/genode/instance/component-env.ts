@@ -1,4 +1,4 @@
-import type { Quota } from '../core/sessions.ts';
+import type { Quota } from '../core/parent.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { CoreAccess } from '../services/core-access.ts';
 import type { SessionInterface } from '../services/interface.ts';

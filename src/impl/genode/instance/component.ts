@@ -2,7 +2,7 @@ import type { XmlElement } from '../../../policy/xml.ts';
 import type { Result } from '../../../units/result.ts';
 import type { ChannelOps } from '../../native/muchannel.ts';
 import type { GenodeOps } from '../core/genode-ops.ts';
-import type { Quota } from '../core/sessions.ts';
+import type { Quota } from '../core/parent.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import type { DataspaceId, ServiceEnv, SessionError, SessionNumber, SessionRequest } from '../services/service.ts';

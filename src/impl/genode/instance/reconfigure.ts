@@ -1,5 +1,5 @@
 import { transferQuota } from '../core/accounts.ts';
-import type { Quota } from '../core/sessions.ts';
+import type { Quota } from '../core/parent.ts';
 import type { InitConfig, StartNode } from '../init/config.ts';
 import { elementText } from '../init/element-text.ts';
 import { routeSession } from '../init/route.ts';

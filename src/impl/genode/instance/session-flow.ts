@@ -1,16 +1,8 @@
 import { createObject, destroyObject, insertReference } from '../core/capabilities.ts';
 import { sessionOpsOf } from '../core/genode-ops.ts';
 import { idleNode } from '../core/ipc.ts';
-import {
-  closeSession,
-  fetchSessionCap,
-  type Quota,
-  requestSession,
-  respond,
-  SESSION_COST_BYTES,
-  type ServerResponse,
-  upgradeSession,
-} from '../core/sessions.ts';
+import { type Quota, SESSION_COST_BYTES, type ServerResponse } from '../core/parent.ts';
+import { closeSession, fetchSessionCap, requestSession, respond, upgradeSession } from '../core/sessions.ts';
 import { readSize } from '../init/values.ts';
 import type { SessionInterface } from '../services/interface.ts';
 import { interfaceOf } from '../services/interfaces.ts';

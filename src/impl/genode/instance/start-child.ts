@@ -1,5 +1,5 @@
 import { idleNode } from '../core/ipc.ts';
-import type { Quota } from '../core/sessions.ts';
+import type { Quota } from '../core/parent.ts';
 import { createReceiver } from '../core/signals.ts';
 import type { StartNode } from '../init/config.ts';
 import { elementText } from '../init/element-text.ts';

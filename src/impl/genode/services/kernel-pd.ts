@@ -8,8 +8,8 @@ import {
   transferQuota,
   withdraw,
 } from '../core/accounts.ts';
+import type { Quota } from '../core/parent.ts';
 import { wholePages } from '../core/ram.ts';
-import type { Quota } from '../core/sessions.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import { addMap, destroyMap } from './kernel-maps.ts';
 import { type KernelPd, type KernelState, withRow } from './kernel-state.ts';

@@ -1,6 +1,6 @@
 import type { Accounts } from '../core/accounts.ts';
+import type { Quota } from '../core/parent.ts';
 import type { RegionFault } from '../core/region-map-table.ts';
-import type { Quota } from '../core/sessions.ts';
 import type { ThreadRegisters } from '../core/thread-code.ts';
 import type { DataspaceId, SessionNumber } from './service.ts';
 

@@ -1,6 +1,6 @@
 import { ok, type Result } from '../../../units/result.ts';
 import type { StreamOps } from '../core/packet-stream.ts';
-import type { Quota } from '../core/sessions.ts';
+import type { Quota } from '../core/parent.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { Called, Service, SessionError, SessionNumber, SessionRequest } from './service.ts';
 import { type HostEnv, type HostedSession, StreamUse } from './stream-use.ts';

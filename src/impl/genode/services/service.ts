@@ -1,6 +1,6 @@
 import type { Result } from '../../../units/result.ts';
 import type { PacketDescriptor } from '../core/packet-stream.ts';
-import type { Quota } from '../core/sessions.ts';
+import type { Quota } from '../core/parent.ts';
 import type { RpcValue } from '../proxy/values.ts';
 import type { CoreAccess } from './core-access.ts';
 import type { SessionInterface } from './interface.ts';

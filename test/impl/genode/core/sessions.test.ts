@@ -1,16 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { accountOps, totalLimit, transferQuota, withdraw } from '../../../../src/impl/genode/core/accounts.ts';
 import {
-  closeSession,
   createParent,
-  exitChild,
-  fetchSessionCap,
   type ParentState,
-  requestSession,
-  respond,
   SESSION_COST_BYTES,
   sessionOps,
   startChild,
+} from '../../../../src/impl/genode/core/parent.ts';
+import {
+  closeSession,
+  exitChild,
+  fetchSessionCap,
+  requestSession,
+  respond,
   upgradeSession,
 } from '../../../../src/impl/genode/core/sessions.ts';
 
