@@ -1,5 +1,6 @@
 import { COMPONENTS } from '../../impl/components/registry.ts';
 import { SESSION_INTERFACES } from '../../impl/genode/services/interfaces.ts';
+import { OBJECT_INTERFACES } from '../../impl/genode/services/object-interfaces.ts';
 import { ENTRY_CHECK_GROUPS } from '../../impl/vmx/entry-check-table.ts';
 import { EXIT_REASONS } from '../../impl/vmx/exit-reasons.ts';
 import { VMCS_FIELDS } from '../../impl/vmx/vmcs-fields.ts';
@@ -98,7 +99,7 @@ const LISTINGS: Readonly<Record<string, (catalogue: Catalogue) => readonly Row[]
       transcripts: row.transcripts,
     })),
   services: () =>
-    SESSION_INTERFACES.map(face => ({
+    [...SESSION_INTERFACES, ...OBJECT_INTERFACES].map(face => ({
       service: face.service,
       caps: face.caps,
       ramBytes: face.ramBytes,
