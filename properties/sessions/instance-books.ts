@@ -9,7 +9,7 @@ export const instanceBooks = scriptProperty({
     'In whole instances with a proxied service, while sessions open and close, components end and instances start anew, after every handler: RAM and caps are neither made nor lost and every account uses what it pays for; a page belongs to one; nobody refers to, or has attached, what it did not get; sessions carry the names of their clients; and init has all back when its children have ended.',
   method: 'conservation after every handler of two whole instances',
   premise: 'Let a client use a service behind proxies, with the service chosen by the first step:',
-  operations: { call: 10, packet: 3, close: 1, exit: 3, restart: 0.3 },
+  operations: { call: 10, packet: 3, close: 1, exit: 3, restart: 0.8 },
   cases: PROXIED_CASES.length,
   runsPerTask: 2,
   run: ({ seams }, steps) => runInstanceBooksScript(seams, steps.slice(0, 20)),

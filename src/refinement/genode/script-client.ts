@@ -224,7 +224,7 @@ export function scriptClient(
       } else if (event.kind === 'reply' && isOwn) {
         script.reply(event.name, event.values, event.error);
         script.proceed();
-      } else if (event.kind === 'signal') script.signal(event.opcode);
+      } else if (event.kind === 'signal' && isOwn) script.signal(event.opcode);
       else if (event.kind === 'packets' && isOwn && script.packets()) script.proceed();
       return script.state;
     },
