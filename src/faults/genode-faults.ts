@@ -274,7 +274,8 @@ export const GENODE_FAULTS: readonly Fault[] = seamFaults('genode', [
   {
     id: 'init-version-ignored',
     title: 'a child lives on when its node has another version',
-    precedent: 'Genode sandbox: children are known by name and version, so that an update of a package restarts them',
+    precedent:
+      'CWE-672: use after expiration; a child of Genode is known by name and version, so that an update restarts it',
     killedBy: INIT,
     replace: replaceIn('instance', () => ({ isSameChild: () => true })),
   },
