@@ -37,6 +37,8 @@ import {
 /** Cases of one image; the machine starts anew for each image. */
 const CASES_PER_IMAGE = 32;
 const MAX_INSTRUCTIONS = 4_000_000;
+/** Times that a processor of one image may wait for something from outside. */
+const MAX_WAITS = 400;
 const GUEST_INSTRUCTIONS = 4;
 const GUEST_CODE_LIST = [...PRIVILEGED, ...VMX, ...EXCEPTIONS];
 /** Instructions between two things that reach the processor from outside. */
@@ -196,12 +198,14 @@ function transcriptOf(seed: number, cases: readonly VmxCase[], isDisturbed: bool
   const machine = guestMachine(imageOf(builtGuest('vmx-cases'), caseData(cases)), capabilities);
   const { cpu, hooks, ports, apic } = machine;
   if (isDisturbed) apic.write(0xf0, 0x1ff, 0);
+  let waits = 0;
   for (let executed = 0; executed < MAX_INSTRUCTIONS && !ports.isOff; ) {
     const { executed: count, reason } = cpu.run(isDisturbed ? 1 + rng.below(SLICE) : MAX_INSTRUCTIONS);
     executed += count + 1;
     if (isDisturbed && rng.below(cpu.isNonRoot ? 2 : 200) === 0) disturb(rng, machine);
     const isHalted = reason === 'waiting' || (reason === 'shutdown' && cpu.isNonRoot);
-    if (isHalted && (hooks.skipToEvent(cpu) || isDisturbed)) continue;
+    if (isHalted) waits += 1;
+    if (isHalted && waits < MAX_WAITS && (hooks.skipToEvent(cpu) || isDisturbed)) continue;
     if (isHalted || reason === 'shutdown') break;
   }
   return ports.isOff ? ports.text : `cut: ${ports.text}`;
