@@ -2,7 +2,7 @@ import type { CpuId, SubjectId } from '../units/ids.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { type Cpu, CpuMode } from './cpu.ts';
 import type { DmaDevice } from './dma/dma-device.ts';
-import { DmaDevices } from './dma/dma-devices.ts';
+import { DmaDevices, type DmaWorld } from './dma/dma-devices.ts';
 import { type ExitCause, entryFailureCause, NO_CAUSE, TIMER_CAUSE, WINDOW_CAUSE } from './exit-cause.ts';
 import { executeOperation, MAX_VECTORS, type MachineEffect } from './hosted-cpu.ts';
 import { advanceGuestRip, fetchOperation, guestRip, type HostedSubject, isAtXsetbv } from './hosted-subject.ts';
@@ -50,6 +50,15 @@ export class System {
   #arrivals: InterruptArrivals;
   readonly #guests: GuestCpus;
   readonly #devices: DmaDevices;
+  /** When the devices that act now do so. */
+  #deviceTsc = 0;
+  readonly #dmaWorld: DmaWorld = {
+    deliver: (destination, vector) => {
+      const target = this.kernel.tables.apicIds.indexOf(destination);
+      if (target >= 0) this.requestInterrupt(target, vector, this.#deviceTsc);
+    },
+    observe: outcome => this.observer.onDma?.(outcome),
+  };
   readonly #steps: KernelSteps;
   readonly #next: NextActions;
   #sources: ActionSources;
@@ -233,13 +242,8 @@ export class System {
 
   /** Devices that the subject on `cpu` has started act before anything else. */
   #runDevices(cpu: Cpu): void {
-    this.#devices.run({
-      deliver: (destination, vector) => {
-        const target = this.kernel.tables.apicIds.indexOf(destination);
-        if (target >= 0) this.requestInterrupt(target, vector, cpu.tsc);
-      },
-      observe: outcome => this.observer.onDma?.(outcome),
-    });
+    this.#deviceTsc = cpu.tsc;
+    this.#devices.run(this.#dmaWorld);
   }
 
   #stop(power: Kernel['platform']['power'], reason: string): void {
