@@ -16,7 +16,7 @@ import { subjectLine, type Workbench } from '../workbench.ts';
 const ID = 'vmx/monitored-exits';
 const MONITOR = 'sm';
 const CR0 = vmcsWord('GUEST_CR0');
-const OPERATIONS_PER_FRAME = 2000;
+const OPERATIONS_PER_FRAME = 500;
 const MAJOR_FRAMES = 3;
 const MAX_KERNEL_STEPS = 60;
 /** Exits that come from outside. */
