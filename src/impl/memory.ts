@@ -160,7 +160,6 @@ export class PhysicalMemory {
     }
   }
 
-  /** Starts a new step: afterwards `touchedSlots` lists what was written since. */
   /** Until `endBounded` an endless row of word accesses ends in an `EndlessError`. */
   beginBounded(): void {
     this.#isBounded = true;
@@ -176,6 +175,7 @@ export class PhysicalMemory {
     if (this.#isBounded) throw new EndlessError();
   }
 
+  /** Starts a new step: afterwards `touchedSlots` lists what was written since. */
   beginStep(): void {
     this.epoch += 1;
     this.#stepStamp = (this.#stepStamp + 1) >>> 0;

@@ -104,7 +104,7 @@ function* prepare(region: PreparedRegion, ops: LoaderOps): Steps<void> {
 /**
  * Follows the controller's commands up to the one to run; true if nothing was wrong.
  *
- * Hashes are not computed: what the given files and the hashes of the policy differ in is judged when they are read.
+ * Hashes are not computed, so contents that differ from the hashes of the policy are started all the same.
  */
 export function* runInitProtocol(config: InitConfig, ops: LoaderOps): Steps<boolean> {
   const { statusAddress, regions } = config;
