@@ -18,6 +18,8 @@ export interface Window {
   readonly writable: boolean;
   /** What the bytes mean: a subject's state page, the page that names the next major frame, or just memory. */
   readonly purpose: 'memory' | 'state' | 'interface';
+  /** Its memory holds the vectors that are pending for a subject. */
+  readonly holdsVectors: boolean;
 }
 
 /** One source event of a subject. */
@@ -65,14 +67,15 @@ export function vocabularies(document: PolicyDocument): readonly Vocabulary[] {
   const foreign = document.memory
     .filter(region => region.type.startsWith('subject'))
     .map(region => region.physicalAddress);
-  const purposes = new Map(document.memory.map(region => [region.name, PURPOSES[region.type] ?? 'memory']));
+  const types = new Map(document.memory.map(region => [region.name, region.type]));
   return document.subjects.map(subject => {
     const windows = subjectGrants(document, subject).map(
       (grant): Window => ({
         address: grant.va,
         sizeBytes: grant.sizeBytes,
         writable: grant.writable,
-        purpose: purposes.get(grant.name) ?? 'memory',
+        purpose: PURPOSES[types.get(grant.name) ?? ''] ?? 'memory',
+        holdsVectors: types.get(grant.name) === 'subject_interrupts',
       }),
     );
     const notifications = subject.sourceGroups.flatMap(group =>

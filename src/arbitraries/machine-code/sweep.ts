@@ -38,8 +38,30 @@ function refusedState(code: CodeWriter, { words, vmcalls }: CodeVocabulary, plac
   return true;
 }
 
+/** Byte offsets in a state page. */
+const InState = { interruptibility: 132, instructionLength: 144, rip: 164, rflags: 220 } as const;
+
+/**
+ * A monitor that steps over what trapped, makes a vector pending, and lets its subject run with interrupts on, but blocked for one
+ * instruction: the vector has to wait for the window.
+ */
+function waitingVector(code: CodeWriter, { words, vmcalls }: CodeVocabulary): boolean {
+  const state = words.writableWindows.find(({ purpose }) => purpose === 'state');
+  const vectors = words.writableWindows.find(({ holdsVectors }) => holdsVectors);
+  const handover = vmcalls.find(({ mode }) => mode === 'switch');
+  if (state === undefined || vectors === undefined || handover === undefined) return false;
+  const start = code.here;
+  code.set(Reg.bx, vectors.address).store32(4, 1);
+  code.set(Reg.bx, state.address).store32(InState.interruptibility, 1).store32(InState.rflags, 0x202);
+  // MOV EAX, [BX + length]; ADD [BX + RIP], EAX.
+  code.emit(0x8b, 0x83).u32(InState.instructionLength).emit(0x01, 0x83).u32(InState.rip);
+  code.set(Reg.ax, handover.number).emit(0x0f, 0x01, 0xc1);
+  code.emit(0xe9).u32(start - (code.here + 4));
+  return true;
+}
+
 /** Number of programs of a sweep. */
-export const SWEEP_LENGTH = INSTRUCTIONS.length + VARIANTS * BLOCK_KINDS.length + STATE_FIELDS.length;
+export const SWEEP_LENGTH = INSTRUCTIONS.length + VARIANTS * BLOCK_KINDS.length + STATE_FIELDS.length + 1;
 
 /**
  * One of the programs that a guided campaign starts from: each instruction that may exit by itself, then each kind of block. Undefined
@@ -56,9 +78,11 @@ export function sweepProgram(vocabulary: CodeVocabulary, index: number): readonl
     const place = index - INSTRUCTIONS.length;
     const kind = BLOCK_KINDS[Math.floor(place / VARIANTS)];
     const isWritten =
-      kind === undefined
-        ? refusedState(code, vocabulary, place - VARIANTS * BLOCK_KINDS.length)
-        : kind.emit(code, vocabulary, createRng(place));
+      kind !== undefined
+        ? kind.emit(code, vocabulary, createRng(place))
+        : index < SWEEP_LENGTH - 1
+          ? refusedState(code, vocabulary, place - VARIANTS * BLOCK_KINDS.length)
+          : waitingVector(code, vocabulary);
     if (!isWritten) return undefined;
   }
   return [...code.bytes, ...SPIN];
