@@ -22,6 +22,8 @@ import { err, ok, type Result } from '../units/result.ts';
 export const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 const CHUNK_BYTES = 1 << 20;
+/** End of the name of a file that is being written. */
+const PARTIAL = '.partial';
 
 /** Says in words why a file operation failed. */
 function problem(action: string, path: string, cause: unknown): string {
@@ -105,7 +107,7 @@ export function writeFileAtomic(path: string, content: string | Uint8Array): Res
 
 /** As writeFileAtomic, and the content is on the disk before the name is: no crash leaves a file that is empty or cut. */
 export function writeFileDurable(path: string, content: string): Result<string, string> {
-  const temporary = `${path}.partial`;
+  const temporary = `${path}${PARTIAL}`;
   try {
     mkdirSync(dirname(path), { recursive: true });
     const descriptor = openSync(temporary, 'w');
@@ -116,10 +118,36 @@ export function writeFileDurable(path: string, content: string): Result<string, 
       closeSync(descriptor);
     }
     renameSync(temporary, path);
+    syncFolder(dirname(path));
     return ok(path);
   } catch (cause) {
     rmSync(temporary, { force: true });
     return err(problem('write', path, cause));
+  }
+}
+
+/** Brings the names in a folder to the disk, where the file system knows such a thing. */
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (!['EINVAL', 'EPERM', 'ENOTSUP', 'EISDIR'].includes(code)) throw cause;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Removes what `writeFileDurable` left behind in a folder when its process was killed; a folder that is not there has nothing. */
+export function removePartialFiles(folder: string): Result<number, string> {
+  if (!existsSync(folder)) return ok(0);
+  try {
+    const names = readdirSync(folder).filter(name => name.endsWith(PARTIAL));
+    for (const name of names) rmSync(join(folder, name), { force: true });
+    return ok(names.length);
+  } catch (cause) {
+    return err(problem('clean', folder, cause));
   }
 }
 

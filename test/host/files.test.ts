@@ -8,8 +8,10 @@ import {
   gunzipBase64,
   gzipBase64,
   readFileLimited,
+  removePartialFiles,
   sha256Hex,
   writeFileAtomic,
+  writeFileDurable,
 } from '../../src/host/files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'muencheck-files-'));
@@ -44,6 +46,18 @@ test('writeFileAtomic makes folders, replaces content and leaves nothing else be
   expect(writeFileAtomic(join(folder, 'taken'), 'x').ok).toBe(false);
   expect(fileExists(join(folder, 'taken'))).toBe(false);
   expect(fileExists(path)).toBe(true);
+});
+
+test('writeFileDurable does as much, and what a killed one left behind can be removed', () => {
+  const durable = join(folder, 'durable');
+  expect(removePartialFiles(durable)).toEqual({ ok: true, value: 0 });
+  expect(writeFileDurable(join(durable, 'file'), 'one').ok).toBe(true);
+  expect(writeFileDurable(join(durable, 'file'), 'two').ok).toBe(true);
+  writeFileSync(join(durable, 'file.partial'), 't');
+  expect(removePartialFiles(durable)).toEqual({ ok: true, value: 1 });
+  expect(readdirSync(durable)).toEqual(['file']);
+  expect(readFileSync(join(durable, 'file'), 'utf8')).toBe('two');
+  expect(removePartialFiles(join(durable, 'file')).ok).toBe(false);
 });
 
 describe('gzip', () => {

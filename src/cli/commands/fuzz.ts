@@ -15,7 +15,14 @@ import { exitTable } from '../../fuzz/exit-table.ts';
 import { FUZZ_TARGETS, type FuzzTargetName, STRATEGIES, type Strategy } from '../../fuzz/fuzz-input.ts';
 import { type Execution, FuzzTarget } from '../../fuzz/fuzz-target.ts';
 import { elapsedMs, nowMs } from '../../host/clock.ts';
-import { fileExists, joinPath, listFolder, readFileLimited, writeFileDurable } from '../../host/files.ts';
+import {
+  fileExists,
+  joinPath,
+  listFolder,
+  readFileLimited,
+  removePartialFiles,
+  writeFileDurable,
+} from '../../host/files.ts';
 import { createPanel, silentPanel } from '../../host/terminal.ts';
 import { defaultJobs, inProcessRunner, type JobRunner, workerRunner } from '../../host/workers.ts';
 import { toJson } from '../../trace/json.ts';
@@ -57,9 +64,24 @@ interface Desk {
   readonly environment: Environment;
 }
 
-/** Continues the campaign of a folder; the text says why it cannot. */
-function resume({ folder, campaign, target, spec }: Desk): string {
-  if (folder === undefined || !fileExists(joinPath(folder, 'state.json'))) return '';
+const writeState = (desk: Desk, folder: string): string => {
+  const written = writeFileDurable(joinPath(folder, 'state.json'), stateText(stateOf(desk)));
+  return written.ok ? '' : written.error;
+};
+
+/** Continues the campaign of a folder, or begins one in it; the text says why it cannot. */
+function openFolder(desk: Desk): string {
+  const { folder } = desk;
+  if (folder === undefined) return '';
+  for (const part of [folder, joinPath(folder, 'corpus'), joinPath(folder, 'findings')]) {
+    const cleaned = removePartialFiles(part);
+    if (!cleaned.ok) return cleaned.error;
+  }
+  // The settings are there before the first input is: what an unfinished round left can be told from that of other settings.
+  return fileExists(joinPath(folder, 'state.json')) ? resume(desk, folder) : writeState(desk, folder);
+}
+
+function resume({ campaign, target, spec }: Desk, folder: string): string {
   const bytes = readFileLimited(joinPath(folder, 'state.json'));
   const state = bytes.ok ? readState(new TextDecoder().decode(bytes.value)) : bytes;
   if (!state.ok) return `${joinPath(folder, 'state.json')}: ${state.error}`;
@@ -148,8 +170,7 @@ async function runRound(desk: Desk, runner: JobRunner<FuzzPayload, readonly Exec
     const written = writeFileDurable(joinPath(folder, 'findings', `${finding.group}.trace.json`), writeTrace(trace));
     if (!written.ok) return written.error;
   }
-  const written = writeFileDurable(joinPath(folder, 'state.json'), stateText(stateOf(desk)));
-  return written.ok ? '' : written.error;
+  return writeState(desk, folder);
 }
 
 function statusOf(desk: Desk, total: number, startMs: number, startExecutions: number): FuzzStatus {
@@ -256,7 +277,7 @@ async function openDesk(args: Arguments, environment: Environment): Promise<Resu
     folder: args.texts.get('out'),
     environment,
   };
-  const problem = resume(desk);
+  const problem = openFolder(desk);
   return problem === '' ? ok(desk) : err(usageError(environment, 'fuzz', problem));
 }
 
