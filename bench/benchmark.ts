@@ -6,6 +6,11 @@ export interface Benchmark {
   run(): Measurement;
 }
 
+/** A benchmark that waits for other threads. */
+export interface ThreadedBenchmark extends Omit<Benchmark, 'run'> {
+  run(): Promise<Measurement>;
+}
+
 export interface Measurement {
   readonly value: number;
   readonly peers: Readonly<Record<string, number>>;

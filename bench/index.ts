@@ -1,5 +1,6 @@
-import type { Benchmark } from './benchmark.ts';
+import type { Benchmark, ThreadedBenchmark } from './benchmark.ts';
 import { exploreNarrow, exploreWide } from './explore-peers.ts';
+import { fuzzJobs } from './fuzz-jobs.ts';
 import { kernelSteps, kernelStepsUnchecked } from './kernel-steps.ts';
 import { modelSteps } from './model-steps.ts';
 import { policyPipeline } from './policy-pipeline.ts';
@@ -12,7 +13,7 @@ import { vmExits, vmExitsChecked } from './vm-exits.ts';
 import { x86Interpreter } from './x86-interpreter.ts';
 
 /** All benchmarks of `muencheck bench`. */
-export const BENCHMARKS: readonly Benchmark[] = [
+export const BENCHMARKS: readonly (Benchmark | ThreadedBenchmark)[] = [
   modelSteps,
   kernelSteps,
   kernelStepsUnchecked,
@@ -25,6 +26,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   snapshotPrograms,
   vmExits,
   vmExitsChecked,
+  fuzzJobs,
   refinementSteps,
   proxyLog,
   proxyBlock,

@@ -1,7 +1,7 @@
 import { toTrace } from '../../engine/counterexample.ts';
 import { minimise } from '../../engine/minimise.ts';
 import type { CheckContext, Property } from '../../engine/property.ts';
-import { Campaign, type CorpusEntry, type FindingGroup, ROUND_EXECUTIONS } from '../../fuzz/campaign.ts';
+import { Campaign, type FindingGroup, ROUND_EXECUTIONS } from '../../fuzz/campaign.ts';
 import {
   type CampaignState,
   entryFileName,
@@ -37,6 +37,7 @@ import { ContextCache, type ContextSpec } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { filesOption, withFiles } from '../files-input.ts';
 import { type FuzzStatus, panelLines, statusLine } from '../fuzz-panel.ts';
+import { executeRound } from '../fuzz-round.ts';
 import { type FuzzPayload, handle } from '../fuzz-worker.ts';
 import { printFindings, usageError } from '../messages.ts';
 import { type Arguments, COMMON_OPTIONS, JSON_OPTION, type OptionSpec, RUN_OPTIONS } from '../options.ts';
@@ -50,8 +51,6 @@ const DEFAULT_EXECUTIONS = 1024;
 const JUDGE = 'vmx/machine-code-refinement';
 /** Executions that make one finding smaller, at most. */
 const MINIMISE_EXECUTIONS = 400;
-/** Inputs of one job. */
-const SHARE = 16;
 
 /** A campaign and everything around it. */
 interface Desk {
@@ -140,25 +139,9 @@ function counterexample({ context, judge, target, spec, environment }: Desk, fin
 
 async function runRound(desk: Desk, runner: JobRunner<FuzzPayload, readonly Execution[]>): Promise<string> {
   const { campaign, environment, spec, folder } = desk;
-  const inputs = campaign.nextRound();
-  const shares = Array.from({ length: Math.ceil(inputs.length / SHARE) }, (_, index) =>
-    inputs.slice(index * SHARE, (index + 1) * SHARE),
-  );
-  const { catalogueUrl } = environment;
-  const replies = await Promise.all(shares.map(share => runner.submit({ catalogueUrl, context: spec, inputs: share })));
-  const executions: Execution[] = [];
-  for (const reply of replies) {
-    if (reply.kind === 'cut') return reply.reason;
-    if (reply.kind === 'crashed') throw new Error(`${reply.message}\n${reply.stack}`);
-    executions.push(...reply.value);
-  }
-  const entries: CorpusEntry[] = [];
-  const findings: FindingGroup[] = [];
-  inputs.forEach((input, index) => {
-    const { entry, finding } = campaign.merge(input, executions[index]!);
-    if (entry !== undefined) entries.push(entry);
-    if (finding !== undefined) findings.push(finding);
-  });
+  const round = await executeRound(campaign, runner, { catalogueUrl: environment.catalogueUrl, context: spec });
+  if (!round.ok) return round.error;
+  const { entries, findings } = round.value;
   if (folder === undefined) return '';
   for (const entry of entries) {
     const written = writeFileDurable(joinPath(folder, 'corpus', entryFileName(entry)), entryText(entry));
