@@ -9,7 +9,7 @@ import { createRng } from '../../src/units/rng.ts';
 /*
  * Kills a campaign at random moments of its whole life and lets it go on each time, then compares all that it wrote with a campaign that
  * nobody killed.
- * Run by hand: npx tsx test/fuzz/kill-campaign.ts <kills> [seed]
+ * Run by hand: npx tsx test/fuzz/kill-campaign.ts <kills> [seed] [minutes]
  */
 
 const COMMAND = new URL('../../src/cli/muencheck.js', import.meta.url).pathname;
@@ -155,8 +155,13 @@ function lostFiles(before: ReadonlyMap<string, string>, after: ReadonlyMap<strin
   return gone.length + broken.length + (isBack ? 1 : 0);
 }
 
-/** Kills a campaign `kills` times; `report` gets a line for each of them. */
-export async function killCampaign(kills: number, seed: number, report: (line: string) => void): Promise<KillResult> {
+/** Kills a campaign `kills` times, or as often as it can within a time; `report` gets a line for each of them. */
+export async function killCampaign(
+  kills: number,
+  seed: number,
+  report: (line: string) => void,
+  maxMs = Number.POSITIVE_INFINITY,
+): Promise<KillResult> {
   const root = mkdtempSync(join(tmpdir(), 'muencheck-kill-'));
   try {
     const folder = join(root, 'killed');
@@ -164,7 +169,8 @@ export async function killCampaign(kills: number, seed: number, report: (line: s
     const count = { kills: 0, beforeWrites: 0, duringWrite: 0, advances: 0, lost: 0 };
     let usualStartMs = 2000;
     let reached = 0;
-    while (count.kills < kills) {
+    const begunMs = performance.now();
+    while (count.kills < kills && performance.now() - begunMs < maxMs) {
       const moment = randomMoment(rng);
       const before = wholeFiles(filesOf(folder));
       const life = await killedProcess(folder, moment, usualStartMs);
@@ -201,7 +207,7 @@ export async function killCampaign(kills: number, seed: number, report: (line: s
 }
 
 if (process.argv[1]?.endsWith('kill-campaign.ts') === true) {
-  const [kills = '200', seed = '1'] = process.argv.slice(2);
+  const [kills = '200', seed = '1', minutes = '60'] = process.argv.slice(2);
   const toStderr = (line: string): void => void process.stderr.write(`${line}\n`);
-  console.log(JSON.stringify(await killCampaign(Number(kills), Number(seed), toStderr)));
+  console.log(JSON.stringify(await killCampaign(Number(kills), Number(seed), toStderr, Number(minutes) * 60_000)));
 }
