@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { programBlocks } from '../../src/arbitraries/machine-code/code-program.ts';
 import type { CodeVocabulary } from '../../src/arbitraries/machine-code/code-vocabulary.ts';
 import type { CheckContext } from '../../src/engine/property.ts';
-import { FuzzTarget, type Reach } from '../../src/fuzz/fuzz-target.ts';
+import { type Attacker, FuzzTarget, type Reach } from '../../src/fuzz/fuzz-target.ts';
 import { freshInput } from '../../src/fuzz/mutate.ts';
 import { hexOfBytes } from '../../src/impl/machine-code/code-image.ts';
 import { defaultSeams } from '../../src/impl/seams.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { createRng, deriveSeed } from '../../src/units/rng.ts';
+import { handoverRelays } from './handover-relays.ts';
 
 /*
  * A whole system for full major frames, with adversarial machine code in each subject in turn: every exit compared with the model, every
@@ -37,11 +38,23 @@ const context: CheckContext = {
   budget: { name: 'smoke' },
   software: [],
 };
-const targets = REACHES.map(reach => {
-  const created = FuzzTarget.create(context, reach);
+
+function targetOf(reach: Reach, software: CheckContext['software']): FuzzTarget {
+  const created = FuzzTarget.create({ ...context, software }, reach);
   if (!created.ok) throw new Error(created.error);
   return created.value;
-});
+}
+
+const bare = REACHES.map(reach => targetOf(reach, []));
+const attackers = bare[0]!.attackers.filter(({ code }) => code !== undefined);
+const entryOf = (subject: string): number => attackers.find(row => row.subject === subject)!.code!.entry;
+/** Systems by attacker, in which the other subjects of its scheduling group hand over to it. */
+const targets = new Map(
+  attackers.map(({ subject }) => {
+    const relays = handoverRelays(parsed.value.document, subject, entryOf);
+    return [subject, relays.length === 0 ? bare : REACHES.map(reach => targetOf(reach, relays))];
+  }),
+);
 
 const BLOCKS = 16;
 
@@ -64,13 +77,20 @@ interface Count {
 }
 
 const counts = new Map<string, Count>();
-const attackers = targets[0]!.attackers.filter(({ code }) => code !== undefined);
 for (const { subject } of attackers) counts.set(subject, { runs: 0, own: 0, all: 0, whole: 0 });
+/** All in turn, and every other time the one that exited least, so that none is left behind. */
+function nextAttacker(run: number): Attacker {
+  if (run % 2 === 0) return attackers[(run / 2) % attackers.length]!;
+  const own = ({ subject }: Attacker): number => counts.get(subject)!.own;
+  return attackers.reduce((least, row) => (own(row) < own(least) ? row : least));
+}
+
 const findings: string[] = [];
 let exits = 0;
 for (let run = 0; exits < Number(wanted); run++) {
-  const attacker = attackers[run % attackers.length]!;
-  const target = targets[Math.floor(run / attackers.length) % targets.length]!;
+  const attacker = nextAttacker(run);
+  const turn = counts.get(attacker.subject)!.runs;
+  const target = targets.get(attacker.subject)![turn % REACHES.length]!;
   // Every other time the other subjects do something, too, so that those get the CPU that others hand over to.
   const around = freshInput(createRng(deriveSeed(SEED, `around ${run}`)), [attacker], 'guest', 'structured');
   const { code } = target.attackers.find(({ subject }) => subject === attacker.subject)!;
@@ -79,7 +99,9 @@ for (let run = 0; exits < Number(wanted); run++) {
     Array.from({ length: BLOCKS }, () => rng.next()),
     code!,
   );
-  const execution = target.execute(run % 2 === 0 ? { kind: 'bytes', subject: attacker.subject, hex } : around);
+  const execution = target.execute(
+    Math.floor(turn / REACHES.length) % 2 === 0 ? { kind: 'bytes', subject: attacker.subject, hex } : around,
+  );
   const count = counts.get(attacker.subject)!;
   count.runs += 1;
   count.all += execution.kernelSteps;
@@ -93,7 +115,7 @@ for (const [subject, { runs, own, all, whole }] of counts)
   console.log(
     `${subject.padEnd(24)} ${String(runs).padStart(6)} runs, ${String(whole).padStart(6)} to the end  ${String(own).padStart(8)} exits of its own  ${String(all).padStart(9)} in all`,
   );
-const codeless = targets[0]!.attackers.filter(({ code }) => code === undefined).map(({ subject }) => subject);
+const codeless = bare[0]!.attackers.filter(({ code }) => code === undefined).map(({ subject }) => subject);
 console.log(
   `${counts.size} subjects with adversarial machine code${codeless.length === 0 ? '' : `; without executable memory: ${codeless.join(', ')}`}`,
 );
