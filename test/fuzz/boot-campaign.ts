@@ -1,10 +1,19 @@
+import { CpuMode } from '../../src/impl/cpu.ts';
 import { assembleKernel } from '../../src/impl/create-system.ts';
-import { bootKernel, isHalt } from '../../src/impl/muen/boot.ts';
+import { HostException } from '../../src/impl/host-exception.ts';
+import { FRAME_WORDS } from '../../src/impl/memory.ts';
+import { type BootOrder, bootKernel, isHalt } from '../../src/impl/muen/boot.ts';
+import type { IommuSpec } from '../../src/impl/muen/compile-platform.ts';
+import { AUDIT_MAGIC } from '../../src/impl/muen/crash-audit-layout.ts';
+import type { Kernel } from '../../src/impl/muen/kernel-context.ts';
+import { Iommu, IommuCommand, type IommuDefect } from '../../src/impl/platform/iommu.ts';
 import type { Processor } from '../../src/impl/platform/processor.ts';
 import { defaultSeams, type Seams } from '../../src/impl/seams.ts';
+import { checkPolicy } from '../../src/policy/check.ts';
+import type { PolicyDocument } from '../../src/policy/document.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
-import { InvariantError } from '../../src/units/invariant.ts';
 import { createRng, deriveSeed, type Rng } from '../../src/units/rng.ts';
+import { driveKernel } from './kernel-campaign.ts';
 
 /* Fuzzing of the way to a running system: policies with numbers and references changed, on processors with features missing. */
 
@@ -13,10 +22,47 @@ const MAX_CHANGES = 3;
 /** Characters of a policy with so much memory that building its tables takes a second. */
 const LARGE_POLICY = 300_000;
 
-/** Attribute values of a policy text that are numbers, flags or names. */
-const VALUE = /"([^"]*)"/g;
-/** Values that say where something is. */
-const PLACE = /(?<=(?:virtualAddress|physicalAddress|size|start|end)=)"([^"]*)"/g;
+/** An element with its attributes; group 1 is its name. */
+const ELEMENT = /<([a-zA-Z0-9_]+)((?: [^<>]*?)?)\/?>/g;
+const ATTRIBUTE = / ([a-zA-Z0-9]+)="([^"]*)"/g;
+/** Values of attributes that a changed one may take. */
+const MAX_OTHERS = 400;
+
+interface Element {
+  readonly name: string;
+  readonly start: number;
+  /** Behind its start tag. */
+  readonly end: number;
+  readonly isEmpty: boolean;
+  readonly attributes: string;
+}
+
+/** Elements of a text by name: rare ones are chosen as often as those of which there are hundreds. */
+function elementsByName(text: string): readonly (readonly Element[])[] {
+  const found = new Map<string, Element[]>();
+  for (const match of text.matchAll(ELEMENT)) {
+    const [all, name, attributes] = match;
+    const element = {
+      name: name!,
+      start: match.index,
+      end: match.index + all.length,
+      isEmpty: all.endsWith('/>'),
+      attributes: attributes!,
+    };
+    const others = found.get(name!);
+    if (others === undefined) found.set(name!, [element]);
+    else others.push(element);
+  }
+  return [...found.values()];
+}
+
+/** Where an element ends, with all that is in it. */
+function endOf(text: string, { name, end, isEmpty }: Element): number {
+  if (isEmpty) return end;
+  const close = `</${name}>`;
+  const at = text.indexOf(close, end);
+  return at < 0 ? end : at + close.length;
+}
 
 function changedValue(rng: Rng, value: string, others: readonly string[]): string {
   const hex = /^16#([0-9a-f_]+)#$/i.exec(value);
@@ -25,29 +71,52 @@ function changedValue(rng: Rng, value: string, others: readonly string[]): strin
       BigInt(`0x${hex[1]!.replaceAll('_', '')}`) ^ (1n << BigInt(rng.below(2) === 0 ? rng.below(14) : rng.below(48)));
     return `16#${number.toString(16)}#`;
   }
-  if (/^[0-9]+$/.test(value) && rng.below(3) !== 0) return String(Number(value) + rng.below(5) - 2);
+  if (/^[0-9]+$/.test(value) && rng.below(3) !== 0) return String(Math.max(0, Number(value) + rng.below(5) - 2));
   if (value === 'true' || value === 'false') return value === 'true' ? 'false' : 'true';
   // The value of another attribute.
   return pick(rng, others);
 }
 
-/** A policy text with a few attribute values changed, or an element left out. */
+const BIT_ELEMENT = />([01])<\//g;
+
+/** Changes one thing: a bit of the controls, an attribute, an element that is left out, stands twice, or stands elsewhere. */
+function changed(rng: Rng, text: string): string {
+  if (rng.below(6) === 0) {
+    const bits = [...text.matchAll(BIT_ELEMENT)];
+    const bit = bits[rng.below(Math.max(1, bits.length))];
+    if (bit === undefined) return text;
+    return `${text.slice(0, bit.index + 1)}${bit[1] === '0' ? '1' : '0'}${text.slice(bit.index + 2)}`;
+  }
+  const byName = elementsByName(text);
+  const element = pick(rng, pick(rng, byName));
+  const end = endOf(text, element);
+  const whole = text.slice(element.start, end);
+  switch (rng.below(6)) {
+    case 0:
+      return text.slice(0, element.start) + text.slice(end);
+    case 1:
+      return text.slice(0, end) + whole + text.slice(end);
+    case 2: {
+      // What another element of its name holds.
+      const same = pick(rng, byName.find(([first]) => first!.name === element.name)!);
+      return text.slice(0, element.start) + text.slice(same.start, endOf(text, same)) + text.slice(end);
+    }
+    default: {
+      const attributes = [...element.attributes.matchAll(ATTRIBUTE)];
+      const chosen = attributes[rng.below(Math.max(1, attributes.length))];
+      if (chosen === undefined) return text;
+      const others = [...text.slice(element.start).matchAll(ATTRIBUTE)].slice(0, MAX_OTHERS).map(match => match[2]!);
+      const value = changedValue(rng, chosen[2]!, others);
+      const at = element.start + 1 + element.name.length + chosen.index + ` ${chosen[1]}="`.length;
+      return text.slice(0, at) + value + text.slice(at + chosen[2]!.length);
+    }
+  }
+}
+
+/** A policy text with a few things changed. */
 export function mutatedPolicy(rng: Rng, text: string): string {
   let result = text;
-  for (let change = 1 + rng.below(MAX_CHANGES); change > 0; change--) {
-    if (rng.below(5) === 0) {
-      const leaves = [...result.matchAll(/<[a-zA-Z0-9]+ [^<>]*\/>/g)];
-      const leaf = leaves[rng.below(Math.max(1, leaves.length))];
-      if (leaf !== undefined) result = result.slice(0, leaf.index) + result.slice(leaf.index + leaf[0].length);
-      continue;
-    }
-    const values = [...result.matchAll(rng.below(2) === 0 ? PLACE : VALUE)];
-    const chosen = values[rng.below(Math.max(1, values.length))];
-    if (chosen === undefined) continue;
-    const others = values.slice(0, 400).map(match => match[1]!);
-    const changed = changedValue(rng, chosen[1]!, others);
-    result = `${result.slice(0, chosen.index + 1)}${changed}${result.slice(chosen.index + 1 + chosen[1]!.length)}`;
-  }
+  for (let change = 1 + rng.below(MAX_CHANGES); change > 0; change--) result = changed(rng, result);
   return result;
 }
 
@@ -86,43 +155,109 @@ function mutatedProcessor(rng: Rng, usual: Processor): Processor {
   }
 }
 
-/** Assembles and boots one mutated system; what came of it. An exception of ours is thrown on. */
-export function bootMutated(
-  seed: number,
-  execution: number,
-  texts: readonly string[],
-): 'refused' | 'halted' | 'booted' {
+const DEFECTS: readonly IommuDefect[] = [
+  'root',
+  'context',
+  'iotlb',
+  'translation',
+  'table',
+  'compatibility',
+  'remapping',
+  'queue',
+];
+
+/** A remapping unit that is not what the policy says, that does not do what it is told, or that the firmware left switched on. */
+function mutatedIommu(rng: Rng, spec: IommuSpec): Iommu {
+  const left =
+    rng.below(2) === 0 ? 0 : pick(rng, [IommuCommand.queuedInvalidation, IommuCommand.compatibilityInterrupts]);
+  if (rng.below(2) === 0) return new Iommu(spec, spec, pick(rng, DEFECTS), left);
+  const other: Partial<IommuSpec> = pick(rng, [
+    {},
+    { addressWidth: spec.addressWidth === 48 ? 39 : 48 },
+    { faultRecordOffset: 0x400 },
+    { iotlbOffset: 0x208 },
+    { faultRecords: spec.faultRecords + 1 },
+    { version: 0 },
+    { domains: 16 },
+    { remapsInterrupts: false },
+    { extendedInterrupts: false },
+  ]);
+  return new Iommu(spec, { ...spec, ...other }, undefined, left);
+}
+
+/** What an earlier boot, or nobody, left in the page of crash records. */
+function mutatedAudit(rng: Rng, { memory, at }: Kernel): void {
+  if (at.crashAuditSlot < 0) return;
+  for (let word = 0; word < FRAME_WORDS; word++) memory.writeWord(at.crashAuditSlot, word, rng.next());
+  if (rng.below(4) !== 0) memory.writeWord(at.crashAuditSlot, 0, AUDIT_MAGIC[0]);
+  if (rng.below(4) !== 0) memory.writeWord(at.crashAuditSlot, 1, AUDIT_MAGIC[1]);
+}
+
+/** Processors after a reset, and a kernel image that the boot loader has loaded anew; other memory keeps what it holds. */
+function restart({ cpus, memory, at, platform }: Kernel): void {
+  platform.power = 'running';
+  for (const slot of [at.globalSlot, ...at.dataSlots, ...at.bssSlots.flat()]) memory.fillWords(slot, 0, FRAME_WORDS, 0);
+  for (const cpu of cpus) {
+    cpu.vmxonAddress = -1;
+    cpu.vmcsSlot = -1;
+    cpu.mode = CpuMode.guest;
+    cpu.entryFailureReason = 0;
+    cpu.xcr0 = 1;
+    cpu.irr.fill(0);
+    cpu.isr.fill(0);
+  }
+}
+
+/** CPUs proceed in another order at some accesses to shared state. */
+const mutatedOrder = (rng: Rng, cpuCount: number): BootOrder =>
+  new Map(Array.from({ length: rng.below(8) }, () => [rng.below(200), rng.below(cpuCount)]));
+
+/** The rules let the policy pass. */
+const isAccepted = (document: PolicyDocument): boolean =>
+  checkPolicy(document).findings.every(({ severity }) => severity !== 'error');
+
+export type BootOutcome = 'refused' | 'halted' | 'booted' | 'rebooted' | 'unruly';
+
+/** Assembles and boots one mutated system, and lets its kernel handle exits; what came of it. An exception of ours is thrown on. */
+export function bootMutated(seed: number, execution: number, texts: readonly string[]): BootOutcome {
   const rng = createRng(deriveSeed(seed, `boot ${execution}`));
   // Each policy as it is first, then changed ones of those that boot quickly.
-  const base =
-    texts[execution] ??
-    pick(
-      rng,
-      texts.filter(text => text.length < LARGE_POLICY),
-    );
-  const isMutated = execution >= texts.length && rng.below(3) !== 0;
+  const small = texts.filter(text => text.length < LARGE_POLICY);
+  const base = texts[execution] ?? pick(rng, small);
+  const isMutated = execution >= texts.length && rng.below(4) !== 0;
   const parsed = parsePolicy(new TextEncoder().encode(isMutated ? mutatedPolicy(rng, base) : base));
   if (!parsed.ok) return 'refused';
   const { machine } = defaultSeams;
+  const isUsual = execution < texts.length || rng.below(2) === 0;
   const seams: Seams = {
     ...defaultSeams,
     machine: {
       ...machine,
       describeProcessor: document => {
         const usual = machine.describeProcessor(document);
-        return rng.below(2) === 0 ? usual : mutatedProcessor(rng, usual);
+        return isUsual || rng.below(2) === 0 ? usual : mutatedProcessor(rng, usual);
       },
+      createIommu: spec => (isUsual || rng.below(2) === 0 ? machine.createIommu(spec) : mutatedIommu(rng, spec)),
     },
   };
-  const assembled = assembleKernel(parsed.value.document, seams);
-  if (!assembled.ok) return 'refused';
+  const { document } = parsed.value;
   try {
-    bootKernel(assembled.value.kernel);
-    // A second boot finds what the first one left in memory: a warm start.
-    if (rng.below(4) === 0) bootKernel(assembled.value.kernel);
-    return 'booted';
+    const assembled = assembleKernel(document, seams);
+    if (!assembled.ok) return 'refused';
+    const { kernel } = assembled.value;
+    if (rng.below(4) === 0) mutatedAudit(rng, kernel);
+    bootKernel(kernel, mutatedOrder(rng, kernel.cpus.length));
+    const { failure } = driveKernel(rng, kernel);
+    if (failure !== '') throw new Error(failure);
+    if (rng.below(2) === 0) return 'booted';
+    // A second boot finds what the first one and its subjects left in memory: a warm start, of processors that were reset or not.
+    if (rng.below(4) !== 0) restart(kernel);
+    bootKernel(kernel);
+    return 'rebooted';
   } catch (cause) {
-    if (cause instanceof InvariantError || !isHalt(cause)) throw cause;
-    return 'halted';
+    if (isHalt(cause) || cause instanceof HostException) return 'halted';
+    // Tables of a policy that no user gets past the rules may be anything; others must not have led here.
+    if (isAccepted(document)) throw cause;
+    return 'unruly';
   }
 }

@@ -35,8 +35,8 @@ import {
  */
 
 /** Cases of one image; the machine starts anew for each image. */
-const CASES_PER_IMAGE = 32;
-const MAX_INSTRUCTIONS = 4_000_000;
+const CASES_PER_IMAGE = 8;
+const MAX_INSTRUCTIONS = 400_000;
 /** Times that a processor of one image may wait for something from outside. */
 const MAX_WAITS = 400;
 const GUEST_INSTRUCTIONS = 4;
@@ -92,7 +92,8 @@ function msrList(rng: Rng): readonly Op[] {
   return [...entries.flat(), vmwrite(`${name}_ADDRESS`, area), vmwrite(`${name}_COUNT`, count)];
 }
 
-const guestCode = (rng: Rng): readonly Op[] =>
+/** Instructions of a guest that may exit or fault, as writes to its memory. */
+export const guestCode = (rng: Rng): readonly Op[] =>
   code(
     GUEST_CODE,
     ...Array.from({ length: 1 + rng.below(GUEST_INSTRUCTIONS) }, () =>
@@ -101,7 +102,7 @@ const guestCode = (rng: Rng): readonly Op[] =>
   );
 
 /** A processor with a feature of VMX missing, or an address width of its own. */
-function mutatedCapabilities(rng: Rng): VmxCapabilities {
+export function mutatedCapabilities(rng: Rng): VmxCapabilities {
   const usual = DEFAULT_CAPABILITIES;
   const bit = 1 << rng.below(32);
   const group = pick(rng, ['pin', 'proc', 'proc2', 'exit', 'entry'] as const);
