@@ -7,6 +7,7 @@ import {
   type RegionContents,
   regionContents,
 } from '../impl/loader/region-contents.ts';
+import { unstatedHashes } from '../impl/loader/unstated-hashes.ts';
 import { bootFiles } from '../policy/derive/boot-files.ts';
 import type { PolicyDocument } from '../policy/document.ts';
 import { checkFiles } from '../policy/library/library-rules.ts';
@@ -69,13 +70,13 @@ export function contentsOf(document: PolicyDocument, given: readonly ContentFile
 export function withFiles(policy: PolicyInput, folder: string | undefined): Result<PolicyInput, string> {
   const { document } = policy;
   if (document === undefined) return ok(policy);
-  // A policy without a scenario has stand-ins for the components that it names.
-  const software = policy.software.length > 0 ? policy.software : standIns(document);
-  if (folder === undefined) return ok({ ...policy, software });
+  if (folder === undefined) return ok({ ...policy, software: softwareOf(policy, document, new Set()) });
   const read = readFiles(folder);
   if (!read.ok) return read;
   const { files, spec } = read.value;
   const contents = contentsOf(document, files);
+  const given = new Set(contents.contents.map(({ region }) => region));
+  const software = softwareOf(policy, document, given);
   const root = policy.root ?? rootOf(policy.bytes);
   if (root === undefined) return ok(policy);
   const derived = policy.valid ? derivedFiles(document).files : [];
@@ -84,7 +85,12 @@ export function withFiles(policy: PolicyInput, folder: string | undefined): Resu
   const fileBytes = (name: string): number | undefined =>
     contents.bytesOf.get(name) ?? givenBytes.get(name) ?? derivedBytes.get(name);
   const outcomes = checkFiles(root, { fileBytes });
-  const findings = [...policy.findings, ...outcomes.flatMap(outcome => outcome.findings), ...contents.findings];
+  const findings = [
+    ...policy.findings,
+    ...outcomes.flatMap(outcome => outcome.findings),
+    ...contents.findings,
+    ...unstatedHashes(document, given),
+  ];
   const examined = Object.fromEntries(outcomes.map(outcome => [outcome.code, outcome.examined]));
   return ok({
     ...policy,
@@ -95,6 +101,13 @@ export function withFiles(policy: PolicyInput, folder: string | undefined): Resu
     valid: findings.every(({ severity }) => severity !== 'error'),
   });
 }
+
+/** A policy without a scenario has stand-ins for the components that it names. */
+const softwareOf = (
+  { software }: PolicyInput,
+  document: PolicyDocument,
+  given: ReadonlySet<string>,
+): PolicyInput['software'] => (software.length > 0 ? software : standIns(document, given));
 
 /** Subjects whose code was given run it; all others what they ran before. */
 function withBinaries(

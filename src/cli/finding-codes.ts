@@ -58,6 +58,8 @@ export const FINDING_CODES: Readonly<Record<string, string>> = {
   'EXPAND-VECTORS': 'A subject has too few free vectors for the interrupts of its devices.',
   'LOAD-ELF': 'A given file is no ELF64 executable for x86-64, or does not fit the memory that the policy gives it.',
   'LOAD-ENTRY': 'A given program starts at another address than its subject.',
+  'LOAD-HASH':
+    'A loader is to restore memory of which the policy has no hash: it cannot find nor validate the content.',
   'LOAD-LIMIT': 'The given files fill more memory than is read.',
   'LOAD-OFFSET': 'A memory region begins behind the end of its file.',
   'LOAD-SECTION': 'A section of a given component does not lie where its subject maps it, or with other rights.',

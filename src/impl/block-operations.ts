@@ -1,5 +1,6 @@
 import { frameOf, hpa, PAGE_SIZE_BYTES, pageOffset, subjectAddress } from '../units/address.ts';
 import type { Operation } from '../units/operation.ts';
+import { compressSha256 } from '../units/sha256.ts';
 import { accessFault } from './access-fault.ts';
 import type { Cpu } from './cpu.ts';
 import type { ExitCause } from './exit-cause.ts';
@@ -67,13 +68,40 @@ export function moveBlock(
     operation.kind === 'copy'
       ? readParts(memory, source, sizeBytes)
       : new Uint8Array(sizeBytes).fill(operation.pattern);
+  writeParts(memory, target, bytes);
+  return undefined;
+}
+
+function writeParts(memory: PhysicalMemory, parts: readonly Part[], bytes: Uint8Array): void {
   let done = 0;
-  for (const part of target) {
+  for (const part of parts) {
     // Zeroing what was never touched changes nothing, and costs no memory.
     const isNew = memory.findSlot(frameOf(hpa(part.physical))) < 0;
     const content = bytes.subarray(done, done + part.sizeBytes);
     if (!isNew || content.some(byte => byte !== 0)) memory.writeBytes(hpa(part.physical), content);
     done += part.sizeBytes;
   }
+}
+
+/** Bytes of the state of SHA-256. */
+const STATE_BYTES = 32;
+
+/** Takes blocks of the current subject's memory into a state of SHA-256 there: all of them, or none if a part is not mapped so. */
+export function hashBlocks(
+  memory: PhysicalMemory,
+  cpu: Cpu,
+  { address, sizeBytes, state }: Extract<Operation, { kind: 'hash' }>,
+  ops: MachineOps,
+): ExitCause | undefined {
+  const source = partsOf(memory, cpu, address, sizeBytes, 'read', ops);
+  if (isExit(source)) return source;
+  const target = partsOf(memory, cpu, state, STATE_BYTES, 'write', ops);
+  if (isExit(target)) return target;
+  const bytes = readParts(memory, target, STATE_BYTES);
+  const view = new DataView(bytes.buffer);
+  const words = Uint32Array.from({ length: 8 }, (_, index) => view.getUint32(4 * index, true));
+  compressSha256(words, readParts(memory, source, sizeBytes));
+  for (const [index, word] of words.entries()) view.setUint32(4 * index, word, true);
+  writeParts(memory, target, bytes);
   return undefined;
 }

@@ -2,7 +2,7 @@ import { frameOf, hpa, pageOffset, subjectAddress } from '../units/address.ts';
 import type { Operation } from '../units/operation.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { accessFault } from './access-fault.ts';
-import { moveBlock } from './block-operations.ts';
+import { hashBlocks, moveBlock } from './block-operations.ts';
 import type { Cpu } from './cpu.ts';
 import { type ExitCause, plainExit } from './exit-cause.ts';
 import { advanceGuestRip, type HostedSubject, TIMED_EVENT_ADDRESS } from './hosted-subject.ts';
@@ -86,6 +86,11 @@ export function executeOperation(
     case 'copy':
     case 'fill': {
       const exit = moveBlock(memory, cpu, operation, ops);
+      if (exit !== undefined) return exit;
+      break;
+    }
+    case 'hash': {
+      const exit = hashBlocks(memory, cpu, operation, ops);
       if (exit !== undefined) return exit;
       break;
     }

@@ -1,5 +1,6 @@
 import type { Operation } from '../units/operation.ts';
 import type { Result } from '../units/result.ts';
+import { SHA256_BLOCK_BYTES } from '../units/sha256.ts';
 import {
   array,
   type DecodeProblem,
@@ -31,11 +32,20 @@ const sizeBytes = literal(1, 2, 4, 8);
 /** Places of the extended state that an operation can name, at most. */
 const MAX_PLACE = 255;
 
+/** Bytes of one to 64 blocks of SHA-256. */
+const wholeBlocks: Decoder<number> = (value, path, problems) => {
+  const read = integer(SHA256_BLOCK_BYTES, 4096)(value, path, problems);
+  if (typeof read === 'number' && read % SHA256_BLOCK_BYTES !== 0)
+    problems.push({ path, message: `expected a multiple of ${SHA256_BLOCK_BYTES}` });
+  return read;
+};
+
 const operation: Decoder<Operation> = tagged<Operation>('kind', {
   read: object({ kind: literal('read'), address, sizeBytes }),
   write: object({ kind: literal('write'), address, sizeBytes, low: word, high: word }),
   copy: object({ kind: literal('copy'), from: address, to: address, sizeBytes: integer(1, 4096) }),
   fill: object({ kind: literal('fill'), address, sizeBytes: integer(1, 4096), pattern: integer(0, 255) }),
+  hash: object({ kind: literal('hash'), address, sizeBytes: wholeBlocks, state: address }),
   vmcall: object({ kind: literal('vmcall'), low: word, high: word, cpl: literal(0, 3) }),
   exit: object({ kind: literal('exit'), reason: word, qualification: count, interruptInfo: word }),
   hlt: object({ kind: literal('hlt') }),

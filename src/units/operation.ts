@@ -15,6 +15,8 @@ export type Operation =
   /** REP MOVSB and REP STOSB of at most a page, all of it or (at a fault) nothing. */
   | { readonly kind: 'copy'; readonly from: number; readonly to: number; readonly sizeBytes: number }
   | { readonly kind: 'fill'; readonly address: number; readonly sizeBytes: number; readonly pattern: number }
+  /** Rounds of SHA-256 over whole blocks of at most a page, on the eight words at `state`; all of it or (at a fault) nothing. */
+  | { readonly kind: 'hash'; readonly address: number; readonly sizeBytes: number; readonly state: number }
   /** VMCALL with RAX = high:low; `cpl` 3 calls from user mode. */
   | { readonly kind: 'vmcall'; readonly low: number; readonly high: number; readonly cpl: 0 | 3 }
   /** Any VM exit an instruction or the environment of the subject could cause, by basic exit reason (SDM Vol. 3D, "VMX Basic Exit Reasons"). */

@@ -10,8 +10,8 @@ export interface ComponentEntry extends SoftwareEntry {
   readonly limits: string;
   /** True if a subject is this component: by the file that its policy names, and what it needs. */
   recognises(facts: PolicyFacts): boolean;
-  /** Parameters in a policy. */
-  parametersOf(facts: PolicyFacts): ComponentParameters;
+  /** Parameters in a policy; `given` names the memory regions whose files are given. */
+  parametersOf(facts: PolicyFacts, given: ReadonlySet<string>): ComponentParameters;
 }
 
 /** True if a region that the subject maps has `<component>_text` or `<component>` as its file. */

@@ -1,11 +1,22 @@
 /** Parameters that are tables: one row a line, words between spaces. */
 
-/** A column: a number (0x and hexadecimal digits), or one of some words. */
-export type Column = 'number' | readonly string[];
+/** A column: a number (0x and hexadecimal digits), a digest of SHA-256 (64 of them), or one of some words. */
+export type Column = 'number' | 'sha256' | readonly string[];
 export type Row = readonly (number | string)[];
 
 const MAX_ROWS = 1024;
 const NUMBER = /^0x[0-9a-f]{1,12}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+function fits(column: Column, word: string): boolean {
+  if (column === 'number') return NUMBER.test(word);
+  return column === 'sha256' ? SHA256.test(word) : column.includes(word);
+}
+
+function meaningOf(column: Column): string {
+  if (column === 'number') return '0x and up to 12 hexadecimal digits';
+  return column === 'sha256' ? '64 hexadecimal digits' : column.join(' or ');
+}
 
 /** Rows of a text, or why it has none; `rest` is the column of further words in a row. */
 function parse(text: string, columns: readonly Column[], rest?: Column): readonly Row[] | string {
@@ -19,11 +30,7 @@ function parse(text: string, columns: readonly Column[], rest?: Column): readonl
     const row: (number | string)[] = [];
     for (const [place, word] of words.entries()) {
       const column = columns[place] ?? rest!;
-      const isGood = column === 'number' ? NUMBER.test(word) : column.includes(word);
-      if (!isGood) {
-        const wanted = column === 'number' ? '0x and up to 12 hexadecimal digits' : column.join(' or ');
-        return `line ${index + 1}: ${JSON.stringify(word)} is not ${wanted}`;
-      }
+      if (!fits(column, word)) return `line ${index + 1}: ${JSON.stringify(word)} is not ${meaningOf(column)}`;
       row.push(column === 'number' ? Number(word) : word);
     }
     rows.push(row);

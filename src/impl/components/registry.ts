@@ -39,15 +39,20 @@ export const COMPONENTS: Readonly<Record<string, ComponentEntry>> = {
   'idle-subject': idle,
 };
 
-/** Stand-ins for the components of a policy, by subject; subjects that are none of them have none. */
+/**
+ * Stand-ins for the components of a policy, by subject; subjects that are none of them have none.
+ *
+ * @param given names of the memory regions whose files are given.
+ */
 export function standIns(
   document: PolicyDocument,
+  given: ReadonlySet<string> = new Set(),
 ): readonly { readonly subject: string; readonly software: string; readonly parameters: ComponentParameters }[] {
   return document.subjects.flatMap(subject => {
     const facts = new PolicyFacts(document, subject);
     const found = Object.entries(COMPONENTS).find(([, entry]) => entry.recognises(facts));
     if (found === undefined) return [];
     const [name, entry] = found;
-    return [{ subject: subject.name, software: name, parameters: entry.parametersOf(facts) }];
+    return [{ subject: subject.name, software: name, parameters: entry.parametersOf(facts, given) }];
   });
 }

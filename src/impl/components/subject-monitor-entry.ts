@@ -10,7 +10,7 @@ import {
   some,
   table,
 } from './entry-parts.ts';
-import { INIT_PARAMETERS, initRows, readInit } from './init-parameters.ts';
+import { INIT_PARAMETERS, initParameters, readInit } from './init-parameters.ts';
 import { type CpuidTable, cpuidKey } from './monitor-cpuid.ts';
 import { type Column, readRows, writeRows } from './parameter-rows.ts';
 import { subjectMonitor } from './subject-monitor.ts';
@@ -48,7 +48,7 @@ export const sm: ComponentEntry = {
   },
   recognises: facts =>
     hasFile(facts, 'sm') && facts.address('monitor_state') !== undefined && facts.event('resume_subject') !== undefined,
-  parametersOf: facts => {
+  parametersOf: (facts, given) => {
     const { processor } = facts.document.hardware;
     const isControlled = facts.mapping('muinit') !== undefined;
     return present({
@@ -65,9 +65,7 @@ export const sm: ComponentEntry = {
       cpuid: writeRows(processor.cpuid.map(row => [row.leaf, row.subleaf, row.eax, row.ebx, row.ecx, row.edx])),
       miscEnable: Number((processor.msrs.find(row => row.address === 0x1a0)?.value ?? 0n) & 0xffff_ffffn),
       ...logOf(facts),
-      controlAddress: isControlled ? facts.address('control') : undefined,
-      statusAddress: isControlled ? facts.address('status') : undefined,
-      regions: isControlled ? initRows(facts) : undefined,
+      ...(isControlled ? initParameters(facts, given) : {}),
     });
   },
   create: (given, ops) => {
