@@ -52,6 +52,7 @@ import { rpcOrder } from './sessions/rpc-order.ts';
 import { sessionRefinement } from './sessions/session-refinement.ts';
 import { signalRefinement } from './sessions/signal-refinement.ts';
 import { terminalLink } from './sessions/terminal.ts';
+import { componentDuties } from './vmx/component-duties.ts';
 import { entryChecks } from './vmx/entry-checks.ts';
 import { everyExitReason } from './vmx/every-exit-reason.ts';
 import { everyIntercept } from './vmx/every-intercept.ts';
@@ -93,6 +94,7 @@ export const PROPERTIES: readonly Property[] = [
   entryChecks,
   machineCodeRefinement,
   monitoredExits,
+  componentDuties,
   muchannelRefinement,
   readerSurvivesHostileWriter,
   logProxyRefinement,

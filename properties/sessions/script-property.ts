@@ -30,7 +30,7 @@ const FURTHER_RUNS = 100;
 /** Further runs of scripts that take long. */
 const FEW_FURTHER_RUNS = 4;
 
-/** A property of a machine of Genode's base that needs no Muen system around it. */
+/** A property of a machine that needs no Muen system around it. */
 export interface ScriptPropertyOptions extends Pick<Property, 'id' | 'claim' | 'method' | 'witnesses' | 'killedBy'> {
   /** Operations and how often each is drawn. */
   readonly operations: Readonly<Record<string, number>>;
@@ -43,6 +43,8 @@ export interface ScriptPropertyOptions extends Pick<Property, 'id' | 'claim' | '
   readonly cases?: number;
   /** What the property assumes, for explanations. */
   readonly premise: string;
+  /** Why a policy has nothing that the property is about, empty if it has; absent for what needs Genode. */
+  readonly applicable?: (context: CheckContext) => string;
   /** Registered model, with finitely many states, that describes the operations of honest scripts. */
   readonly model?: string;
 }
@@ -104,7 +106,7 @@ function areaOf(id: Property['id']): Area {
 
 /** Builds a property from a machine that runs scripts. */
 export function scriptProperty(options: ScriptPropertyOptions): Property {
-  const { operations, hostile, run, premise, runsPerTask, cases, model, ...rest } = options;
+  const { operations, hostile, run, premise, runsPerTask, cases, model, applicable, ...rest } = options;
   const finite = model === undefined ? undefined : finiteScripts(options, model);
   const outcomeOf = (context: CheckContext, steps: readonly ScriptStep[]): TraceOutcome | undefined => {
     const { what, step } = run(context, steps);
@@ -132,7 +134,7 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
     ...(finite === undefined ? {} : { finite }),
     area: areaOf(rest.id),
     passes: 'tested',
-    notApplicable: context => (usesGenode(context) ? '' : 'no Genode software in any subject'),
+    notApplicable: applicable ?? (context => (usesGenode(context) ? '' : 'no Genode software in any subject')),
     tasks: () =>
       Array.from(
         { length: cases ?? TASKS },

@@ -1,4 +1,5 @@
 import { cpuidKey } from '../impl/components/monitor-cpuid.ts';
+import type { ComponentOps } from '../impl/components/ops.ts';
 import type { MonitorOps } from '../impl/components/subject-monitor.ts';
 import type { Seams } from '../impl/seams.ts';
 import type { Fault } from './fault.ts';
@@ -17,6 +18,21 @@ const monitorFault = ({ replace, ...head }: MonitorFault): Fault => ({
     return { ...seams, component: { ...seams.component, monitor: { ...monitor, ...replace(monitor) } } };
   },
 });
+
+interface DutyFault extends Pick<Fault, 'id' | 'title' | 'precedent'> {
+  readonly replace: (ops: ComponentOps) => Partial<ComponentOps>;
+}
+
+/** A defect of what a component owes others, whatever system it runs in. */
+const dutyFault = ({ replace, ...head }: DutyFault): Fault => ({
+  ...head,
+  seam: 'component',
+  killedBy: ['vmx/component-duties'],
+  scenario: 'linux-vm',
+  apply: (seams: Seams) => ({ ...seams, component: { ...seams.component, ...replace(seams.component) } }),
+});
+
+const PAGE_BYTES = 0x1000;
 
 /** Defects of the stand-ins for components of Muen. */
 export const COMPONENT_FAULTS: readonly Fault[] = [
@@ -57,5 +73,33 @@ export const COMPONENT_FAULTS: readonly Fault[] = [
     title: 'CR0 of a subject is what it writes, without the bit that VMX wants',
     precedent: 'Muen dcbf5cedf (2016-05): a CR0 flag by the wrong number; CVE-2016-1570: state that VM entry refuses',
     replace: () => ({ cr0For: value => value }),
+  }),
+  dutyFault({
+    id: 'loader-last-page',
+    title: 'the subject loader leaves the last page of a region as it was',
+    precedent: 'XSA-100 (CVE-2014-4021): memory that was not cleared showed its next owner what had been there',
+    replace: ({ loader }) => ({
+      loader: { ...loader, preparedBytes: region => loader.preparedBytes(region) - PAGE_BYTES },
+    }),
+  }),
+  dutyFault({
+    id: 'loader-hash-ignored',
+    title: 'the subject loader starts its subject whatever the hashes of its memory are',
+    precedent: 'CVE-2020-10648 (U-Boot): what was verified is not what was booted',
+    replace: ({ loader }) => ({ loader: { ...loader, isEqualHash: () => true } }),
+  }),
+  dutyFault({
+    id: 'manager-command-decimal',
+    title: 'the device manager masks writes to the PCI command register with decimal 407',
+    precedent: 'Muen f0c617c8d (2017-10): the mask of the PCI command register was written as decimal 407',
+    replace: ({ manager }) => ({ manager: { ...manager, command: value => value & 407 } }),
+  }),
+  dutyFault({
+    id: 'time-rate-thousandfold',
+    title: 'the time subject counts a thousand times as many ticks in a microsecond as there are',
+    precedent: 'Muen 2bab8207b (2019-03): the TSC rate in MHz was computed from Hz/1000',
+    replace: ({ time }) => ({
+      time: { ...time, ticksPerMicrosecond: tscKhz => 1000 * time.ticksPerMicrosecond(tscKhz) },
+    }),
   }),
 ];
