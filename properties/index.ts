@@ -16,6 +16,7 @@ import { claimsHold } from './isolation/claims.ts';
 import { dmaConfined } from './isolation/dma-confined.ts';
 import { extendedState } from './isolation/extended-state.ts';
 import { sharingIsExplained } from './isolation/intent.ts';
+import { loadsConfined } from './isolation/loads-confined.ts';
 import { machineCodeNoninterference } from './isolation/machine-code.ts';
 import { noninterference } from './isolation/noninterference.ts';
 import { kernelPageTables, subjectPageTables } from './isolation/page-tables.ts';
@@ -76,6 +77,7 @@ export const PROPERTIES: readonly Property[] = [
   extendedState,
   machineCodeNoninterference,
   storesConfined,
+  loadsConfined,
   dmaConfined,
   startUpChecks,
   devicesConfined,

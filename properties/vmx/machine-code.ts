@@ -2,14 +2,12 @@ import { programBlocks } from '../../src/arbitraries/machine-code/code-program.t
 import { codeVocabulary } from '../../src/arbitraries/machine-code/code-vocabulary.ts';
 import type { CheckContext, Failure, Task, TaskResult } from '../../src/engine/property.ts';
 import { cyclesPerInstruction } from '../../src/impl/time-model.ts';
-import { WatchedBench } from '../../src/refinement/watched-run.ts';
 import type { RunSpec, SubjectProgram } from '../../src/trace/trace.ts';
-import { invariant } from '../../src/units/invariant.ts';
 import { createRng, deriveSeed } from '../../src/units/rng.ts';
-import { explainDivergence } from '../explain-divergence.ts';
 import { finiteKernel } from '../finite-kernel.ts';
 import { BUDGET_FACTOR } from '../refinement-property.ts';
-import { type RunFinding, runProperty } from '../run-property.ts';
+import { runProperty } from '../run-property.ts';
+import { judgeWatched, watchedOf } from '../watched-runs.ts';
 import type { Workbench } from '../workbench.ts';
 
 const ID = 'vmx/machine-code-refinement';
@@ -19,38 +17,6 @@ const INSTRUCTIONS_PER_FRAME = 400;
 const MIN_BLOCKS = 4;
 const MAX_BLOCKS = 28;
 const MAJOR_FRAMES = 4;
-
-const benches = new WeakMap<CheckContext, WatchedBench>();
-
-/** The watched system of a context, built once. */
-function watchedOf(context: CheckContext): WatchedBench {
-  const known = benches.get(context);
-  if (known !== undefined) return known;
-  const created = WatchedBench.create(context.document, context.seams, context.contents);
-  invariant(created.ok, 'the workbench of this system was built');
-  benches.set(context, created.value);
-  return created.value;
-}
-
-/** What a run did that it must not. */
-function judge(context: CheckContext, _found: Workbench, spec: RunSpec): RunFinding {
-  const watched = watchedOf(context);
-  const run = watched.run(spec);
-  const fine: RunFinding = { what: '', explanation: [], policyLines: [], step: 0 };
-  if (!run.ok || run.value.what === '') return fine;
-  const { lockstep, what } = run.value;
-  if (lockstep.divergence !== undefined) {
-    const { explanation, policyLines } = explainDivergence(context, lockstep.divergence);
-    return { what, explanation, policyLines, step: lockstep.divergence.step };
-  }
-  const step = watched.bench.system.kernelSteps;
-  return {
-    what,
-    explanation: [`Let the system run up to kernel step ${step}.`, `Then ${what}.`],
-    policyLines: [],
-    step,
-  };
-}
 
 /** One run: generated machine code in `subject`, the scenario's software in all others. */
 function specOf(context: CheckContext, found: Workbench, subject: string, seed: number): RunSpec | undefined {
@@ -115,6 +81,6 @@ export const machineCodeRefinement = runProperty({
   tasks: context =>
     context.document.subjects.map(({ name }, index) => ({ property: ID, index, slice: { subject: name } })),
   runSlice,
-  judge,
+  judge: judgeWatched,
   finite: finiteKernel,
 });

@@ -79,7 +79,7 @@ export const PAGING_FAULTS: readonly Fault[] = seamFaults('paging', [
     id: 'paging-neighbour-mapping',
     title: 'a subject also gets the first page of the subject after it',
     precedent: 'XSA-36 (CVE-2013-0153): one table used for the devices of all guests',
-    killedBy: [SUBJECTS],
+    killedBy: [SUBJECTS, 'isolation/loads-confined'],
     replace: ops => ({
       collectSubjectMappings(document, subject) {
         const own = ops.collectSubjectMappings(document, subject);

@@ -7,6 +7,7 @@ import type { VmxHooks } from '../impl/vmx/vmx-hooks.ts';
 import { type DeliveredEvent, EventType, type Intercept } from '../impl/x86/hooks.ts';
 import { type Grant, subjectGrants } from '../model/grants.ts';
 import type { BitFields, PolicyDocument, Subject } from '../policy/document.ts';
+import { PAGE_SIZE_BYTES } from '../units/address.ts';
 import { joinWords } from '../units/word.ts';
 import { controlRegisterMask } from './initial-page.ts';
 
@@ -113,6 +114,7 @@ export class GuestRules {
   readonly #bySubject: readonly (Rules | undefined)[];
   #system: System | undefined;
   #subjectOfSlot = new Map<number, number>();
+  #isDeciding = false;
 
   constructor(document: PolicyDocument) {
     const rules: Rules[] = [];
@@ -159,22 +161,29 @@ export class GuestRules {
   }
 
   #watchHooks(hooks: VmxHooks): void {
-    const { intercept, interceptEvent, translate } = hooks;
+    const { intercept, interceptEvent, translate, isDevice } = hooks;
     hooks.intercept = (cpu, what) => {
       const rules = this.#rulesOf(hooks);
       // Reading the expectation first: an exit changes what it is about.
       const expected = rules === undefined ? undefined : this.#mustExit(rules, hooks, what);
       const { length } = cpu.instruction;
-      const isExit = intercept.call(hooks, cpu, what);
+      const isExit = this.#deciding(() => intercept.call(hooks, cpu, what));
       if (rules !== undefined) this.#checkIntercept(rules, hooks, what, expected, isExit, length);
       return isExit;
     };
     hooks.interceptEvent = (cpu, event) => {
       const rules = this.#rulesOf(hooks);
       const isInjected = hooks.unit.isInjecting && cpu.delivering === undefined;
-      const isExit = interceptEvent.call(hooks, cpu, event);
+      const isExit = this.#deciding(() => interceptEvent.call(hooks, cpu, event));
       if (rules !== undefined && !isInjected) this.#checkEvent(rules, event, isExit);
       return isExit;
+    };
+    hooks.isDevice = (cpu, frame) => {
+      // Asked about every page of which a translation is to be used; nested paging is watched by guest-physical address.
+      const isGuest = cpu.isNonRoot && !cpu.hasNestedPaging && !this.#isDeciding;
+      const rules = isGuest ? this.#rulesOf(hooks) : undefined;
+      if (rules !== undefined) this.#checkFrame(rules, frame);
+      return isDevice.call(hooks, cpu, frame);
     };
     hooks.translate = (cpu, address, access) => {
       const rules = this.#rulesOf(hooks);
@@ -189,6 +198,16 @@ export class GuestRules {
       if (rules !== undefined) this.#checkPlace(rules, address, needsWrite, access.kind === 'fetch', found.address);
       return found;
     };
+  }
+
+  /** While the processor decides about an exit it reads bitmaps, which are no memory of the subject. */
+  #deciding<Value>(decide: () => Value): Value {
+    this.#isDeciding = true;
+    try {
+      return decide();
+    } finally {
+      this.#isDeciding = false;
+    }
   }
 
   /** An exit of machine code: the instruction that caused it stands where the policy lets the subject execute. */
@@ -297,6 +316,20 @@ export class GuestRules {
     if (grant === undefined) this.#note(rules, `memory is ${way} at ${hex(address)}, which the policy does not grant`);
     else if (grant.pa + address - grant.va !== physical)
       this.#note(rules, `${hex(address)} leads to another place than the policy says`);
+  }
+
+  /** What its own page tables lead a subject to, by read, write or fetch; writes are watched by what they change, too. */
+  #checkFrame(rules: Rules, frame: number): void {
+    const physical = frame * PAGE_SIZE_BYTES;
+    // At an exit the processor itself stores MSRs, where the VMCS says.
+    if (frame === this.#msrStoreFrame(rules)) return;
+    if (!rules.grants.some(({ pa, sizeBytes }) => physical >= pa && physical < pa + sizeBytes))
+      this.#note(rules, `memory at hpa ${hex(physical)} is used, which the policy does not grant`);
+  }
+
+  #msrStoreFrame({ subject }: Rules): number {
+    const slot = this.#system?.kernel.at.msrStoreSlots[subject.globalId] ?? -1;
+    return slot < 0 ? -1 : this.#system!.memory.frameOfSlot(slot);
   }
 
   #checkRefused(rules: Rules, address: number, isWrite: boolean, isFetch: boolean): void {
