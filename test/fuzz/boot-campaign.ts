@@ -64,6 +64,15 @@ function endOf(text: string, { name, end, isEmpty }: Element): number {
   return at < 0 ? end : at + close.length;
 }
 
+function renamed(text: string, element: Element, name: string): string {
+  const { start, end, isEmpty } = element;
+  const from = start + 1 + element.name.length;
+  if (isEmpty) return `${text.slice(0, start + 1)}${name}${text.slice(from)}`;
+  const close = endOf(text, element) - element.name.length - 1;
+  if (close < end) return text;
+  return `${text.slice(0, start + 1)}${name}${text.slice(from, close)}${name}${text.slice(close + element.name.length)}`;
+}
+
 function changedValue(rng: Rng, value: string, others: readonly string[]): string {
   const hex = /^16#([0-9a-f_]+)#$/i.exec(value);
   if (hex !== null && rng.below(3) !== 0) {
@@ -91,7 +100,10 @@ function changed(rng: Rng, text: string): string {
   const element = pick(rng, pick(rng, byName));
   const end = endOf(text, element);
   const whole = text.slice(element.start, end);
-  switch (rng.below(6)) {
+  switch (rng.below(8)) {
+    case 3:
+      // Another name, of an element that there is.
+      return renamed(text, element, pick(rng, pick(rng, byName)).name);
     case 0:
       return text.slice(0, element.start) + text.slice(end);
     case 1:

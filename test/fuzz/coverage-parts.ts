@@ -8,6 +8,7 @@ import { EntryTarget } from './entry-campaign.ts';
 import { TARGET_OF, targetOf } from './executions-to-kill.ts';
 import { KernelTarget } from './kernel-campaign.ts';
 import { recordedCases, runImage } from './vmcs-campaign.ts';
+import { WalkTarget } from './walk-campaign.ts';
 
 /** What one part of the campaign came to. */
 export interface PartResult {
@@ -105,6 +106,16 @@ function runEntries(seed: number, executions: number): PartResult {
   return { executions, findings: [...findings], text: `${entries} entries, of which ${failed} failed` };
 }
 
+function runWalks(seed: number, executions: number): PartResult {
+  const target = new WalkTarget();
+  const findings = new Set<string>();
+  for (let execution = 0; execution < executions; execution++) {
+    const failure = target.execute(seed, execution);
+    if (failure !== '') findings.add(failure);
+  }
+  return { executions, findings: [...findings], text: 'each with 24 accesses' };
+}
+
 function runBoots(seed: number, executions: number): PartResult {
   const texts = [...policies().values()];
   const outcomes = new Map<string, number>();
@@ -153,5 +164,6 @@ export const PARTS: readonly CoveragePart[] = [
   { name: 'hypervisors', unit: 'cases', usual: 4096, run: runImages },
   { name: 'entries', unit: 'cases', usual: 20_000, run: runEntries },
   { name: 'kernels', unit: 'rows of exits', usual: 6000, run: runKernels },
+  { name: 'walks', unit: 'tables and bitmaps', usual: 2000, run: runWalks },
   { name: 'boots', unit: 'boots', usual: 1500, run: runBoots },
 ];

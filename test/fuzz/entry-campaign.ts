@@ -1,16 +1,17 @@
+import { VMX } from '../../src/arbitraries/machine-code/processor-blocks.ts';
 import type { MemorySnapshot } from '../../src/impl/memory.ts';
 import { DEFAULT_CAPABILITIES, Misc, type VmxCapabilities } from '../../src/impl/vmx/capabilities.ts';
 import { Entry, Exit, Pin, Proc, Proc2 } from '../../src/impl/vmx/control-bits.ts';
 import { vmcsWord } from '../../src/impl/vmx/vmcs.ts';
 import { VMCS_FIELDS } from '../../src/impl/vmx/vmcs-fields.ts';
 import type { VmxUnit } from '../../src/impl/vmx/vmx-unit.ts';
-import { Activity, Efer, Field, Interruptibility, Seg } from '../../src/impl/x86/state-layout.ts';
+import { Activity, Efer, Field, Gpr, Interruptibility, Seg } from '../../src/impl/x86/state-layout.ts';
 import { digestWords } from '../../src/units/digest.ts';
 import { createRng, deriveSeed, type Rng } from '../../src/units/rng.ts';
 import { type GuestMachine, guestMachine, imageOf } from '../guests/machine.ts';
 import { builtGuest } from '../guests/rom.ts';
 import { caseData, launch, OP, type VmxCase } from '../impl/vmx/cases/case-program.ts';
-import { EPTP_LIST, LOG_PAGE, LONG, VMCS_B, VMREAD_BITMAP } from '../impl/vmx/cases/profiles.ts';
+import { EPTP_LIST, LOG_PAGE, LONG, VMCS_A, VMCS_B, VMREAD_BITMAP } from '../impl/vmx/cases/profiles.ts';
 import { guestCode, mutatedCapabilities, mutatedCase } from './vmcs-campaign.ts';
 
 /*
@@ -101,6 +102,25 @@ const INJECTIONS = [
   0x8000_0202, 0x8000_0306, 0x8000_0b0d, 0x8000_0b0e, 0x8000_0480, 0x8000_0501, 0x8000_0603, 0x8000_0700,
 ];
 
+/** A page that root software reads operands from. */
+const ROOT_DATA = LOG_PAGE;
+const ROOT_MSRS = [0x3a, 0x480, 0x48b, 0x48c, 0x48d, 0x491, 0x1d9, 0xc000_0080];
+const ROOT_CODE: readonly (readonly number[])[] = [
+  ...VMX,
+  [0x0f, 0x78, 0x0b], // VMREAD [RBX], RCX
+  [0x0f, 0x79, 0x0b], // VMWRITE RCX, [RBX]
+  [0x0f, 0x01, 0xc1], // VMCALL
+  [0x0f, 0x32], // RDMSR
+  [0x0f, 0x30], // WRMSR
+  [0x0f, 0xa2], // CPUID
+  [0x44, 0x0f, 0x20, 0xc0], // MOV RAX, CR8
+  [0x44, 0x0f, 0x22, 0xc0], // MOV CR8, RAX
+  [0x0f, 0x20, 0xc0, 0x0f, 0x22, 0xc0], // MOV RAX, CR0; MOV CR0, RAX
+  [0x0f, 0x20, 0xe0, 0x0f, 0x22, 0xe0], // MOV RAX, CR4; MOV CR4, RAX
+  [0x0f, 0x22, 0xc0], // MOV CR0, RAX
+  [0xf4], // HLT
+];
+
 /** A processor in VMX root operation with a current VMCS, as the image of the cases leaves it after its first guest. */
 class EntryBench {
   readonly machine: GuestMachine;
@@ -134,6 +154,7 @@ class EntryBench {
     cpu.memory.restore(this.#memory);
     Object.assign(hooks.unit, this.#unit);
     cpu.isNonRoot = false;
+    cpu.stopRequested = false;
     cpu.hasNestedPaging = false;
     cpu.load(this.#state);
     apic.reset();
@@ -228,6 +249,45 @@ function leaveLongMode(rng: Rng, bench: EntryBench): void {
   }
 }
 
+/** Values of registers that VMX instructions take: encodings of fields, MSRs, types of invalidation. */
+function loadRegisters(rng: Rng, { state }: GuestMachine['cpu']): void {
+  for (const register of [Gpr.rax, Gpr.rcx, Gpr.rdx]) {
+    const value = pick(rng, [
+      BigInt(pick(rng, VMCS_FIELDS).encoding | rng.below(2)),
+      BigInt(pick(rng, ROOT_MSRS)),
+      BigInt(rng.below(8)),
+      BigInt(rng.next()) << 24n,
+    ]);
+    state.setGpr(register, value);
+  }
+  state.setGpr(Gpr.rbx, BigInt(ROOT_DATA));
+}
+
+/** Root software executes instructions of its own, in 64-bit or compatibility mode, in VMX operation or outside. */
+function executeInRoot(rng: Rng, bench: EntryBench): void {
+  const { machine } = bench;
+  const { cpu, hooks } = machine;
+  const { state } = cpu;
+  loadRegisters(rng, cpu);
+  const at = Number(state.rip);
+  Array.from({ length: 1 + rng.below(4) }, () => pick(rng, ROOT_CODE))
+    .flat()
+    .forEach((byte, index) => void cpu.writePhysical(at + index, 1, BigInt(byte)));
+  const data = pick(rng, [BigInt(VMCS_A), BigInt(VMCS_B), 0x20000n, BigInt(rng.below(4)), BigInt(rng.next()) << 16n]);
+  for (let offset = 0; offset < 16; offset += 8)
+    cpu.writePhysical(ROOT_DATA + offset, 8, offset === 0 ? data : BigInt(rng.below(2)));
+  if (rng.below(8) === 0) state.setSegment(Seg.cs, 8, 0n, ALL_BITS, 0xc09b);
+  if (rng.below(8) === 0) hooks.unit.isOn = false;
+  if (rng.below(8) === 0) state.setU64(Field.cr4, state.u64(Field.cr4) & ~0x2000n);
+  if (rng.below(4) === 0) state.rflags |= 0x200;
+  if (rng.below(16) === 0) state.setU64(Field.pendingDebug, 0x4000n);
+  if (rng.below(16) === 0)
+    state.setU32(Field.activity, pick(rng, [Activity.hlt, Activity.shutdown, Activity.waitForSipi]));
+  cpu.updateContext();
+  if (rng.below(2) === 0) disturb(rng, machine);
+  cpu.run(1 + rng.below(MAX_SLICE));
+}
+
 /** Something from outside reaches the processor. */
 function disturb(rng: Rng, { apic }: GuestMachine): void {
   switch (rng.below(8)) {
@@ -287,6 +347,7 @@ export class EntryTarget {
     const isDisturbed = rng.below(2) === 0;
     const reasons: number[] = [];
     for (let entry = 0; entry < MAX_ENTRIES; entry++) {
+      if (rng.below(4) === 0) loadRegisters(rng, cpu);
       if (isDisturbed && rng.below(2) === 0) disturb(rng, machine);
       bench.enter(hooks.unit.isLaunched ? rng.below(16) === 0 : rng.below(16) !== 0, 1 + rng.below(MAX_SLICE));
       for (let slice = 0; slice < MAX_SLICES && cpu.isNonRoot; slice++) {
@@ -294,6 +355,10 @@ export class EntryTarget {
         if (cpu.run(1 + rng.below(MAX_SLICE)).reason === 'waiting') hooks.skipToEvent(cpu);
       }
       if (cpu.isNonRoot || cpu.state.u32(Field.activity) === Activity.shutdown) break;
+      if (rng.below(8) === 0) {
+        executeInRoot(rng, bench);
+        break;
+      }
       reasons.push(Number(bench.read('EXIT_REASON') & 0xffff_ffffn));
       if (rng.below(2) === 0) changeControls(rng, bench);
       if (rng.below(4) === 0) bench.write('GUEST_RIP', bench.read('GUEST_RIP') + bench.read('EXIT_INSTRUCTION_LENGTH'));
@@ -301,6 +366,10 @@ export class EntryTarget {
     const { high, low } = cpu.memory.digest();
     const state = cpu.save();
     const words = new Uint32Array(state.buffer, 0, state.length >> 2);
+    // How flags are kept and where the interpreter stopped in its own code is nothing that software sees.
+    words.fill(0, Field.flagBits >> 2, Field.systemFlags >> 2);
+    words.fill(0, Field.tlbBase >> 2, Field.segments >> 2);
+    words[Field.flagBits >> 2] = cpu.state.rflags;
     const own = digestWords(words, 0, words.length, 1);
     return { reasons, digest: [high, low, own.high, own.low].map(word => word.toString(16)).join(' ') };
   }

@@ -115,7 +115,7 @@ export function mutatedCapabilities(rng: Rng): VmxCapabilities {
     case 2:
       return { ...usual, eptVpidLow: usual.eptVpidLow ^ bit, eptVpidHigh: usual.eptVpidHigh ^ (bit & 0xf01) };
     case 3:
-      return { ...usual, physicalAddressBits: pick(rng, [32, 36, 46]) };
+      return { ...usual, physicalAddressBits: pick(rng, [32, 36, 46, 52]) };
     default:
       return { ...usual, proc2: { must: usual.proc2.must, may: usual.proc2.may | bit } };
   }
