@@ -47,16 +47,6 @@ const isSet = (bits: BitFields, name: string): boolean => bits[name] === 1;
 /** Bits that the policy does not name count as owned by the kernel. */
 const isOwned = (bits: BitFields, name: string): boolean => bits[name] !== 0;
 
-/** Vectors reach the CPU of a subject: of a device, or as the IPI of an event. */
-function getsInterrupts(document: PolicyDocument, cpu: number): boolean {
-  return document.subjects.some(
-    ({ cpu: other, devices, targetEvents }) =>
-      other === cpu &&
-      (devices.some(({ irqs }) => irqs.length > 0) ||
-        targetEvents.some(({ physical }) => document.events.find(({ name }) => name === physical)?.mode === 'ipi')),
-  );
-}
-
 /** Vectors can be pending for a subject while it does not take them. */
 const getsVectors = (document: PolicyDocument, { name, devices, targetEvents }: Subject): boolean =>
   devices.some(({ irqs }) => irqs.length > 0) ||
@@ -76,8 +66,6 @@ function ownState(document: PolicyDocument, subject: Subject, reason: number): s
       return Object.entries(masks.exception).every(([name, bit]) => bit === 0 || name === 'MachineCheck')
         ? 'only machine checks exit, and they are no input of the machine'
         : '';
-    case 1:
-      return getsInterrupts(document, subject.cpu) ? '' : `no interrupt is routed to CPU ${subject.cpu}`;
     case 2:
       return isOwned(masks.exception, 'DoubleFault') ? 'double faults exit as exceptions' : '';
     case 7:

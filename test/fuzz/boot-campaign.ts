@@ -28,6 +28,12 @@ const ATTRIBUTE = / ([a-zA-Z0-9]+)="([^"]*)"/g;
 /** Values of attributes that a changed one may take. */
 const MAX_OTHERS = 400;
 
+/** Numbers at which something changes: MSRs that a VMCS holds or that no bitmap has, features, ports, ends of address spaces. */
+const NUMBERS = [
+  ...[0x1d9, 0x277, 0x38f, 0xc000_0080, 0xc000_0081, 0x2000, 0x1fff, 0xe7, 0xffff, 0x8000, 0, 0xfff],
+  ...[2 ** 32, 2 ** 39, 2 ** 40 - 2 ** 12, 2 ** 47, 2 ** 48, 2 ** 52],
+];
+
 interface Element {
   readonly name: string;
   readonly start: number;
@@ -37,8 +43,8 @@ interface Element {
   readonly attributes: string;
 }
 
-/** Elements of a text by name: rare ones are chosen as often as those of which there are hundreds. */
-function elementsByName(text: string): readonly (readonly Element[])[] {
+/** Elements of a text by name and type: rare ones are chosen as often as those of which there are hundreds. */
+function elementsByKind(text: string): readonly (readonly Element[])[] {
   const found = new Map<string, Element[]>();
   for (const match of text.matchAll(ELEMENT)) {
     const [all, name, attributes] = match;
@@ -49,8 +55,9 @@ function elementsByName(text: string): readonly (readonly Element[])[] {
       isEmpty: all.endsWith('/>'),
       attributes: attributes!,
     };
-    const others = found.get(name!);
-    if (others === undefined) found.set(name!, [element]);
+    const kind = `${name} ${/ type="([^"]*)"/.exec(attributes!)?.[1] ?? ''}`;
+    const others = found.get(kind);
+    if (others === undefined) found.set(kind, [element]);
     else others.push(element);
   }
   return [...found.values()];
@@ -75,6 +82,7 @@ function renamed(text: string, element: Element, name: string): string {
 
 function changedValue(rng: Rng, value: string, others: readonly string[]): string {
   const hex = /^16#([0-9a-f_]+)#$/i.exec(value);
+  if (hex !== null && rng.below(8) === 0) return `16#${pick(rng, NUMBERS).toString(16)}#`;
   if (hex !== null && rng.below(3) !== 0) {
     const number =
       BigInt(`0x${hex[1]!.replaceAll('_', '')}`) ^ (1n << BigInt(rng.below(2) === 0 ? rng.below(14) : rng.below(48)));
@@ -96,21 +104,22 @@ function changed(rng: Rng, text: string): string {
     if (bit === undefined) return text;
     return `${text.slice(0, bit.index + 1)}${bit[1] === '0' ? '1' : '0'}${text.slice(bit.index + 2)}`;
   }
-  const byName = elementsByName(text);
-  const element = pick(rng, pick(rng, byName));
+  const byKind = elementsByKind(text);
+  const kind = pick(rng, byKind);
+  const element = pick(rng, kind);
   const end = endOf(text, element);
   const whole = text.slice(element.start, end);
   switch (rng.below(8)) {
     case 3:
       // Another name, of an element that there is.
-      return renamed(text, element, pick(rng, pick(rng, byName)).name);
+      return renamed(text, element, pick(rng, pick(rng, byKind)).name);
     case 0:
       return text.slice(0, element.start) + text.slice(end);
     case 1:
       return text.slice(0, end) + whole + text.slice(end);
     case 2: {
-      // What another element of its name holds.
-      const same = pick(rng, byName.find(([first]) => first!.name === element.name)!);
+      // What another element of its kind holds.
+      const same = pick(rng, kind);
       return text.slice(0, element.start) + text.slice(same.start, endOf(text, same)) + text.slice(end);
     }
     default: {

@@ -159,11 +159,11 @@ function runKernels(seed: number, executions: number): PartResult {
 }
 
 export const PARTS: readonly CoveragePart[] = [
-  { name: 'programs', unit: 'programs', usual: 3072, run: campaignPart('coverage-guided') },
-  { name: 'exits', unit: 'rows of exits', usual: 3072, run: campaignPart('recorded') },
-  { name: 'hypervisors', unit: 'cases', usual: 4096, run: runImages },
+  { name: 'programs', unit: 'programs', usual: 1536, run: campaignPart('coverage-guided') },
+  { name: 'exits', unit: 'rows of exits', usual: 1536, run: campaignPart('recorded') },
+  { name: 'hypervisors', unit: 'cases', usual: 2048, run: runImages },
   { name: 'entries', unit: 'cases', usual: 20_000, run: runEntries },
-  { name: 'kernels', unit: 'rows of exits', usual: 6000, run: runKernels },
-  { name: 'walks', unit: 'tables and bitmaps', usual: 2000, run: runWalks },
+  { name: 'kernels', unit: 'rows of exits', usual: 4000, run: runKernels },
+  { name: 'walks', unit: 'tables and bitmaps', usual: 1000, run: runWalks },
   { name: 'boots', unit: 'boots', usual: 1500, run: runBoots },
 ];

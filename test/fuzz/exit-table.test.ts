@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { findScenario } from '../../scenarios/index.ts';
 import { Campaign } from '../../src/fuzz/campaign.ts';
 import { exitCells } from '../../src/fuzz/exit-cells.ts';
 import { exitTable } from '../../src/fuzz/exit-table.ts';
+import { ALONE, type FuzzInput } from '../../src/fuzz/fuzz-input.ts';
 import { FuzzTarget } from '../../src/fuzz/fuzz-target.ts';
 import { sweepInputs } from '../../src/fuzz/mutate.ts';
 import { defaultSeams } from '../../src/impl/seams.ts';
@@ -45,6 +46,12 @@ describe('the exit coverage table', () => {
     const { attackers } = created.value;
     const campaign = new Campaign({ target: 'guest', strategy: 'coverage-guided', seed: 1 }, attackers);
     for (const input of sweepInputs(attackers)) campaign.merge(input, created.value.execute(input));
+    // An interrupt that nobody asked for may reach any subject.
+    for (const { subject } of attackers) {
+      const interrupts = Array.from({ length: 16 }, (_, index) => index * 0x1000_0001);
+      const input: FuzzInput = { kind: 'guest', subject, words: [], around: { ...ALONE, interrupts } };
+      campaign.merge(input, created.value.execute(input));
+    }
     expect(campaign.findings.size).toBe(0);
     const unreached = exitCells(document, (subject, reason) => campaign.exitsOf(reason, subject)).filter(
       ({ reached, impossible }) => reached === 0 && impossible === '',
@@ -59,7 +66,17 @@ describe('the exit coverage table', () => {
 });
 
 const GOLDEN = new URL('../../../shared/golden/', import.meta.url);
-const SYSTEMS = ['systems/demo_system_vtd--qemu-kvm', 'hand/h04_vm_monitor_group', 'hand/h06_devices'];
+/** Every allocated policy of which there are tables. */
+const SYSTEMS = existsSync(GOLDEN)
+  ? ['hand', 'systems'].flatMap(folder =>
+      readdirSync(new URL(`${folder}/`, GOLDEN))
+        .map(name => `${folder}/${name}`)
+        .filter(path =>
+          ['kernel_tables.json', 'policy_b.xml'].every(name => existsSync(new URL(`${path}/${name}`, GOLDEN))),
+        )
+        .sort(),
+    )
+  : [];
 /** Actions of the generated kernel specification that stand for an event of the policy. */
 const isEvent = (action: string): boolean => action === 'No_Action';
 

@@ -38,7 +38,8 @@ const NMI = 0x8000_0202;
 const MACHINE_CHECK = 0x8000_0312;
 const EXCEPTIONS = [0x8000_0306, 0x8000_0b0e, 0x8000_0603];
 /** Vectors of the kernel itself, the spurious one, and an exception's. */
-const UNROUTED = [IPI_VECTOR, 253, 255, 31];
+const SPURIOUS = 255;
+const UNROUTED = [IPI_VECTOR, 253, SPURIOUS, 31];
 const SPINS: readonly number[] = [AtomicAccess.barrierSpin, AtomicAccess.lockSpin];
 const XSAVE_HEADER_WORD = FPU_AREA_WORD + XSTATE_BV_WORD;
 /** XCR0 values that rules tell apart. */
@@ -119,7 +120,9 @@ const stops = ({ action, targetSubject }: SourceEventSpec): boolean =>
 function chooseReason(rng: Rng, { tables }: Kernel, subject: number): readonly [reason: number, call: number] {
   const { traps, vmcalls } = tables.subjects[subject]!;
   const calls = vmcalls.flatMap((event, number) => (stops(event) ? [] : [number]));
-  const call = calls.length > 0 && rng.below(4) !== 0 ? pick(rng, calls) : rng.below(80);
+  const fatal = vmcalls.flatMap((event, number) => (event.action.startsWith('system_') ? [number] : []));
+  const others = fatal.length > 0 && rng.below(4) === 0 ? fatal : calls;
+  const call = others.length > 0 && rng.below(4) !== 0 ? pick(rng, others) : rng.below(80);
   const isFatal = vmcalls[call]?.action.startsWith('system_') === true;
   switch (rng.below(8)) {
     case 0:
@@ -135,7 +138,7 @@ function chooseReason(rng: Rng, { tables }: Kernel, subject: number): readonly [
       return rng.below(4) === 0 ? [rng.below(LAST_REASON), call] : [ExitReasonCode.preemptionTimer, call];
     }
     default:
-      return [ExitReasonCode.vmcall, isFatal && rng.below(8) !== 0 ? 64 : call];
+      return [ExitReasonCode.vmcall, isFatal && rng.below(3) !== 0 ? 64 : call];
   }
 }
 
@@ -152,8 +155,9 @@ function writeExit(rng: Rng, kernel: Kernel, cpu: Cpu): void {
     );
     const free = UNROUTED.filter(vector => tables.vectorRouting[vector] === undefined);
     const vector = routed.length > 0 && rng.below(4) !== 0 ? pick(rng, routed) : pick(rng, free);
-    cpu.requestInterrupt(vector);
-    cpu.acknowledgeInterrupt(vector);
+    // The spurious one is never in service.
+    if (vector !== SPURIOUS) cpu.requestInterrupt(vector);
+    if (vector !== SPURIOUS) cpu.acknowledgeInterrupt(vector);
     interruptInfo = (INJECT_EXTERNAL_INTERRUPT | vector) >>> 0;
   }
   const isUser = reason === ExitReasonCode.vmcall && rng.below(16) === 0;

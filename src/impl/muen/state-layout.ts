@@ -9,7 +9,7 @@ export interface StateField {
   readonly name: string;
   readonly offset: number;
   readonly sizeBytes: number;
-  readonly vmcs: string | undefined;
+  readonly vmcs: string;
   /** Written to the VMCS before VM entry; all VMCS-backed fields are saved on exit. */
   readonly restored: boolean;
 }
@@ -118,7 +118,6 @@ const transfers = (fields: readonly StateField[]): Transfers => {
   const vmcsWords: number[] = [];
   const masks: number[] = [];
   for (const { offset, sizeBytes, vmcs } of fields) {
-    if (vmcs === undefined) continue;
     const low = vmcsWord(vmcs);
     const isSelector = vmcs.endsWith('_SELECTOR');
     for (let half = 0; half < sizeBytes / 4; half++) {

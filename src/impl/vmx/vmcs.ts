@@ -16,7 +16,7 @@ export function vmcsWord(name: string): number {
 }
 
 /** Encoding of the field that has the given word. */
-export const fieldEncoding = (word: number): number => VMCS_FIELDS[(word - FIELD_BASE_WORD) >> 1]?.encoding ?? -1;
+export const fieldEncoding = (word: number): number => VMCS_FIELDS[(word - FIELD_BASE_WORD) >> 1]!.encoding;
 
 /** Word offsets of the fields that hot code reads and writes. */
 export const Vmcs = {
