@@ -29,7 +29,7 @@ describe('createSoftware', () => {
   });
 
   test('the table names what can be created', () => {
-    expect(Object.keys(SOFTWARE)).toHaveLength(18);
+    expect(Object.keys(SOFTWARE)).toHaveLength(22);
   });
 
   test.each([

@@ -1,5 +1,5 @@
 import { paddingBlock, SHA256_INITIAL } from '../../units/sha256.ts';
-import { call, pause, readNumber, readWide, type Steps, writeNumber, writeWide } from '../native/rounds.ts';
+import { call, pause, readNumber, readWide, type Steps, stop, writeNumber, writeWide } from '../native/rounds.ts';
 
 /** How a subject's memory is brought to its first state under a controller's commands (Muen's libmuinit, libmucontrol). */
 
@@ -199,6 +199,12 @@ export function* runInitProtocol(config: InitConfig, ops: LoaderOps): Steps<bool
   if (!(yield* expect(Command.run))) return false;
   yield* setState(config, State.initializing);
   return true;
+}
+
+/** The start of a component that a controller commands; it ends for ever if something was wrong. */
+export function* startUnderControl(config: InitConfig, ops: LoaderOps): Steps<void> {
+  if (!(yield* runInitProtocol(config, ops))) yield* stop();
+  yield* setState(config, State.running);
 }
 
 /** One round of Muen's subject loader: prepares its subject, says so, and hands over. */

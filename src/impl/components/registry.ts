@@ -8,6 +8,7 @@ import { PolicyFacts } from './policy-facts.ts';
 import { sl } from './subject-loader.ts';
 import { sm } from './subject-monitor-entry.ts';
 import { time } from './time.ts';
+import { ahciDriver, example, ps2, vt } from './waiting-component.ts';
 
 const tau0: ComponentEntry = {
   title: 'tau0: leaves the major frame as it is',
@@ -35,6 +36,10 @@ export const COMPONENTS: Readonly<Record<string, ComponentEntry>> = {
   dm,
   dbgserver,
   controller: controllerEntry,
+  vt,
+  ps2,
+  ahci_drv: ahciDriver,
+  example,
   tau0,
   'idle-subject': idle,
 };

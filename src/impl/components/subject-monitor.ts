@@ -3,7 +3,7 @@ import { call, pause, type RoundState, readWide, roundSoftware, type Steps, stop
 import { ExitReasonCode } from '../vmx/exit-reasons.ts';
 import { TIME_INFO } from './calendar.ts';
 import { initLog, putLine } from './debug-log.ts';
-import { type InitConfig, type LoaderOps, runInitProtocol, State, setState } from './init-protocol.ts';
+import { type InitConfig, type LoaderOps, State, startUnderControl } from './init-protocol.ts';
 import { type CpuidTable, monitorCpuid } from './monitor-cpuid.ts';
 import { emulatePort, freshDevices, type PortConfig, type PortDevices, portAccess } from './monitor-ports.ts';
 import { MonitoredState } from './monitor-state.ts';
@@ -163,10 +163,7 @@ function* handle(config: MonitorConfig, ops: MonitorOps, value: MonitorState): S
 /** What comes before the first trap is handled. */
 function* start(config: MonitorConfig, loader: LoaderOps): Steps<void> {
   const { init, log, timeInfoAddress, schedulingInfo } = config;
-  if (init !== undefined) {
-    if (!(yield* runInitProtocol(init, loader))) yield* stop();
-    yield* setState(init, State.running);
-  }
+  if (init !== undefined) yield* startUnderControl(init, loader);
   if (log !== undefined) {
     const epoch = (yield* readWide(schedulingInfo)) | 1n;
     yield* initLog(log, { low: Number(epoch & 0xffff_ffffn), high: Number(epoch >> 32n) });

@@ -99,6 +99,8 @@ describe.skipIf(goldenMissing !== '')(`Linux subjects of the demo system ${golde
     expect(saw[24]).toBe(0x60);
     while (!serial.includes('0001|Linux on Muen\n') && system.step());
     expect(serial).toContain('0001|Linux on Muen\n');
+    for (const name of ['vt', 'ps2', 'ahci_drv', 'example'])
+      expect(serial).toMatch(new RegExp(`\\d{4}\\|${name} running\n`));
     expect(rounds()).toBeGreaterThan(9);
   });
 
