@@ -30,6 +30,9 @@ const FURTHER_RUNS = 100;
 /** Further runs of scripts that take long. */
 const FEW_FURTHER_RUNS = 4;
 
+/** Scripts take some 16 microseconds, runs of a system some 300. */
+const RUNS_PER_SYSTEM_RUN = 50;
+
 /** A property of a machine that needs no Muen system around it. */
 export interface ScriptPropertyOptions extends Pick<Property, 'id' | 'claim' | 'method' | 'witnesses' | 'killedBy'> {
   /** Operations and how often each is drawn. */
@@ -152,10 +155,11 @@ export function scriptProperty(options: ScriptPropertyOptions): Property {
 }
 
 /** Search for the shortest scripts of a machine; hostile steps are outside of its model. */
-function finiteScripts({ operations, run }: ScriptPropertyOptions, model: string): FiniteModel {
+function finiteScripts({ operations, run, runsPerTask }: ScriptPropertyOptions, model: string): FiniteModel {
   const honest = Object.keys(operations);
   return {
     model,
+    runsPerSystemRun: runsPerTask === undefined ? RUNS_PER_SYSTEM_RUN : 1,
     outside(body) {
       const foreign =
         body.kind === 'script' ? body.steps.find(({ operation }) => !honest.includes(operation)) : undefined;

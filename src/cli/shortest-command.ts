@@ -2,7 +2,6 @@ import { type TraceOrigin, toTrace } from '../engine/counterexample.ts';
 import { type CheckContext, DEFAULT_SEARCH_RUNS, type Failure, type Property } from '../engine/property.ts';
 import { createProgress, silentProgress } from '../host/terminal.ts';
 import { toJson } from '../trace/json.ts';
-import { groupDigits, layoutTable } from '../trace/text.ts';
 import { countEvents, countOperations, type TraceBody } from '../trace/trace.ts';
 import { printable } from '../units/printable.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -12,29 +11,13 @@ import { createContext } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Plan } from './fault-plans.ts';
 import type { Arguments } from './options.ts';
+import { type ShortestRow, shortestLine, shortestMarkdown, shortestText } from './shortest-text.ts';
 
 /** Executions of one search unless told otherwise. */
 const SEARCH_RUNS = 100_000;
 
 /** For bodies that are run again at once. */
 const NO_ORIGIN: TraceOrigin = { tool: '', policyPath: '', policySha256: '', policyGzipBase64: '', seed: 0 };
-
-/** A fault's counterexample beside the shortest one. */
-interface ShortestRow {
-  readonly fault: string;
-  readonly property: string;
-  /** Registered model that the property judges by; empty if it has none that is finite. */
-  readonly model: string;
-  /** Operations and events that the minimiser left; null if nothing was found. */
-  readonly minimised: number | null;
-  /** Fewest operations and events; null if the search ended before that was known. */
-  readonly optimum: number | null;
-  /** What a check gives to its user: the minimised one, or what its own short search found. */
-  readonly given: number | null;
-  readonly runs: number;
-  /** Why the fault has no finite model; empty if it has. */
-  readonly outside: string;
-}
 
 const lengthOf = (body: TraceBody): number => countOperations(body) + countEvents(body);
 
@@ -73,7 +56,9 @@ function rowOf(
     const outside = finite.outside(found.body);
     if (outside !== '') return { ...base, model: finite.model, outside };
     const { body, isComplete, runs } =
-      minimised === 0 ? { body: undefined, isComplete: true, runs: 0 } : finite.shorter(context, found.body, maxRuns);
+      minimised === 0
+        ? { body: undefined, isComplete: true, runs: 0 }
+        : finite.shorter(context, found.body, maxRuns * (finite.runsPerSystemRun ?? 1));
     if (body !== undefined && holdsNot(unmutated, property, { ...found, body }))
       return { ...base, model: finite.model, outside: 'the shortest one fails without the fault, too' };
     const shortest = body === undefined ? minimised : lengthOf(body);
@@ -87,43 +72,6 @@ function rowOf(
     };
   }
   return { ...nothing, property: '', outside: 'not found' };
-}
-
-function summaryOf(rows: readonly ShortestRow[]): readonly string[] {
-  const finite = rows.filter(({ outside }) => outside === '');
-  const equal = finite.filter(({ optimum, given }) => optimum !== null && optimum === given);
-  const open = finite.filter(({ optimum }) => optimum === null);
-  const longer = finite.filter(({ optimum, given }) => optimum !== null && optimum !== given);
-  const empty = finite.filter(({ minimised }) => minimised === 0);
-  const reasons = new Map<string, number>();
-  for (const { outside } of rows) if (outside !== '') reasons.set(outside, (reasons.get(outside) ?? 0) + 1);
-  const share = Math.floor((1000 * equal.length) / Math.max(1, finite.length)) / 10;
-  const names = (list: readonly ShortestRow[]): string =>
-    list.length === 0 ? '' : `: ${list.map(({ fault }) => fault).join(', ')}`;
-  return [
-    `faults with a finite model ${finite.length}, counterexample as short as the shortest ${equal.length} (${share} %), of these ${empty.length} without operations or events`,
-    `longer than the shortest ${longer.length}${names(longer)}`,
-    `shortest not known ${open.length}${names(open)}`,
-    ...[...reasons].map(([reason, count]) => `without a finite model ${count}: ${reason}`),
-  ];
-}
-
-function rowsText(rows: readonly ShortestRow[]): string {
-  const cells = rows
-    .filter(({ outside }) => outside === '')
-    .map(({ fault, property, model, minimised, given, optimum, runs }) => [
-      optimum === null ? '?' : optimum === given ? '+' : 'x',
-      fault,
-      model,
-      property,
-      String(minimised),
-      String(given),
-      optimum === null ? '?' : String(optimum),
-      groupDigits(runs),
-    ]);
-  const header = ['', 'fault', 'model', 'found by', 'minimised', 'given', 'shortest', 'executions'];
-  const table = cells.length === 0 ? [] : [...layoutTable([header, ...cells], { right: [4, 5, 6, 7] }), ''];
-  return `${[...table, ...summaryOf(rows)].join('\n')}\n`;
 }
 
 /** `faults --shortest`: how long counterexamples are, and how short they can be. */
@@ -147,10 +95,16 @@ export async function compareWithShortest(
     const budget = { ...spec.budget, searchRuns: 0 };
     const mutated = { id: fault.id, ...(from === undefined ? {} : { from }) };
     const context = await createContext({ ...spec, budget, fault: mutated }, catalogue);
-    rows.push(rowOf(fault.id, context, { ...context, seams: catalogue.seams }, properties, maxRuns));
+    const row = rowOf(fault.id, context, { ...context, seams: catalogue.seams }, properties, maxRuns);
+    rows.push(row);
+    progress.end();
+    // Line by line: whoever ends a run of many minutes has what is known so far.
+    if (!args.flags.has('quiet'))
+      environment.stderr(`${printable(`${index + 1}/${plans.length}  ${shortestLine(row)}`)}\n`);
   }
   progress.end();
-  environment.stdout(args.flags.has('json') ? `${toJson({ shortest: rows })}\n` : rowsText(rows));
+  if (args.flags.has('json')) environment.stdout(`${toJson({ shortest: rows })}\n`);
+  else environment.stdout(args.flags.has('markdown') ? shortestMarkdown(rows, maxRuns) : shortestText(rows));
   if (environment.interrupt.requested()) return EXIT.interrupted;
   return rows.every(({ outside, optimum, given }) => outside !== '' || optimum === given) ? EXIT.holds : EXIT.open;
 }

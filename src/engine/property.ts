@@ -118,6 +118,8 @@ export interface ShorterSearch {
 export interface FiniteModel {
   /** Id of the model. */
   readonly model: string;
+  /** Runs of the model's own machine that cost as much as one of a whole system; 1 unless it says so. */
+  readonly runsPerSystemRun?: number;
   /** Why a body is nothing that the model describes; empty if it is. */
   outside(body: TraceBody): string;
   /** Tries all shorter bodies of the property's alphabet on the implementation, shortest first. */

@@ -201,7 +201,7 @@ export const faultsCommand: Command = {
     {
       name: 'shortest',
       kind: 'flag',
-      help: 'compare each counterexample with the shortest one, by a breadth-first search of up to --search executions (default 100000)',
+      help: 'compare each counterexample with the shortest one, by a breadth-first search of up to --search executions (default 100000; fifty times as many of scripts)',
     },
     { name: 'out', kind: 'text', placeholder: 'dir', help: 'write the counterexamples as trace files' },
     { name: 'markdown', kind: 'flag', help: 'print the matrix as a Markdown table' },
