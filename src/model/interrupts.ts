@@ -19,19 +19,28 @@ export function highestInterrupt(state: Readonly<KernelState>, subject: number):
   return highest;
 }
 
+/** Takes the highest vector off the pending ones, for the processor to deliver at the entry. */
+function injectHighest(state: KernelState, subject: number): void {
+  const s = state.subjects[subject]!;
+  let isTaken = false;
+  for (let word = s.irqs.length - 1; word >= 0; word--) {
+    if (!isTaken && s.irqs[word] !== 0) {
+      const bit = 31 - Math.clz32(s.irqs[word]!);
+      s.irqs[word] = (s.irqs[word]! & ~(1 << bit)) >>> 0;
+      s.running = true;
+      s.injection = (0x8000_0000 | (32 * word + bit)) >>> 0;
+      isTaken = true;
+    }
+  }
+}
+
 /** Last step before entry: wake-up by an event, at most one injected vector, window for the rest, timer. */
 export function enterSubject(state: KernelState, event: KernelEvent, config: KernelConfig): void {
   const local = state.cpus[event.cpu]!;
   const subject = currentSubject(state, event.cpu, config);
   const s = state.subjects[subject]!;
   if (local.handled) s.running = true;
-  const vector = highestInterrupt(state, subject);
-  if (vector >= 0 && s.interruptFlag && s.interruptibility === 0) {
-    const word = vector >>> 5;
-    s.irqs[word] = (s.irqs[word]! & ~(1 << (vector & 31))) >>> 0;
-    s.running = true;
-    s.injection = (0x8000_0000 | vector) >>> 0;
-  }
+  if (s.interruptFlag && s.interruptibility === 0) injectHighest(state, subject);
   if (highestInterrupt(state, subject) >= 0) s.windowOpen = true;
   local.halted = s.activity !== 0 && s.injection === 0;
   local.owner = subject;

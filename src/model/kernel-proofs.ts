@@ -86,6 +86,12 @@ export const EVENT_LEMMAS: readonly Lemma[] = [
     'A CPU that entered a subject holds the FPU registers, stored MSRs and XCR0 of that subject.',
     events.ownExtendedState,
   ),
+  help('injected-runs', 'A subject into which an interrupt is being injected runs.', events.injectedRuns),
+  help(
+    'injected-is-entered',
+    'An injection stays until the subject leaves its CPU, or as long as its entry fails.',
+    events.injectedIsEntered,
+  ),
   help('sleeper-halts', 'A subject that a CPU entered and that does not run executes nothing.', events.sleeperHalts),
   help(
     'partition-runs-or-sleeps',

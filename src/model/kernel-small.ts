@@ -283,6 +283,16 @@ export const twoCrashes: KernelConfig = {
   routes: routed(DEVICE_VECTOR, unrouted),
 };
 
+/** Devices of the watched guest: one of the guest, a level-triggered line of its monitor, one of the other group, one on the other CPU. */
+const WATCHED_ROUTES: readonly Route[] = [
+  { subject: 0, vector: 35, level: false },
+  { subject: 1, vector: 34, level: true },
+  { subject: 2, vector: 70, level: false },
+  { subject: 3, vector: 35, level: false },
+];
+/** Their host vectors; `unmask` is about the second. */
+export const WATCHED_VECTORS: readonly number[] = [32, 33, 34, 35];
+
 /** A guest and its monitor share a group, another group shares their partition, and a subject on the other CPU sends events to all three. */
 export const watchedGuest: KernelConfig = {
   ...common,
@@ -309,11 +319,15 @@ export const watchedGuest: KernelConfig = {
   subjectCpu: [0, 0, 0, 1],
   subjectGroup: [1, 1, 2, 3],
   vmcalls: [
-    [sleep, yields, nothing],
-    [sleep, switchTo(0, 0), tell(2, 0)],
-    [sleep, yields, tell(0, 0)],
-    [tell(0, 0), tell(1, 0), tell(2, 0)],
+    [sleep, yields, nothing, nothing],
+    [sleep, switchTo(0, 0), tell(2, 0), unmask],
+    [sleep, yields, tell(0, 0), tell(0, 2)],
+    [tell(0, 0), tell(1, 0), tell(2, 0), sleep],
   ],
   traps: [[switchTo(1, -1)], [panic], [panic], [panic]],
-  targets: [[wake, reset], [wake], [wake], [wake]],
+  targets: [[wake, reset, inject], [wake], [wake], [wake]],
+  routes: WATCHED_VECTORS.reduce<Route[]>(
+    (routes, vector, index) => routes.with(vector, WATCHED_ROUTES[index]!),
+    [...common.routes],
+  ),
 };

@@ -10,11 +10,11 @@ import {
   monitoredGuest,
   remoteSender,
   sleeper,
-  TRAP,
   twoCpus,
   twoCrashes,
   twoLines,
   twoPartitions,
+  WATCHED_VECTORS,
   watchedGuest,
 } from './kernel-small.ts';
 import { initialKernelState, type KernelEvent, type KernelState, kernelSchema } from './kernel-state.ts';
@@ -205,26 +205,28 @@ export const kernelModel: Model = {
       },
     },
     {
-      name: 'events of 2 CPUs, groups that sleep, hand over and are told, no device interrupts, growing time',
+      name: 'events and device interrupts of 2 CPUs, groups that sleep, hand over and are told, growing time',
       sources: ['event-lemmas.ts'],
       lemmas: EVENT_LEMMAS,
       assumesBounds: true,
-      free: { nowTsc: ANY_TIME, triggerLow: WORD, triggerHigh: WORD },
+      free: { nowTsc: ANY_TIME, triggerLow: WORD, triggerHigh: WORD, interruptFlag: 'truth', interruptibility: [0, 3] },
       create: () => {
         const form: AlphabetForm = {
           ...plain,
-          vmcalls: [0, 1, 2],
+          vmcalls: [0, 1, 2, 3],
           timers: [
             [5, 0],
             [5, 2],
           ],
+          otherExits: true,
           instructionLength: 1,
-          interruptFlag: true,
         };
-        const like = kernelAlphabet(0, form).find(({ type }) => type === 'vmcall');
-        const trap = { ...like, type: 'trap', reason: TRAP } as KernelEvent;
-        const events = [[...kernelAlphabet(0, form), trap], kernelAlphabet(1, form)];
-        return eraseInstance(createKernel(watchedGuest, events, []));
+        // A vector that no device has, besides those of the CPU.
+        const alphabets = [
+          kernelAlphabet(0, { ...form, vectors: [...WATCHED_VECTORS.slice(0, 3), 40] }),
+          kernelAlphabet(1, { ...form, vectors: [...WATCHED_VECTORS.slice(3), 40] }),
+        ];
+        return eraseInstance(createKernel(watchedGuest, alphabets, []));
       },
     },
     {
