@@ -13,7 +13,7 @@ type State = Readonly<KernelState>;
 type Modes = readonly string[];
 
 /** The CPU does not return to a subject. */
-function isEnding(mode: string): boolean {
+export function isEnding(mode: string): boolean {
   return (
     mode === 'access.auditSlot' ||
     mode === 'access.auditCount' ||
@@ -127,38 +127,10 @@ export function sleeperHalts(state: State, modes: Modes, config: KernelConfig): 
 }
 
 /** The CPU has taken a source event and has not finished with it. */
-function hasSource(mode: string): boolean {
+export function hasSource(mode: string): boolean {
   return (
     mode === 'choose.action' || mode === 'choose.target' || mode === 'access.setPending' || mode === 'access.indicate'
   );
-}
-
-/** A subject into which an interrupt is being injected runs. */
-export function injectedRuns(state: State, _modes: Modes, config: KernelConfig): boolean {
-  for (let subject = 0; subject < config.subjectGroup.length; subject++) {
-    if (state.subjects[subject]!.injection !== 0 && !state.subjects[subject]!.running) return false;
-  }
-  return true;
-}
-
-/** The CPU enters its subject again, whose entry failed, or hands over from it. */
-function isAfterFailure(state: State, mode: string, cpu: number): boolean {
-  const action = state.cpus[cpu]!.action;
-  const delivers = mode === 'access.takeEvent' || mode === 'access.clearEvents';
-  // Traps neither rest nor unmask.
-  return delivers || isEnding(mode) || (hasSource(mode) && action !== 1 && action !== 2 && action !== 4);
-}
-
-/** An injection stays only until the subject leaves its CPU, or as long as its entry fails and another one of its group is active. */
-export function injectedIsEntered(state: State, modes: Modes, config: KernelConfig): boolean {
-  for (let subject = 0; subject < config.subjectGroup.length; subject++) {
-    const cpu = config.subjectCpu[subject]!;
-    const isActive = state.groups[config.subjectGroup[subject]!]!.activeSubject === subject;
-    const isCurrent = currentSubject(state, cpu, config) === subject;
-    const stays = isCurrent && (modes[cpu] === 'guest' || isAfterFailure(state, modes[cpu]!, cpu));
-    if (state.subjects[subject]!.injection !== 0 && isActive && !stays) return false;
-  }
-  return true;
 }
 
 /** CPU whose plan has the partition; -1 for none. */

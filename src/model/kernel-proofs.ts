@@ -1,5 +1,6 @@
 import * as events from './event-lemmas.ts';
 import * as frames from './frame-lemmas.ts';
+import * as injection from './injection-lemmas.ts';
 import type { Lemma } from './model.ts';
 
 const claim = (id: string, text: string, holds: Lemma['holds']): Lemma => ({
@@ -86,11 +87,11 @@ export const EVENT_LEMMAS: readonly Lemma[] = [
     'A CPU that entered a subject holds the FPU registers, stored MSRs and XCR0 of that subject.',
     events.ownExtendedState,
   ),
-  help('injected-runs', 'A subject into which an interrupt is being injected runs.', events.injectedRuns),
+  help('injected-runs', 'A subject into which an interrupt is being injected runs.', injection.injectedRuns),
   help(
     'injected-is-entered',
     'An injection stays until the subject leaves its CPU, or as long as its entry fails.',
-    events.injectedIsEntered,
+    injection.injectedIsEntered,
   ),
   help('sleeper-halts', 'A subject that a CPU entered and that does not run executes nothing.', events.sleeperHalts),
   help(

@@ -206,7 +206,7 @@ export const kernelModel: Model = {
     },
     {
       name: 'events and device interrupts of 2 CPUs, groups that sleep, hand over and are told, growing time',
-      sources: ['event-lemmas.ts'],
+      sources: ['event-lemmas.ts', 'injection-lemmas.ts'],
       lemmas: EVENT_LEMMAS,
       assumesBounds: true,
       free: { nowTsc: ANY_TIME, triggerLow: WORD, triggerHigh: WORD, interruptFlag: 'truth', interruptibility: [0, 3] },
