@@ -1,4 +1,5 @@
 import { PANIC_TRAPS } from './native-subject.ts';
+import { restEvent, timerEvent } from './own-events.ts';
 import type {
   ChannelDescription,
   EventDescription,
@@ -42,19 +43,7 @@ export function genodeSubject(name: string, cpu: number, ramBytes: number): Subj
 
 /** Timer by the subject's own timed event, and sleep until an event or the timer. */
 export function genodeEvents(name: string): EventDescription[] {
-  return [
-    {
-      name: `${name}_timer`,
-      mode: 'self',
-      source: { subject: name, logical: 'timer', id: 31 },
-      target: { subject: name, logical: 'timer', action: { kind: 'inject_interrupt', vector: 32 } },
-    },
-    {
-      name: `${name}_sleep`,
-      mode: 'kernel',
-      source: { subject: name, logical: 'sleep', id: 30, action: 'subject_sleep' },
-    },
-  ];
+  return [timerEvent(`${name}_timer`, name, 32), restEvent(`${name}_sleep`, name, 30, 'sleep')];
 }
 
 /** Number of a link, 0 .. 15, which gives addresses, events and vectors at both sides. */

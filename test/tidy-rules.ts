@@ -17,6 +17,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/policy/document.ts',
     'src/policy/claims.ts',
     'src/policy/finding.ts',
+    // Names of bits, as the schema spells them.
+    'src/policy/vcpu-bits.ts',
     // Genode's services read their configuration as XML.
     'src/policy/xml.ts',
     'src/model',

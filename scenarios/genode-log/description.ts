@@ -1,4 +1,5 @@
 import { nativeSubject } from '../native-subject.ts';
+import { restEvent, timerEvent } from '../own-events.ts';
 import type { PolicyDescription } from '../policy-description.ts';
 
 /** Two Genode instances on two CPUs: a client of LOG behind Proxy:Client, and Proxy:Server with the LOG service. */
@@ -30,19 +31,7 @@ export const description: PolicyDescription = {
       reader: { subject: 'log_server', logical: 'log_proxy_in', address: 0x1000_0000, vector: 32 },
     },
   ],
-  events: [
-    {
-      name: 'apps_timer',
-      mode: 'self',
-      source: { subject: 'apps', logical: 'timer', id: 31 },
-      target: { subject: 'apps', logical: 'timer', action: { kind: 'inject_interrupt', vector: 33 } },
-    },
-    {
-      name: 'log_server_sleep',
-      mode: 'kernel',
-      source: { subject: 'log_server', logical: 'sleep', id: 1, action: 'subject_sleep' },
-    },
-  ],
+  events: [timerEvent('apps_timer', 'apps', 33), restEvent('log_server_sleep', 'log_server', 1, 'sleep')],
   partitions: [
     { name: 'apps', groups: [['apps']] },
     { name: 'log_server', groups: [['log_server']] },

@@ -1,19 +1,10 @@
+import { VM_BINARY, vmRam } from '../monitored-subject.ts';
 import { nativeSubject, PANIC_TRAPS } from '../native-subject.ts';
+import { timerEvent } from '../own-events.ts';
 import type { PolicyDescription, RegionDescription, SubjectDescription } from '../policy-description.ts';
 
 /** Memory of a virtual machine: where it starts, and some for data. */
-const VM_REGIONS: readonly RegionDescription[] = [
-  {
-    name: 'binary',
-    type: 'subject_binary',
-    sizeBytes: 0x1000,
-    address: 0x40_0000,
-    writable: true,
-    executable: true,
-    fill: 0x90,
-  },
-  { name: 'ram', type: 'subject', sizeBytes: 0x1_1000, address: 0x100_0000, writable: true, executable: true },
-];
+const VM_REGIONS: readonly RegionDescription[] = [VM_BINARY, vmRam(0x1_1000)];
 
 const monitor: SubjectDescription = {
   ...nativeSubject('linux_monitor', 0),
@@ -74,12 +65,7 @@ export const description: PolicyDescription = {
       source: { subject: 'linux_monitor', logical: 'serial_irq4', id: 0 },
       target: { subject: 'linux', logical: 'serial_irq4', action: { kind: 'inject_interrupt', vector: 52 } },
     },
-    {
-      name: 'timer_linux',
-      mode: 'self',
-      source: { subject: 'linux', logical: 'timer', id: 31 },
-      target: { subject: 'linux', logical: 'timer', action: { kind: 'inject_interrupt', vector: 236 } },
-    },
+    timerEvent('timer_linux', 'linux', 236),
   ],
   partitions: [
     { name: 'linux', groups: [['linux', 'linux_monitor']] },

@@ -1,4 +1,5 @@
 import { nativeSubject } from '../native-subject.ts';
+import { restEvent } from '../own-events.ts';
 import type { PolicyDescription } from '../policy-description.ts';
 
 /** A writer and a reader on two CPUs, joined by one muchannel whose event reaches the other CPU by an IPI. */
@@ -17,13 +18,7 @@ export const description: PolicyDescription = {
       reader: { subject: 'reader', logical: 'log_in', address: 0x1000_0000, vector: 32 },
     },
   ],
-  events: [
-    {
-      name: 'reader_sleep',
-      mode: 'kernel',
-      source: { subject: 'reader', logical: 'sleep', id: 1, action: 'subject_sleep' },
-    },
-  ],
+  events: [restEvent('reader_sleep', 'reader', 1, 'sleep')],
   partitions: [
     { name: 'writer', groups: [['writer']] },
     { name: 'reader', groups: [['reader']] },

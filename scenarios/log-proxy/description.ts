@@ -1,4 +1,6 @@
+import { monitorEvents, monitorSubject, VM_BINARY, vmRam } from '../monitored-subject.ts';
 import { nativeSubject, tau0Subject } from '../native-subject.ts';
+import { restEvent, timerEvent } from '../own-events.ts';
 import type { PolicyDescription, SubjectDescription } from '../policy-description.ts';
 
 /** Virtual address of the log memory of the server; its size is the `logBytes` parameter of the software. */
@@ -9,27 +11,8 @@ const guestVm: SubjectDescription = {
   name: 'guest_vm',
   cpu: 0,
   profile: 'vm',
-  regions: [
-    {
-      name: 'binary',
-      type: 'subject_binary',
-      sizeBytes: 0x1000,
-      address: 0x40_0000,
-      writable: true,
-      executable: true,
-      fill: 0x90,
-    },
-    { name: 'ram', type: 'subject', sizeBytes: 0x4000, address: 0x100_0000, writable: true, executable: true },
-  ],
+  regions: [VM_BINARY, vmRam(0x4000)],
   traps: { event: 'trap_to_monitor', panic: false },
-};
-
-const guestMonitor: SubjectDescription = {
-  ...nativeSubject('guest_monitor', 0),
-  monitors: [
-    { logical: 'monitor_state', subject: 'guest_vm', page: 'state', address: 0x1e_0000, writable: true },
-    { logical: 'monitor_interrupts', subject: 'guest_vm', page: 'interrupts', address: 0x1e_2000, writable: true },
-  ],
 };
 
 /**
@@ -60,7 +43,7 @@ export const description: PolicyDescription = {
     ]),
     nativeSubject('log_watchdog', 1),
     guestVm,
-    guestMonitor,
+    monitorSubject('guest_monitor', 0, 'guest_vm'),
   ],
   channels: [
     {
@@ -83,63 +66,25 @@ export const description: PolicyDescription = {
     { name: 'cmos_rtc', subject: 'log_watchdog', irq: 8, vector: 41, ports: { start: 0x70, end: 0x71 } },
   ],
   events: [
-    {
-      name: 'client_timer',
-      mode: 'self',
-      source: { subject: 'genode_client', logical: 'timer', id: 31 },
-      target: { subject: 'genode_client', logical: 'timer', action: { kind: 'inject_interrupt', vector: 33 } },
-    },
-    {
-      name: 'server_sleep',
-      mode: 'kernel',
-      source: { subject: 'genode_server', logical: 'sleep', id: 1, action: 'subject_sleep' },
-    },
-    {
-      name: 'server_yield',
-      mode: 'kernel',
-      source: { subject: 'genode_server', logical: 'yield', id: 2, action: 'subject_yield' },
-    },
+    timerEvent('client_timer', 'genode_client', 33),
+    restEvent('server_sleep', 'genode_server', 1, 'sleep'),
+    restEvent('server_yield', 'genode_server', 2, 'yield'),
     {
       name: 'wake_watchdog',
       mode: 'async',
       source: { subject: 'genode_server', logical: 'wake_watchdog', id: 3 },
       target: { subject: 'log_watchdog', logical: 'wake', action: { kind: 'inject_interrupt', vector: 34 } },
     },
-    {
-      name: 'watchdog_sleep',
-      mode: 'kernel',
-      source: { subject: 'log_watchdog', logical: 'sleep', id: 1, action: 'subject_sleep' },
-    },
-    {
-      name: 'watchdog_yield',
-      mode: 'kernel',
-      source: { subject: 'log_watchdog', logical: 'yield', id: 2, action: 'subject_yield' },
-    },
+    restEvent('watchdog_sleep', 'log_watchdog', 1, 'sleep'),
+    restEvent('watchdog_yield', 'log_watchdog', 2, 'yield'),
     {
       name: 'guest_interrupt',
       mode: 'async',
       source: { subject: 'guest_monitor', logical: 'guest_interrupt', id: 6 },
       target: { subject: 'guest_vm', logical: 'interrupt', action: { kind: 'inject_interrupt', vector: 48 } },
     },
-    {
-      name: 'guest_timer',
-      mode: 'self',
-      source: { subject: 'guest_vm', logical: 'timer', id: 31 },
-      target: { subject: 'guest_vm', logical: 'timer', action: { kind: 'inject_interrupt', vector: 49 } },
-    },
-    { name: 'trap_to_monitor', mode: 'switch', target: { subject: 'guest_monitor', logical: 'handle_trap' } },
-    {
-      name: 'resume_guest',
-      mode: 'switch',
-      source: { subject: 'guest_monitor', logical: 'resume_guest', id: 4 },
-      target: { subject: 'guest_vm', logical: 'resume' },
-    },
-    {
-      name: 'reset_guest',
-      mode: 'switch',
-      source: { subject: 'guest_monitor', logical: 'reset_guest', id: 5 },
-      target: { subject: 'guest_vm', logical: 'reset', id: 63, action: { kind: 'reset' } },
-    },
+    timerEvent('guest_timer', 'guest_vm', 49),
+    ...monitorEvents('guest_vm', 'guest_monitor', 'trap_to_monitor', 'guest'),
   ],
   partitions: [
     { name: 'tau0', groups: [['tau0']] },

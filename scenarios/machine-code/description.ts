@@ -1,5 +1,7 @@
+import { monitorEvents, monitorSubject, VM_BINARY, vmRam } from '../monitored-subject.ts';
 import { nativeSubject } from '../native-subject.ts';
-import type { EventDescription, PolicyDescription, SubjectDescription } from '../policy-description.ts';
+import { timerEvent } from '../own-events.ts';
+import type { PolicyDescription, SubjectDescription } from '../policy-description.ts';
 
 const program: SubjectDescription = {
   ...nativeSubject('program', 0, [
@@ -13,15 +15,7 @@ const guest: SubjectDescription = {
   cpu: 1,
   profile: 'vm',
   regions: [
-    {
-      name: 'binary',
-      type: 'subject_binary',
-      sizeBytes: 0x1000,
-      address: 0x40_0000,
-      writable: true,
-      executable: true,
-      fill: 0x90,
-    },
+    VM_BINARY,
     {
       name: 'rom',
       type: 'subject',
@@ -31,35 +25,10 @@ const guest: SubjectDescription = {
       executable: false,
       fill: 0x90,
     },
-    { name: 'ram', type: 'subject', sizeBytes: 0x8000, address: 0x100_0000, writable: true, executable: true },
+    vmRam(0x8000),
   ],
   traps: { event: 'trap_to_guest_monitor', panic: false },
 };
-
-const monitor = (name: string, cpu: number, subject: string): SubjectDescription => ({
-  ...nativeSubject(name, cpu),
-  monitors: [
-    { logical: 'monitor_state', subject, page: 'state', address: 0x1e_0000, writable: true },
-    { logical: 'monitor_interrupts', subject, page: 'interrupts', address: 0x1e_2000, writable: true },
-  ],
-});
-
-/** Handover of a subject to its monitor and back, and the monitor's reset of it. */
-const monitorEvents = (subject: string, monitorName: string): readonly EventDescription[] => [
-  { name: `trap_to_${monitorName}`, mode: 'switch', target: { subject: monitorName, logical: 'handle_trap' } },
-  {
-    name: `resume_${subject}`,
-    mode: 'switch',
-    source: { subject: monitorName, logical: `resume_${subject}`, id: 4 },
-    target: { subject, logical: 'resume' },
-  },
-  {
-    name: `reset_${subject}`,
-    mode: 'switch',
-    source: { subject: monitorName, logical: `reset_${subject}`, id: 5 },
-    target: { subject, logical: 'reset', id: 63, action: { kind: 'reset' } },
-  },
-];
 
 /**
  * Subjects that execute machine code: a native program and a virtual machine, each with a hosted monitor that skips what
@@ -72,10 +41,10 @@ export const description: PolicyDescription = {
   vmxTimerRate: 5,
   subjects: [
     program,
-    monitor('warden', 0, 'program'),
+    monitorSubject('warden', 0, 'program'),
     nativeSubject('neighbour', 0),
     guest,
-    monitor('guest_monitor', 1, 'guest'),
+    monitorSubject('guest_monitor', 1, 'guest'),
   ],
   channels: [],
   events: [
@@ -85,14 +54,9 @@ export const description: PolicyDescription = {
       source: { subject: 'program', logical: 'notify_guest', id: 1 },
       target: { subject: 'guest', logical: 'notify_guest', action: { kind: 'inject_interrupt', vector: 48 } },
     },
-    {
-      name: 'guest_timer',
-      mode: 'self',
-      source: { subject: 'guest', logical: 'timer', id: 31 },
-      target: { subject: 'guest', logical: 'timer', action: { kind: 'inject_interrupt', vector: 49 } },
-    },
-    ...monitorEvents('program', 'warden'),
-    ...monitorEvents('guest', 'guest_monitor'),
+    timerEvent('guest_timer', 'guest', 49),
+    ...monitorEvents('program', 'warden', 'trap_to_warden'),
+    ...monitorEvents('guest', 'guest_monitor', 'trap_to_guest_monitor'),
   ],
   partitions: [
     { name: 'program', groups: [['program', 'warden']] },

@@ -7,6 +7,7 @@ import type { VmxHooks } from '../impl/vmx/vmx-hooks.ts';
 import { type DeliveredEvent, EventType, type Intercept } from '../impl/x86/hooks.ts';
 import { type Grant, subjectGrants } from '../model/grants.ts';
 import type { BitFields, PolicyDocument, Subject } from '../policy/document.ts';
+import { EXCEPTION_BITS } from '../policy/vcpu-bits.ts';
 import { PAGE_SIZE_BYTES } from '../units/address.ts';
 import { joinWords } from '../units/word.ts';
 import { controlRegisterMask } from './initial-page.ts';
@@ -23,29 +24,17 @@ const at = {
   length: vmcsWord('EXIT_INSTRUCTION_LENGTH'),
 };
 
-/** Exceptions by vector under the names of the policy. */
-const EXCEPTIONS: readonly (string | undefined)[] = [
-  'DivideError',
-  'Debug',
-  undefined,
-  'Breakpoint',
-  'Overflow',
-  'BOUNDRangeExceeded',
-  'InvalidOpcode',
-  'DeviceNotAvailable',
-  'DoubleFault',
-  'CoprocessorSegmentOverrun',
-  'InvalidTSS',
-  'SegmentNotPresent',
-  'StackSegmentFault',
-  'GeneralProtection',
-  'PageFault',
-  undefined,
-  'x87FPUFloatingPointError',
-  'AlignmentCheck',
-  'MachineCheck',
-  'SIMDFloatingPointException',
-];
+/** Vectors below the last named exception that have no bit in a policy: NMI, and one that is reserved. */
+const UNNAMED_VECTORS: readonly number[] = [2, 15];
+/** Vectors in the order of the policy's names for exceptions. */
+const NAMED_VECTORS = Array.from(
+  { length: EXCEPTION_BITS.length + UNNAMED_VECTORS.length },
+  (_, vector) => vector,
+).filter(vector => !UNNAMED_VECTORS.includes(vector));
+/** Names of exceptions in a policy by their vectors. */
+const EXCEPTIONS: ReadonlyMap<number, string> = new Map(
+  EXCEPTION_BITS.map((name, index) => [NAMED_VECTORS[index]!, name]),
+);
 
 /** Instructions that exit by one control; without one, always. */
 const BY_CONTROL: Readonly<Record<string, readonly ['proc' | 'proc2', string] | undefined>> = {
@@ -294,7 +283,7 @@ export class GuestRules {
   }
 
   #checkEvent(rules: Rules, { type, vector }: DeliveredEvent, isExit: boolean): void {
-    const name = EXCEPTIONS[vector];
+    const name = EXCEPTIONS.get(vector);
     const isException = type === EventType.hardwareException || type >= EventType.privilegedSoftwareException;
     if (!isException || name === undefined) return;
     // Exceptions that the policy does not name exit.

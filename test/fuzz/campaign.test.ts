@@ -1,38 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { findScenario } from '../../scenarios/index.ts';
-import type { CheckContext } from '../../src/engine/property.ts';
 import { FAULTS } from '../../src/faults/index.ts';
 import { Campaign, type CampaignSettings, groupOf } from '../../src/fuzz/campaign.ts';
 import { entryText, readEntry, readState } from '../../src/fuzz/corpus-files.ts';
-import { FuzzTarget } from '../../src/fuzz/fuzz-target.ts';
-import { defaultSeams, type Seams } from '../../src/impl/seams.ts';
-import { parsePolicy } from '../../src/policy/parse.ts';
+import type { FuzzTarget } from '../../src/fuzz/fuzz-target.ts';
+import { defaultSeams } from '../../src/impl/seams.ts';
+import { targetOf } from './executions-to-kill.ts';
 import { killCampaign } from './kill-campaign.ts';
-
-const scenario = findScenario('machine-code');
-if (!scenario.ok || scenario.value === undefined) throw new Error('scenario machine-code');
-const { policyPath, software } = scenario.value;
-const bytes = readFileSync(policyPath);
-const parsed = parsePolicy(bytes);
-if (!parsed.ok) throw new Error(policyPath);
-const { document } = parsed.value;
-
-function targetOf(seams: Seams): FuzzTarget {
-  const context: CheckContext = {
-    document,
-    policyText: bytes.toString(),
-    policyPath,
-    policySha256: '',
-    seams,
-    seed: 1,
-    budget: { name: 'smoke' },
-    software,
-  };
-  const created = FuzzTarget.create(context);
-  if (!created.ok) throw new Error(created.error);
-  return created.value;
-}
 
 function runCampaign(target: FuzzTarget, settings: CampaignSettings, rounds: number): Campaign {
   const campaign = new Campaign(settings, target.attackers);
@@ -42,12 +15,12 @@ function runCampaign(target: FuzzTarget, settings: CampaignSettings, rounds: num
 }
 
 describe('a fuzzing campaign', () => {
-  const target = targetOf(defaultSeams);
+  const target = targetOf('machine-code', defaultSeams);
   const guest: CampaignSettings = { target: 'guest', strategy: 'coverage-guided', seed: 5 };
 
   it('gives the same corpus and findings twice', () => {
     const first = runCampaign(target, guest, 2);
-    const second = runCampaign(targetOf(defaultSeams), guest, 2);
+    const second = runCampaign(targetOf('machine-code', defaultSeams), guest, 2);
     expect(second.corpus).toEqual(first.corpus);
     expect([...second.exits]).toEqual([...first.exits]);
     expect(first.findings.size).toBe(0);
@@ -95,7 +68,11 @@ describe('a fuzzing campaign', () => {
   it.each(['guest', 'vm-exit'] as const)('finds a seeded fault by %s', name => {
     const fault = FAULTS.find(({ id }) => id === 'vmcs-not-switched')!;
     const strategy = name === 'guest' ? 'structured' : 'recorded';
-    const campaign = runCampaign(targetOf(fault.apply(defaultSeams)), { target: name, strategy, seed: 1 }, 2);
+    const campaign = runCampaign(
+      targetOf('machine-code', fault.apply(defaultSeams)),
+      { target: name, strategy, seed: 1 },
+      2,
+    );
     expect(campaign.findings.size).toBeGreaterThan(0);
   });
 
