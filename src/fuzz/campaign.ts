@@ -92,7 +92,8 @@ export class Campaign {
 
   #candidate(execution: number): FuzzInput {
     const { seed, target, strategy } = this.settings;
-    const swept = this.#sweep[execution];
+    // Every second input, so that what only takes the usual mixture is not found after the sweep alone.
+    const swept = execution % 2 === 0 ? this.#sweep[execution / 2] : undefined;
     if (swept !== undefined) return swept;
     const rng = createRng(deriveSeed(seed, `${target} ${execution}`));
     const isFresh = !this.hasFeedback || this.corpus.length < 8 || rng.below(5) === 0;
@@ -104,15 +105,20 @@ export class Campaign {
     const recent = rng.below(2) === 0 ? Math.max(0, this.corpus.length - 32) : 0;
     const base = this.corpus[recent + rng.below(this.corpus.length - recent)]!;
     const other = this.corpus[rng.below(this.corpus.length)]!;
-    return mutate(rng, base.input, other.input);
+    return mutate(rng, base.input, other.input, this.#attackers);
   }
 
   /** Recorded exits of any subject, in another one, changed. */
   #fromMaterial(rng: ReturnType<typeof createRng>): FuzzInput {
     const { subject } = this.#attackers[rng.below(this.#attackers.length)]!;
     const exits = Array.from({ length: 1 + rng.below(6) }, () => this.#material[rng.below(this.#material.length)]!);
-    const recorded: FuzzInput = { kind: 'exits', subject, exits, around: randomSurroundings(rng) };
-    return mutate(rng, recorded, recorded);
+    const recorded: FuzzInput = {
+      kind: 'exits',
+      subject,
+      exits,
+      around: randomSurroundings(rng, this.#attackers.length),
+    };
+    return mutate(rng, recorded, recorded, this.#attackers);
   }
 
   /** Takes over one execution, in order; what is new in it. */

@@ -56,6 +56,8 @@ export interface Execution {
 export interface Attacker {
   readonly subject: string;
   readonly code: CodeVocabulary | undefined;
+  /** Exit reasons on which its trap table stops the system. */
+  readonly stoppingReasons: ReadonlySet<number>;
 }
 
 /** The first executions of a system are repeated, too: what it keeps outside of its snapshot shows there. */
@@ -70,6 +72,9 @@ function isRepeated(input: FuzzInput): boolean {
   const sum = words.reduce((total, word) => (total + word) >>> 0, 0);
   return sum % (interrupts.length > 0 ? 4 : 16) === 0;
 }
+
+/** One of four programs starts over when it is done. */
+const startsOver = (words: readonly number[]): boolean => (words.at(-1) ?? 1) % 4 === 0;
 
 /** A booted system that executes inputs, each from the same snapshot, beside the kernel model. */
 export class FuzzTarget {
@@ -96,6 +101,7 @@ export class FuzzTarget {
     this.attackers = found.map(words => ({
       subject: words.subject,
       code: codeVocabulary(context.document, tables, words, reach.mayStop),
+      stoppingReasons: words.stoppingReasons,
     }));
     this.#actions = tables.subjects.map(subject =>
       Array.from({ length: MAX_TRAP + 1 }, (_, reason) => {
@@ -141,7 +147,8 @@ export class FuzzTarget {
       return { subject, operations: operationsOf(input.exits, word => this.#surroundings.operations(subject, word)) };
     const code = this.attackers.find(row => row.subject === subject)?.code;
     if (code === undefined) return undefined;
-    if (input.kind === 'guest') return { subject, machineCode: programBlocks(input.words, code) };
+    if (input.kind === 'guest')
+      return { subject, machineCode: programBlocks(input.words, code, [], startsOver(input.words)) };
     return { subject, machineCode: [{ address: code.entry, hex: input.hex.slice(0, 2 * code.roomBytes) }] };
   }
 
@@ -153,12 +160,12 @@ export class FuzzTarget {
 
   /** Executes an input; some of them twice, which must give the same. */
   execute(input: FuzzInput): Execution {
-    const first = this.#executeOnce(input);
+    const first = this.executeOnce(input);
     const isFirst = this.#executed < FIRST_REPEATED;
     this.#executed += 1;
     if (first.failure !== '' || !(isFirst || isRepeated(input))) return first;
     const digest = systemDigest(this.bench.system);
-    const second = this.#executeOnce(input);
+    const second = this.executeOnce(input);
     const isEqual =
       second.failure === '' &&
       systemDigest(this.bench.system) === digest &&
@@ -168,7 +175,8 @@ export class FuzzTarget {
     return isEqual ? first : { ...first, failure: 'the same input has another course when it is executed again' };
   }
 
-  #executeOnce(input: FuzzInput): Execution {
+  /** Executes an input without looking whether it would have the same course again. */
+  executeOnce(input: FuzzInput): Execution {
     const spec = this.specOf(input);
     const none: Execution = { features: [], kernelSteps: 0, exits: [], recorded: [], failure: '' };
     if (spec === undefined) return none;

@@ -5,17 +5,19 @@ import { FAULTS } from '../../src/faults/index.ts';
 import { STRATEGIES, type Strategy } from '../../src/fuzz/fuzz-input.ts';
 import { defaultSeams } from '../../src/impl/seams.ts';
 import { executionsToKill, isFuzzable, targetOf } from './executions-to-kill.ts';
+import { type OnFound, type Search, type SoughtFault, TouchedExecutions } from './touched-executions.ts';
 
 /*
  * Kill matrix by strategy: executions until each fault is found, over several seeds.
- * Run by hand: npx tsx test/fuzz/kill-matrix.ts <results.ndjson> [minutes] [seeds] [cap] [rest]; it goes on where it stopped. With
- * "rest", faults that no strategy has found with a seed are tried again with a higher cap. With the word "document" in place of the
- * minutes it writes docs/fuzz-kill-matrix.md from the results.
+ * Run by hand: npx tsx test/fuzz/kill-matrix.ts <results.ndjson> [minutes] [seeds] [cap] [cap of random bytes]; it goes on where it
+ * stopped. Caps are reached in rounds that double them; faults that no strategy has found with a seed within its cap are looked for
+ * further, by all but random bytes, up to 100,000 executions in all. With the word "document" in place of the minutes it writes
+ * docs/fuzz-kill-matrix.md from the results.
  */
 
-const ALL = ['structured', 'recorded', 'coverage-guided', 'random-bytes'] as const;
-/** Strategies that are given more executions where none has found a fault yet. */
-const RESTED = ['recorded', 'coverage-guided', 'structured'] as const;
+const FIRST_CAP = 128;
+/** Executions for a fault and a seed by all strategies together. */
+const TOTAL_CAP = 100_000;
 
 /** Systems in which a fault shows, where it is not the one with machine code. */
 const SCENARIOS: Readonly<Record<string, string>> = JSON.parse(
@@ -45,49 +47,105 @@ function readRows(path: string): Map<string, Row> {
   return new Map(lines.map(line => JSON.parse(line) as Row).map(row => [key(row), row]));
 }
 
-/**
- * Measures cells that were not measured yet. With `isRest`, only those of faults and seeds that no strategy has found yet, again if
- * the cap is higher now.
- */
-function measure(path: string, minutes: number, seeds: number, cap: number, isRest: boolean): void {
-  const rows = readRows(path);
+/** Caps that every cell is measured with. */
+interface Caps {
+  readonly seeds: number;
+  readonly random: number;
+  readonly others: number;
+}
+
+const capOf = ({ random, others }: Caps, strategy: Strategy): number => (strategy === 'random-bytes' ? random : others);
+
+/** The most that one of the strategies but random bytes may execute. */
+const furthestCap = ({ random }: Caps): number => Math.floor((TOTAL_CAP - random) / (STRATEGIES.length - 1));
+
+/** The results so far, and what is still to be measured. */
+class Matrix {
+  readonly rows: Map<string, Row>;
+  readonly #path: string;
+  readonly #caps: Caps;
+
+  constructor(path: string, caps: Caps) {
+    this.#path = path;
+    this.#caps = caps;
+    this.rows = readRows(path);
+  }
+
+  add(row: Row): void {
+    this.rows.set(key(row), row);
+    appendFileSync(this.#path, `${JSON.stringify(row)}\n`);
+  }
+
+  #isFound(fault: string, seed: number): boolean {
+    return STRATEGIES.some(strategy => this.rows.get(key({ fault, strategy, seed }))?.executions !== undefined);
+  }
+
+  /** Those of `faults` that a strategy must still look for up to `cap` executions. */
+  sought(faults: readonly Fault[], strategy: Strategy, seed: number, cap: number): readonly SoughtFault[] {
+    return faults.flatMap(fault => {
+      const row = this.rows.get(key({ fault: fault.id, strategy, seed }));
+      if (row?.executions !== undefined || (row !== undefined && row.cap >= cap)) return [];
+      const isFurther = cap > capOf(this.#caps, strategy);
+      if (isFurther && (strategy === 'random-bytes' || this.#isFound(fault.id, seed))) return [];
+      return [{ fault, from: row?.cap ?? 0 }];
+    });
+  }
+}
+
+/** Keeps state outside of what a snapshot brings back: each campaign needs a system that has executed nothing. */
+const isKept = ({ id }: Fault): boolean => id === 'state-outside-snapshot';
+
+function measureKept(fault: Fault, strategy: Strategy, seed: number, cap: number, onFound: OnFound): void {
+  const found = executionsToKill(targetOf(scenarioOf(fault), fault.apply(defaultSeams)), strategy, seed, cap);
+  if (found !== undefined) onFound(fault, found.executions, found.what);
+}
+
+/** Measures what is missing, in rounds of ever higher caps. */
+function measure(path: string, minutes: number, caps: Caps): void {
   const end = Date.now() + minutes * 60_000;
-  const isFound = (fault: string, seed: number): boolean =>
-    STRATEGIES.some(strategy => rows.get(key({ fault, strategy, seed }))?.executions !== undefined);
-  const isMissing = (fault: string, strategy: Strategy, seed: number): boolean => {
-    const known = rows.get(key({ fault, strategy, seed }));
-    if (!isRest) return known === undefined;
-    return !isFound(fault, seed) && (known === undefined || known.cap < cap);
+  const matrix = new Matrix(path, caps);
+  const faults = FAULTS.filter(isFuzzable);
+  const systems = [...new Set(faults.map(scenarioOf))].map(scenario => {
+    const own = faults.filter(fault => scenarioOf(fault) === scenario && !isKept(fault));
+    return { own, executions: new TouchedExecutions(scenario, own), searches: new Map<string, Search>() };
+  });
+  const report = (cap: number, text: string): void => {
+    const found = [...matrix.rows.values()].filter(({ executions }) => executions !== undefined).length;
+    console.error(`cap ${cap}, ${text}: ${found} of ${matrix.rows.size} cells found`);
   };
-  let done = 0;
-  for (const fault of FAULTS.filter(isFuzzable)) {
-    for (const strategy of isRest ? RESTED : ALL) {
-      const missing = Array.from({ length: seeds }, (_, index) => index + 1).filter(seed =>
-        isMissing(fault.id, strategy, seed),
-      );
-      if (missing.length === 0) continue;
-      let target = targetOf(scenarioOf(fault), fault.apply(defaultSeams));
-      for (const seed of missing) {
-        // A fault that keeps state outside of the snapshot shows once.
-        if (fault.id === 'state-outside-snapshot') target = targetOf(scenarioOf(fault), fault.apply(defaultSeams));
+  for (let round = FIRST_CAP; round <= 2 * furthestCap(caps); round *= 2) {
+    for (let seed = 1; seed <= caps.seeds; seed++) {
+      for (const strategy of STRATEGIES) {
         if (Date.now() > end) {
-          console.log(`${done} cells measured, ${rows.size} in all`);
+          report(round, 'time is over');
           return;
         }
-        const row: Row = {
-          fault: fault.id,
-          strategy,
-          seed,
-          cap,
-          ...(executionsToKill(target, strategy, seed, cap) ?? {}),
+        const own = capOf(caps, strategy);
+        const cap = Math.min(round > own && round < 2 * own ? own : round, furthestCap(caps));
+        const onFound = (fault: Fault, executions: number, what: string): void =>
+          matrix.add({ fault: fault.id, strategy, seed, cap, executions, what });
+        const close = (sought: readonly SoughtFault[]): void => {
+          for (const { fault } of sought)
+            if (matrix.rows.get(key({ fault: fault.id, strategy, seed }))?.executions === undefined)
+              matrix.add({ fault: fault.id, strategy, seed, cap });
         };
-        rows.set(key(row), row);
-        appendFileSync(path, `${JSON.stringify(row)}\n`);
-        done += 1;
+        for (const { own: ownFaults, executions, searches } of systems) {
+          const sought = matrix.sought(ownFaults, strategy, seed, cap);
+          if (sought.length === 0) continue;
+          const name = `${strategy} ${seed}`;
+          const search = searches.get(name) ?? executions.search(strategy, seed);
+          searches.set(name, search);
+          search.run(sought, cap, onFound);
+          close(sought);
+        }
+        const kept = matrix.sought(faults.filter(isKept), strategy, seed, cap);
+        for (const { fault } of kept) measureKept(fault, strategy, seed, cap, onFound);
+        close(kept);
       }
+      report(round, `seed ${seed}`);
     }
   }
-  console.log(`${done} cells measured, complete with ${rows.size}`);
+  report(furthestCap(caps), 'complete');
 }
 
 /** Mean executions, the seeds that it is the mean of, and the cap of those with which the fault was not found. */
@@ -140,7 +198,8 @@ function document(path: string): void {
 }
 
 if (process.argv[1]?.endsWith('kill-matrix.ts') === true) {
-  const [path = 'kill-matrix.ndjson', minutes = '14', seeds = '20', cap = '2000', rest = ''] = process.argv.slice(2);
+  const [path = 'kill-matrix.ndjson', minutes = '14', seeds = '20', others = '2048', random = '1024'] =
+    process.argv.slice(2);
   if (minutes === 'document') document(path);
-  else measure(path, Number(minutes), Number(seeds), Number(cap), rest === 'rest');
+  else measure(path, Number(minutes), { seeds: Number(seeds), others: Number(others), random: Number(random) });
 }

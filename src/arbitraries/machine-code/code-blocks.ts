@@ -16,5 +16,18 @@ const MODELESS_BLOCKS: readonly BlockKind[] = [
   ...PROCESSOR_BLOCKS,
 ];
 
+const MODE_BLOCKS = modeBlocks(MODELESS_BLOCKS);
+
 /** Kinds of blocks that generated programs consist of. */
-export const BLOCK_KINDS: readonly BlockKind[] = [...MODELESS_BLOCKS, ...modeBlocks(MODELESS_BLOCKS), ...DMA_BLOCKS];
+export const BLOCK_KINDS: readonly BlockKind[] = [...MODELESS_BLOCKS, ...MODE_BLOCKS, ...DMA_BLOCKS];
+
+/** Kinds of blocks that are about one thing. */
+export const BLOCK_THEMES: readonly (readonly BlockKind[])[] = [
+  INSTRUCTION_BLOCKS,
+  MEMORY_BLOCKS,
+  EVENT_BLOCKS,
+  MONITOR_BLOCKS,
+  PROCESSOR_BLOCKS,
+  MODE_BLOCKS,
+  DMA_BLOCKS,
+];

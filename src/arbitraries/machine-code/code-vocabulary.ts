@@ -44,7 +44,7 @@ export function codeVocabulary(
       .filter(grant => grant.writable && grant !== home)
       .map(grant => ({ address: grant.va, sizeBytes: grant.sizeBytes })),
     vmcalls: mayStop ? [...words.vmcalls, ...words.stops.filter(row => row.kind === 'vmcall')] : words.vmcalls,
-    mayTrap: mayStop || words.stoppingReasons.size === 0 || handlesAll(words),
+    mayTrap: mayStop || words.stoppingReasons.size === 0 || handlesTraps(words),
     mayStop,
   };
 }
@@ -52,5 +52,6 @@ export function codeVocabulary(
 /** Traps that a guest's code can cause by itself. */
 const COMMON_TRAPS = [0, 10, 12, 13, 14, 15, 16, 28, 29, 30, 31, 32, 54];
 
-const handlesAll = ({ stoppingReasons }: Vocabulary): boolean =>
+/** True if no common trap of the subject stops the system. */
+export const handlesTraps = ({ stoppingReasons }: Vocabulary): boolean =>
   COMMON_TRAPS.every(reason => !stoppingReasons.has(reason));

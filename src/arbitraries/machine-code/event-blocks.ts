@@ -49,7 +49,7 @@ export const EVENT_BLOCKS: readonly BlockKind[] = [
     emit(code, { vmcalls }, rng) {
       const event = pick(rng, vmcalls);
       if (!code.is64Bit || event === undefined) return false;
-      const trigger = rng.below(4) === 0 ? 0 : 0x10_0000 + rng.below(0x100_0000);
+      const trigger = rng.below(4) === 0 ? 0 : 0x10_0000 + rng.below(2 ** (16 + rng.below(9)));
       code.set(Reg.bx, 0xe_0001_0000).set(Reg.ax, event.number);
       code.emit(0x48, 0x89, 0x43, 0x08).set(Reg.ax, trigger).emit(0x48, 0x89, 0x03);
       return true;

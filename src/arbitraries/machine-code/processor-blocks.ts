@@ -64,6 +64,7 @@ const MSRS = [
   0x1fff, 0x2000, 0xc000_0080, 0xc000_0081, 0xc000_0082, 0xc000_0084, 0xc000_0100, 0xc000_0101, 0xc000_0102,
   0xc000_0103, 0xc000_1fff, 0xffff_ffff,
 ] as const;
+const EFER = 0xc000_0080;
 const PORTS = [
   0x20, 0x21, 0x40, 0x60, 0x64, 0x70, 0x71, 0x80, 0x3f8, 0x3fd, 0xb2, 0xcf8, 0xcfc, 0xfffd, 0xffff,
 ] as const;
@@ -156,12 +157,21 @@ export const PROCESSOR_BLOCKS: readonly BlockKind[] = [
     weight: 4,
     traps: false,
     emit(code, { words }, rng) {
-      const msr = pick(
-        rng,
-        words.processor.openMsrs.filter(({ canRead }) => canRead),
+      const { openMsrs } = words.processor;
+      const isWrite = rng.below(2) === 0;
+      const usable = openMsrs.filter(({ index, canRead, canWrite }) =>
+        isWrite ? canWrite && index !== EFER : canRead,
       );
-      // Writes may fault; reads of what the processor has do not.
-      return msr === undefined ? false : msrAccess(code, rng, msr.index, false);
+      const msr = pick(rng, usable);
+      if (msr === undefined) return false;
+      if (!isWrite) return msrAccess(code, rng, msr.index, false);
+      // A small value is canonical: the MSR takes it.
+      code
+        .set(Reg.cx, msr.index)
+        .set(Reg.ax, value32(rng) & 0x7fff_ffff)
+        .set(Reg.dx, 0)
+        .emit(0x0f, 0x30);
+      return true;
     },
   },
   {
