@@ -154,7 +154,7 @@ export function sweepInputs(attackers: readonly Attacker[]): readonly FuzzInput[
 /** Kinds of blocks of a program that has few of them. */
 const FEW_KINDS = 4;
 /** Words that are tried until one stands for a block of a wanted kind. */
-const TRIES = 64;
+const TRIES = 48;
 
 /** Kinds of blocks of a program: all, a few, or those that are about one thing. */
 function programKinds(rng: Rng, usable: readonly BlockKind[]): readonly BlockKind[] {

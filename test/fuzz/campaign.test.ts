@@ -62,7 +62,10 @@ describe('a fuzzing campaign', () => {
   it('reaches exits by mutated state that no machine code reaches', () => {
     const campaign = runCampaign(target, { target: 'vm-exit', strategy: 'recorded', seed: 1 }, 3);
     expect(campaign.findings.size).toBe(0);
-    for (const reason of [9, 33, 55]) expect(campaign.exitsOf(reason), String(reason)).toBeGreaterThan(0);
+    // Start-up IPIs, I/O SMIs, other SMIs, RSM, invalid guest state, the monitor trap flag, APIC accesses.
+    const reached = [4, 5, 6, 17, 33, 37, 44].filter(reason => campaign.exitsOf(reason) > 0);
+    expect(reached).toContain(33);
+    expect(reached.length).toBeGreaterThan(3);
   });
 
   it.each(['guest', 'vm-exit'] as const)('finds a seeded fault by %s', name => {

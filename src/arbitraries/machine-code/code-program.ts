@@ -21,9 +21,18 @@ function endOfProgram(address: number, target: number): string {
 export const kindsFor = ({ mayTrap, words }: CodeVocabulary): readonly BlockKind[] =>
   BLOCK_KINDS.filter(kind => (mayTrap || !kind.traps) && (kind.isForDevices !== true || words.dma.length > 0));
 
-function chooseKind(kinds: readonly BlockKind[], place: number): BlockKind {
+const totals = new WeakMap<readonly BlockKind[], number>();
+
+function totalWeight(kinds: readonly BlockKind[]): number {
+  const known = totals.get(kinds);
+  if (known !== undefined) return known;
   const total = kinds.reduce((sum, kind) => sum + kind.weight, 0);
-  let left = place % total;
+  totals.set(kinds, total);
+  return total;
+}
+
+function chooseKind(kinds: readonly BlockKind[], place: number): BlockKind {
+  let left = place % totalWeight(kinds);
   for (const kind of kinds) {
     left -= kind.weight;
     if (left < 0) return kind;
