@@ -11,12 +11,12 @@ import { inProcessRunner, type JobRunner, workerRunner } from '../src/host/worke
 import { invariant } from '../src/units/invariant.ts';
 import { type Measurement, measurement, type ThreadedBenchmark } from './benchmark.ts';
 
-/** Rounds of the campaign: the sweep, and as much again that is guided by what it found. */
-const ROUNDS = 32;
+/** Rounds of the campaign: the sweep, and what is guided by what it found. */
+const ROUNDS = 24;
 /** Turns that nobody times: systems are built and the engine compiles what runs often. */
 const WARM_UP_TURNS = 1;
 /** The best turn counts, since other work on the machine only makes one longer. */
-const TURNS = 5;
+const TURNS = 4;
 const SETTINGS: CampaignSettings = { target: 'guest', strategy: 'coverage-guided', seed: 1 };
 
 type Runner = JobRunner<FuzzPayload, readonly Execution[]>;
