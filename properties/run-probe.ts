@@ -16,7 +16,7 @@ import type { Workbench } from './workbench.ts';
 /** State of the system, without the values that the last operations read: programs that are lists do not look at them. */
 function stateKey(system: System, exit: ExitCause | undefined): string {
   const { memory, cpus, kernel } = system;
-  const hosted = system.hosted.map(subject => ({ ...subject, low: 0, high: 0 }));
+  const hosted = system.hosted.map(({ retiredCount, vectors }) => ({ low: 0, high: 0, retiredCount, vectors }));
   const words = processorWords(cpus, hosted, kernel.platform, cpu => system.subjectOn(cpu));
   return `${formatDigest(memory.digest())} ${formatDigest(digestWords(words, 0, words.length, 1))} ${JSON.stringify(exit ?? 0)}`;
 }
@@ -35,12 +35,14 @@ class OpeningWatch implements SystemObserver {
   readonly interleavings: Interleaving[] = [];
   key = '';
   hasEffect: boolean;
+  readonly #isExtended: boolean;
   #points = 0;
 
-  constructor(system: System, spec: RunSpec, last: RunElement | undefined) {
+  constructor(system: System, spec: RunSpec, last: RunElement | undefined, isExtended: boolean) {
     this.#system = system;
     this.#spec = spec;
     this.#last = last;
+    this.#isExtended = isExtended;
     this.hasEffect = last === undefined;
     this.#lengths = system.kernel.tables.subjects.map(({ name }) => {
       const program = spec.programs.find(({ subject }) => subject === name);
@@ -61,7 +63,7 @@ class OpeningWatch implements SystemObserver {
   #noteMoment({ tsc, id }: Cpu): void {
     if (this.#last?.kind === 'interrupt' && tsc >= this.#last.interrupt.tsc && id === this.#last.interrupt.cpu)
       this.hasEffect = true;
-    if (this.hasEffect) this.#moments.set(`${id} ${tsc}`, { tsc, cpu: id });
+    if (this.hasEffect && this.#isExtended) this.#moments.set(`${id} ${tsc}`, { tsc, cpu: id });
   }
 
   onExit(cpu: Cpu): void {
@@ -77,7 +79,7 @@ class OpeningWatch implements SystemObserver {
       const point = this.#points;
       this.#points += 1;
       if (this.#last?.kind === 'interleaving' && this.#last.interleaving.point === point) this.hasEffect = true;
-      else if (this.hasEffect)
+      else if (this.hasEffect && this.#isExtended)
         for (const { id } of this.#system.cpus) if (id !== cpu.id) this.interleavings.push({ point, cpu: id });
     }
     this.#noteMoment(cpu);
@@ -121,13 +123,13 @@ export function kernelRunTarget({ bench, model, vocabularies }: Workbench, count
   );
   return {
     alphabet,
-    probe(spec, last, isKnown): RunProbe {
+    probe(spec, last, isKnown, isExtended): RunProbe {
       const nothing = { key: '', hasEffect: false, open: [], interrupts: [], interleavings: [] };
       const loaded = bench.load(spec);
       if (!loaded.ok) return { ...nothing, fails: false };
       const system = loaded.value;
       const lockstep = new Lockstep(system, model);
-      const watch = new OpeningWatch(system, spec, last);
+      const watch = new OpeningWatch(system, spec, last, isExtended);
       lockstep.begin();
       system.observer = observeAll([lockstep, watch]);
       while (lockstep.divergence === undefined && (watch.key === '' || !isKnown(watch.key)) && system.step());

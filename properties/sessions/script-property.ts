@@ -161,9 +161,8 @@ function finiteScripts({ operations, run, runsPerTask }: ScriptPropertyOptions, 
     model,
     runsPerSystemRun: runsPerTask === undefined ? RUNS_PER_SYSTEM_RUN : 1,
     outside(body) {
-      const foreign =
-        body.kind === 'script' ? body.steps.find(({ operation }) => !honest.includes(operation)) : undefined;
-      return foreign === undefined ? '' : `${foreign.operation}: the model has no hostile peer`;
+      const isHostile = body.kind === 'script' && body.steps.some(({ operation }) => !honest.includes(operation));
+      return isHostile ? 'a hostile step: the model has no hostile peer' : '';
     },
     shorter(context, body, maxRuns) {
       if (body.kind !== 'script') return { isComplete: false, runs: 0 };

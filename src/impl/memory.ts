@@ -15,7 +15,13 @@ export interface MemorySnapshot {
 interface UndoLog {
   readonly slots: number[];
   readonly copies: Uint32Array[];
+  /** Two words a slot: its part of the digest, if that was up to date. */
+  readonly contributions: number[];
+  readonly isDigested: boolean[];
 }
+
+/** What the digest knows of a slot: its present content; an older one, with the slot in the list; the present one, with the slot still in the list. */
+const [DIGEST_CLEAN, DIGEST_DIRTY, DIGEST_LISTED] = [0, 1, 2] as const;
 
 /** Word accesses of one stretch of kernel code, far beyond what the longest one makes. */
 const ACCESS_LIMIT = 0x40_0000;
@@ -221,7 +227,7 @@ export class PhysicalMemory {
 
   /** Marks the present content; later writes can be rolled back to it. */
   snapshot(): MemorySnapshot {
-    this.#undoLogs.push({ slots: [], copies: [] });
+    this.#undoLogs.push({ slots: [], copies: [], contributions: [], isDigested: [] });
     this.#undoStamp += 1;
     this.beginStep();
     return { depth: this.#undoLogs.length };
@@ -240,11 +246,16 @@ export class PhysicalMemory {
         const copy = log.copies[index]!;
         if (this.#watched[slot] === 1) this.#unwatch(slot);
         this.words.set(copy, slot * FRAME_WORDS);
-        this.#markDigest(slot);
+        if (log.isDigested[index] === true) {
+          this.#replaceContribution(slot, log.contributions[2 * index]!, log.contributions[2 * index + 1]!);
+          if (this.#digestMark[slot] === DIGEST_DIRTY) this.#digestMark[slot] = DIGEST_LISTED;
+        } else this.#markDigest(slot);
         this.#pool.push(copy);
       }
       log.slots.length = 0;
       log.copies.length = 0;
+      log.contributions.length = 0;
+      log.isDigested.length = 0;
     }
     this.#undoLogs.length = snapshot.depth;
     this.#undoStamp += 1;
@@ -261,10 +272,13 @@ export class PhysicalMemory {
     const dirty = this.#digestDirty;
     let kept = 0;
     for (const slot of dirty) {
+      const isDirty = this.#digestMark[slot] === DIGEST_DIRTY;
+      this.#digestMark[slot] = DIGEST_CLEAN;
+      if (!isDirty) continue;
       this.#updateContribution(slot);
       // A further write of this step is not announced again, so the slot stays dirty until the step is over.
       if (this.#stepMark[slot] !== this.#stepStamp) continue;
-      this.#digestMark[slot] = 1;
+      this.#digestMark[slot] = DIGEST_DIRTY;
       dirty[kept] = slot;
       kept += 1;
     }
@@ -273,9 +287,6 @@ export class PhysicalMemory {
   }
 
   #updateContribution(slot: number): void {
-    this.#digestMark[slot] = 0;
-    this.#digestHigh = (this.#digestHigh - this.#contribution[slot * 2]!) >>> 0;
-    this.#digestLow = (this.#digestLow - this.#contribution[slot * 2 + 1]!) >>> 0;
     const start = slot * FRAME_WORDS;
     let isZero = true;
     for (let index = start; index < start + FRAME_WORDS; index++) {
@@ -288,10 +299,14 @@ export class PhysicalMemory {
     const hash = isZero
       ? { high: 0, low: 0 }
       : digestWords(this.words, start, FRAME_WORDS, (frame % 0xffff_fffb) >>> 0);
-    this.#contribution[slot * 2] = hash.high;
-    this.#contribution[slot * 2 + 1] = hash.low;
-    this.#digestHigh = (this.#digestHigh + hash.high) >>> 0;
-    this.#digestLow = (this.#digestLow + hash.low) >>> 0;
+    this.#replaceContribution(slot, hash.high, hash.low);
+  }
+
+  #replaceContribution(slot: number, high: number, low: number): void {
+    this.#digestHigh = (this.#digestHigh - this.#contribution[slot * 2]! + high) >>> 0;
+    this.#digestLow = (this.#digestLow - this.#contribution[slot * 2 + 1]! + low) >>> 0;
+    this.#contribution[slot * 2] = high;
+    this.#contribution[slot * 2 + 1] = low;
   }
 
   #touch(slot: number): void {
@@ -301,6 +316,7 @@ export class PhysicalMemory {
       this.#listedMark[slot] = this.#stepStamp;
       this.#touched[this.#touchedCount++] = slot;
     }
+    const isDigested = this.#digestMark[slot] !== DIGEST_DIRTY;
     this.#markDigest(slot);
     const log = this.#undoLogs[this.#undoLogs.length - 1];
     if (log !== undefined && this.#undoMark[slot] !== this.#undoStamp) {
@@ -310,14 +326,14 @@ export class PhysicalMemory {
       copy.set(this.words.subarray(start, start + FRAME_WORDS));
       log.slots.push(slot);
       log.copies.push(copy);
+      log.contributions.push(this.#contribution[slot * 2]!, this.#contribution[slot * 2 + 1]!);
+      log.isDigested.push(isDigested);
     }
   }
 
   #markDigest(slot: number): void {
-    if (this.#digestMark[slot] === 0) {
-      this.#digestMark[slot] = 1;
-      this.#digestDirty.push(slot);
-    }
+    if (this.#digestMark[slot] === DIGEST_CLEAN) this.#digestDirty.push(slot);
+    this.#digestMark[slot] = DIGEST_DIRTY;
   }
 
   #materialise(frame: FrameNumber): number {

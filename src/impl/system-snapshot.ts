@@ -91,18 +91,24 @@ export function restoreCpus(cpus: readonly Cpu[], snapshot: SystemSnapshot): voi
 /** Words that stand for all state outside of memory, for the system digest. */
 export function processorWords(
   cpus: readonly Cpu[],
-  hosted: readonly HostedSubject[],
+  hosted: readonly Pick<HostedSubject, 'low' | 'high' | 'retiredCount' | 'vectors'>[],
   platform: Platform,
   subjectOn: (cpu: Cpu) => SubjectId,
 ): Uint32Array {
-  const words: number[] = [];
+  const parts: (Uint32Array | readonly number[])[] = [];
   for (const cpu of cpus) {
-    words.push(...cpu.registers, ...cpu.fpu, cpu.xcr0, ...cpu.msrs, ...cpu.irr, ...cpu.isr);
-    words.push(lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, subjectOn(cpu) >>> 0);
+    parts.push(cpu.registers, cpu.fpu, [cpu.xcr0], cpu.msrs, cpu.irr, cpu.isr);
+    parts.push([lowWord(cpu.tsc), highWord(cpu.tsc), cpu.mode, subjectOn(cpu) >>> 0]);
   }
-  words.push(...platform.ioApic.save());
-  for (const unit of platform.iommus) if (unit.hasFaults) words.push(...unit.saveFaults());
-  for (const [port, value] of [...platform.ports.contents].sort((a, b) => a[0] - b[0])) words.push(port, value);
-  for (const subject of hosted) words.push(subject.low, subject.high, subject.retiredCount >>> 0, ...subject.vectors);
-  return Uint32Array.from(words);
+  parts.push(platform.ioApic.save());
+  for (const unit of platform.iommus) if (unit.hasFaults) parts.push(unit.saveFaults());
+  for (const [port, value] of [...platform.ports.contents].sort((a, b) => a[0] - b[0])) parts.push([port, value]);
+  for (const { low, high, retiredCount, vectors } of hosted) parts.push([low, high, retiredCount >>> 0], vectors);
+  const words = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    words.set(part, at);
+    at += part.length;
+  }
+  return words;
 }

@@ -197,6 +197,27 @@ describe('digest', () => {
     expect(seen.size).toBe(cases.length);
   });
 
+  it('after a restore is that of the contents, whether it was computed before, between or never', () => {
+    for (const when of [0b000, 0b001, 0b010, 0b011, 0b100, 0b111]) {
+      const memory = new PhysicalMemory();
+      put(memory, 1, 0, 10);
+      if ((when & 1) !== 0) memory.digest();
+      const snapshot = memory.snapshot();
+      for (let round = 0; round < 3; round++) {
+        put(memory, 1, 0, 11 + round);
+        put(memory, 2, 0, 20);
+        if ((when & 2) !== 0) memory.digest();
+        put(memory, 1, 1, 30);
+        memory.restore(snapshot);
+        if ((when & 4) !== 0) put(memory, 1, 2, 40);
+        const plain = new PhysicalMemory();
+        put(plain, 1, 0, 10);
+        if ((when & 4) !== 0) put(plain, 1, 2, 40);
+        expect(digest(memory), `${when} ${round}`).toBe(digest(plain));
+      }
+    }
+  });
+
   it('tells apart two frames from the same frames swapped', () => {
     const left = new PhysicalMemory();
     const right = new PhysicalMemory();

@@ -27,8 +27,9 @@ export interface RunSearchTarget {
   /**
    * @param last the element that was added last, and so takes effect last.
    * @param isKnown whether a state was met before: what follows from it need not be run again.
+   * @param isExtended false if nothing will be added: what could be need not be found out.
    */
-  probe(run: RunSpec, last: RunElement | undefined, isKnown: (key: string) => boolean): RunProbe;
+  probe(run: RunSpec, last: RunElement | undefined, isKnown: (key: string) => boolean, isExtended: boolean): RunProbe;
 }
 
 /** Where a breadth-first search over runs ends. */
@@ -94,7 +95,7 @@ export function shortestRun(
 ): RunSearchResult {
   const seen = new Set<string>();
   const isKnown = (key: string): boolean => seen.has(key);
-  const first = target.probe(empty, undefined, isKnown);
+  const first = target.probe(empty, undefined, isKnown, maxElements > 0);
   if (first.fails) return { run: empty, isComplete: true, runs: 1 };
   let runs = 1;
   let frontier: { readonly run: RunSpec; readonly probe: RunProbe }[] = [{ run: empty, probe: first }];
@@ -105,7 +106,7 @@ export function shortestRun(
         if (runs >= maxRuns) return { isComplete: false, runs };
         runs += 1;
         const longer = withElement(run, element);
-        const found = target.probe(longer, element, isKnown);
+        const found = target.probe(longer, element, isKnown, length < maxElements);
         if (found.fails) return { run: longer, isComplete: true, runs };
         if (!found.hasEffect || isKnown(found.key)) continue;
         if (found.key !== '') seen.add(found.key);
