@@ -204,7 +204,7 @@ export const faultsCommand: Command = {
       help: 'compare each counterexample with the shortest one, by a breadth-first search of up to --search executions (default 100000; fifty times as many of scripts)',
     },
     { name: 'out', kind: 'text', placeholder: 'dir', help: 'write the counterexamples as trace files' },
-    { name: 'markdown', kind: 'flag', help: 'print the matrix as a Markdown table' },
+    { name: 'markdown', kind: 'flag', help: 'print the matrix as a Markdown table, the comparison as a document' },
     JSON_OPTION,
     ...SOURCE_OPTIONS,
     ...COMMON_OPTIONS,
