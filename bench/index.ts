@@ -1,6 +1,5 @@
 import type { Benchmark, ThreadedBenchmark } from './benchmark.ts';
 import { exploreNarrow, exploreWide } from './explore-peers.ts';
-import { fuzzJobs } from './fuzz-jobs.ts';
 import { kernelSteps, kernelStepsUnchecked } from './kernel-steps.ts';
 import { modelSteps } from './model-steps.ts';
 import { policyPipeline } from './policy-pipeline.ts';
@@ -10,6 +9,7 @@ import { snapshotPrograms } from './snapshot-programs.ts';
 import { snapshotRestore } from './snapshot-restore.ts';
 import { systemRestore } from './system-restore.ts';
 import { vmExits, vmExitsChecked } from './vm-exits.ts';
+import { vmExitsJobs } from './vm-exits-jobs.ts';
 import { x86Interpreter } from './x86-interpreter.ts';
 
 /** All benchmarks of `muencheck bench`. */
@@ -26,7 +26,7 @@ export const BENCHMARKS: readonly (Benchmark | ThreadedBenchmark)[] = [
   snapshotPrograms,
   vmExits,
   vmExitsChecked,
-  fuzzJobs,
+  vmExitsJobs,
   refinementSteps,
   proxyLog,
   proxyBlock,

@@ -9,7 +9,7 @@ import { createRng } from '../../src/units/rng.ts';
 /*
  * Kills a campaign at random moments of its whole life and lets it go on each time, then compares all that it wrote with a campaign that
  * nobody killed.
- * Run by hand: npx tsx test/fuzz/kill-campaign.ts <kills> [seed] [minutes]
+ * Run by hand: npx tsx test/fuzz/kill-campaign.ts <kills> [seed] [minutes] [id of a seeded fault, so that there are findings, too]
  */
 
 const COMMAND = new URL('../../src/cli/muencheck.js', import.meta.url).pathname;
@@ -71,8 +71,9 @@ function isReadable(path: string, text: string): boolean {
   return !path.startsWith('corpus') || readEntry(text).ok;
 }
 
-function start(folder: string, executions: number): ChildProcess {
+function start(folder: string, executions: number, fault: string): ChildProcess {
   const args = ['fuzz', 'machine-code', '--executions', String(executions), '--jobs', '1', '--out', folder, '--quiet'];
+  if (fault !== '') args.push('--fault', fault);
   return spawn(process.execPath, [COMMAND, ...args], { stdio: 'ignore' });
 }
 
@@ -93,7 +94,7 @@ interface Life {
 }
 
 /** One process, killed at its moment. */
-async function killedProcess(folder: string, moment: Moment, usualStartMs: number): Promise<Life> {
+async function killedProcess(folder: string, moment: Moment, usualStartMs: number, fault: string): Promise<Life> {
   const timers: NodeJS.Timeout[] = [];
   const begun = performance.now();
   let startMs: number | undefined;
@@ -112,7 +113,7 @@ async function killedProcess(folder: string, moment: Moment, usualStartMs: numbe
     if (writes >= moment.writes) kill();
     writes += 1;
   });
-  child = start(folder, ENDLESS);
+  child = start(folder, ENDLESS, fault);
   if (moment.kind === 'start') timers.push(setTimeout(kill, moment.share * usualStartMs));
   await ended(child);
   for (const timer of timers) clearTimeout(timer);
@@ -139,6 +140,7 @@ export interface KillResult {
   readonly advances: number;
   readonly executions: number;
   readonly corpusFiles: number;
+  readonly findingFiles: number;
   /** Files that a process had written and that were not there, other or not whole after it was killed. */
   readonly lost: number;
   /** Files in the middle of a write that were still there at the end. */
@@ -161,6 +163,7 @@ export async function killCampaign(
   seed: number,
   report: (line: string) => void,
   maxMs = Number.POSITIVE_INFINITY,
+  fault = '',
 ): Promise<KillResult> {
   const root = mkdtempSync(join(tmpdir(), 'muencheck-kill-'));
   try {
@@ -173,7 +176,7 @@ export async function killCampaign(
     while (count.kills < kills && performance.now() - begunMs < maxMs) {
       const moment = randomMoment(rng);
       const before = wholeFiles(filesOf(folder));
-      const life = await killedProcess(folder, moment, usualStartMs);
+      const life = await killedProcess(folder, moment, usualStartMs, fault);
       const files = filesOf(folder);
       const after = wholeFiles(files);
       reached = executionsOf(after);
@@ -190,14 +193,15 @@ export async function killCampaign(
       );
     }
     const total = reached + LAST_EXECUTIONS;
-    await ended(start(folder, total));
+    await ended(start(folder, total, fault));
     const reference = join(root, 'reference');
-    await ended(start(reference, total));
+    await ended(start(reference, total, fault));
     const files = filesOf(folder);
     return {
       ...count,
       executions: reached,
       corpusFiles: namesOf(join(folder, 'corpus')).length,
+      findingFiles: namesOf(join(folder, 'findings')).length,
       leftBehind: [...files.keys()].filter(isPartial).length,
       isEqual: JSON.stringify([...files]) === JSON.stringify([...filesOf(reference)]),
     };
@@ -207,7 +211,9 @@ export async function killCampaign(
 }
 
 if (process.argv[1]?.endsWith('kill-campaign.ts') === true) {
-  const [kills = '200', seed = '1', minutes = '60'] = process.argv.slice(2);
+  const [kills = '200', seed = '1', minutes = '60', fault = ''] = process.argv.slice(2);
   const toStderr = (line: string): void => void process.stderr.write(`${line}\n`);
-  console.log(JSON.stringify(await killCampaign(Number(kills), Number(seed), toStderr, Number(minutes) * 60_000)));
+  console.log(
+    JSON.stringify(await killCampaign(Number(kills), Number(seed), toStderr, Number(minutes) * 60_000, fault)),
+  );
 }

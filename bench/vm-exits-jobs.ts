@@ -79,8 +79,8 @@ async function run(): Promise<Measurement> {
 }
 
 /** VM exits per second of wall-clock time of one campaign with `--jobs 2`, each checked; the peer is the same campaign with `--jobs 1`. */
-export const fuzzJobs: ThreadedBenchmark = {
-  id: 'fuzz-jobs',
+export const vmExitsJobs: ThreadedBenchmark = {
+  id: 'vm-exits-jobs',
   title: 'VM exits of a fuzz campaign with two jobs, and with one; the corpus is the same',
   unit: 'VM exits/s of wall-clock time',
   run,
