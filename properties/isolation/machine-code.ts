@@ -7,6 +7,7 @@ export const machineCodeNoninterference = pairProperty({
   claim: 'A subject learns nothing from the machine code that another subject runs, except over a permitted flow.',
   killedBy: ['deadline-relative', 'registers-not-cleared', 'guest-translations-shared'],
   effectiveRuns: 2,
+  effectiveRunsOfFew: 6,
   runsMachineCode: true,
   operationsPerFrame: 24,
   difference(low, left, right, frames) {

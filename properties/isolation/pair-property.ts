@@ -63,6 +63,8 @@ export interface PairOptions {
   readonly killedBy: readonly string[];
   /** Effective runs that every pair gets at the smoke budget. */
   readonly effectiveRuns: number;
+  /** As many in a system of few subjects, in which there are few pairs; `effectiveRuns` if absent. */
+  readonly effectiveRunsOfFew?: number;
   /** The high subject runs generated machine code instead of hosted operations, and in every second run the low one as well. */
   readonly runsMachineCode?: boolean;
   /** Operations and instructions that the shortest minor frame holds. */
@@ -134,6 +136,9 @@ function runTask(options: PairOptions, context: CheckContext, task: Task): TaskR
   return { ...empty, runs, steps, witnesses: { 'effective-run': effective }, pairs };
 }
 
+/** Subjects of a system with few pairs. */
+const FEW_SUBJECTS = 6;
+
 interface PairTest {
   readonly count: PairCount;
   readonly steps: number;
@@ -160,7 +165,9 @@ function testPair(options: PairOptions, context: CheckContext, found: Workbench,
       ? arbitrary
       : pairArbitrary(plan, inputs, { ...shape, cycles: codeCycles, lowProgramOf });
   const seed = deriveSeed(context.seed, `${options.id} ${high} ${low}`);
-  const wanted = context.budget.runs ?? options.effectiveRuns * BUDGET_FACTOR[context.budget.name];
+  const isFew = context.document.subjects.length <= FEW_SUBJECTS;
+  const usual = isFew ? (options.effectiveRunsOfFew ?? options.effectiveRuns) : options.effectiveRuns;
+  const wanted = context.budget.runs ?? usual * BUDGET_FACTOR[context.budget.name];
   const frames = new ReadableFrames(context.document, low);
   let totalRuns = 0;
   let effectiveRuns = 0;
