@@ -10,6 +10,13 @@ type Entries = Readonly<Record<string, unknown>>;
 const HOOKS = ['intercept', 'interceptEvent', 'translate'] as const;
 type HookName = (typeof HOOKS)[number];
 
+/** Functions that only answer; faults in them only answer otherwise. */
+const EFFECTLESS: readonly unknown[] = [
+  defaultSeams.machine.checkEntry,
+  defaultSeams.kernel.isValidHypercall,
+  defaultSeams.kernel.privilegeLevel,
+];
+
 /** Entries of a collaborator record that a fault replaces. */
 const changedEntries = (usual: object, changed: object): readonly string[] =>
   Object.keys(changed).filter(name => (changed as Entries)[name] !== (usual as Entries)[name]);
@@ -109,9 +116,10 @@ export class TouchRecorder {
     this.#touched = new Uint8Array(faults.length);
     const { kernel, machine } = defaultSeams;
     const changed = faults.map(fault => fault.apply(defaultSeams));
+    const entriesOf = (seams: Seams, seam: 'kernel' | 'machine'): Entries => seams[seam] as unknown as Entries;
     const faultsOf = (seam: 'kernel' | 'machine', name: string): readonly number[] =>
       changed.flatMap((seams, index) =>
-        (seams[seam] as unknown as Entries)[name] === (defaultSeams[seam] as unknown as Entries)[name] ? [] : [index],
+        entriesOf(seams, seam)[name] === entriesOf(defaultSeams, seam)[name] ? [] : [index],
       );
     const announced = <Ops extends object>(seam: 'kernel' | 'machine', ops: Ops): Ops =>
       Object.fromEntries(
@@ -120,7 +128,7 @@ export class TouchRecorder {
           return [
             name,
             concerned.length > 0 && typeof operation === 'function'
-              ? this.#announce(operation as Call, concerned)
+              ? this.#watch(operation as Call, concerned, index => entriesOf(changed[index]!, seam)[name] as Call)
               : operation,
           ];
         }),
@@ -138,7 +146,22 @@ export class TouchRecorder {
     });
   }
 
-  #announce(operation: Call, concerned: readonly number[]): Call {
+  /** A function without effects makes a difference if its faulty form answers otherwise. */
+  #compare(operation: Call, faulty: readonly { readonly index: number; readonly call: Call }[]): Call {
+    return (...parameters) => {
+      const answer = operation(...parameters);
+      for (const { index, call } of faulty)
+        if (this.#touched[index] === 0 && !isShallowEqual(call(...parameters), answer)) this.#touched[index] = 1;
+      return answer;
+    };
+  }
+
+  #watch(operation: Call, concerned: readonly number[], faultyOf: (index: number) => Call): Call {
+    if (EFFECTLESS.includes(operation))
+      return this.#compare(
+        operation,
+        concerned.map(index => ({ index, call: faultyOf(index) })),
+      );
     return (...parameters) => {
       for (const fault of concerned) this.#touched[fault] = 1;
       return operation(...parameters);

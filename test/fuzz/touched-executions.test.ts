@@ -9,7 +9,7 @@ import { TouchedExecutions } from './touched-executions.ts';
 /** Touched by few executions, by the answers of hooks, and different from the start on. */
 const FAULT_IDS = ['hypercall-from-ring-3', 'guest-rdtsc-unchecked', 'wrong-target-event'];
 const faults = FAULTS.filter(({ id }) => FAULT_IDS.includes(id));
-const CAP = 20;
+const CAP = 12;
 const STRATEGIES: readonly Strategy[] = ['structured', 'coverage-guided', 'recorded'];
 
 it('counts the executions that find a fault as a campaign on the faulty system does', () => {
@@ -22,8 +22,8 @@ it('counts the executions that find a fault as a campaign on the faulty system d
     const sought = faults.map(fault => ({ fault, from: 0 }));
     const search = executions.search(strategy, 1);
     // In two parts, of which the second goes on in the middle of a round.
-    search.run(sought, 5, note);
-    const left = sought.filter(({ fault }) => !found.has(fault.id)).map(({ fault }) => ({ fault, from: 5 }));
+    search.run(sought, 3, note);
+    const left = sought.filter(({ fault }) => !found.has(fault.id)).map(({ fault }) => ({ fault, from: 3 }));
     search.run(left, CAP, note);
     return found;
   };
