@@ -14,6 +14,7 @@ import type { PolicyDocument } from '../../src/policy/document.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { createRng, deriveSeed, type Rng } from '../../src/units/rng.ts';
 import { driveKernel } from './kernel-campaign.ts';
+import { mutatedDocument } from './mutate-document.ts';
 
 /* Fuzzing of the way to a running system: policies with numbers and references changed, on processors with features missing. */
 
@@ -214,10 +215,9 @@ function mutatedAudit(rng: Rng, { memory, at }: Kernel): void {
   if (rng.below(4) !== 0) memory.writeWord(at.crashAuditSlot, 1, AUDIT_MAGIC[1]);
 }
 
-/** Processors after a reset, and a kernel image that the boot loader has loaded anew; other memory keeps what it holds. */
-function restart({ cpus, memory, at, platform }: Kernel): void {
+/** Processors after a reset; memory keeps what it holds. */
+function restart({ cpus, platform }: Kernel): void {
   platform.power = 'running';
-  for (const slot of [at.globalSlot, ...at.dataSlots, ...at.bssSlots.flat()]) memory.fillWords(slot, 0, FRAME_WORDS, 0);
   for (const cpu of cpus) {
     cpu.vmxonAddress = -1;
     cpu.vmcsSlot = -1;
@@ -245,9 +245,11 @@ export function bootMutated(seed: number, execution: number, texts: readonly str
   // Each policy as it is first, then changed ones of those that boot quickly.
   const small = texts.filter(text => text.length < LARGE_POLICY);
   const base = texts[execution] ?? pick(rng, small);
-  const isMutated = execution >= texts.length && rng.below(4) !== 0;
-  const parsed = parsePolicy(new TextEncoder().encode(isMutated ? mutatedPolicy(rng, base) : base));
+  // Every fourth policy stays as it is; of the others a third is changed as a text, the rest behind the parser.
+  const way = execution < texts.length ? 0 : rng.below(4);
+  const parsed = parsePolicy(new TextEncoder().encode(way === 1 ? mutatedPolicy(rng, base) : base));
   if (!parsed.ok) return 'refused';
+  const document = way > 1 ? mutatedDocument(rng, parsed.value.document, MAX_CHANGES) : parsed.value.document;
   const { machine } = defaultSeams;
   const isUsual = execution < texts.length || rng.below(2) === 0;
   const seams: Seams = {
@@ -261,7 +263,6 @@ export function bootMutated(seed: number, execution: number, texts: readonly str
       createIommu: spec => (isUsual || rng.below(2) === 0 ? machine.createIommu(spec) : mutatedIommu(rng, spec)),
     },
   };
-  const { document } = parsed.value;
   try {
     const assembled = assembleKernel(document, seams);
     if (!assembled.ok) return 'refused';

@@ -1,14 +1,16 @@
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { BranchCoverage } from './branch-coverage.ts';
+import { coverageMarkdown, type PartRow, sums } from './coverage-report.ts';
 
 /*
  * Branch coverage of kernel and VMX code by a fuzzing campaign with a fixed number of executions.
- * Run by hand: npx tsx test/fuzz/coverage-campaign.ts [percent of the usual executions] [list]
+ * Run by hand: npx tsx test/fuzz/coverage-campaign.ts [percent of the usual executions] [file for a report]
  */
 
 const FOLDERS = ['src/impl/muen/', 'src/impl/vmx/'];
 const SEED = 1;
-const [percent = '100', list = ''] = process.argv.slice(2);
+const [percent = '100', output = ''] = process.argv.slice(2);
 const coverage = new BranchCoverage();
 await coverage.start();
 // What is counted is loaded from here on.
@@ -19,27 +21,28 @@ for (const folder of FOLDERS)
   for (const file of readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).sort())
     if (file.endsWith('.ts')) await import(new URL(`${folder}${file}`, root).href);
 
-let total = 0;
-for (const { name, unit, usual, run } of PARTS) {
+const parts: PartRow[] = [];
+for (const { name, meaning, unit, usual, run } of PARTS) {
   const startMs = Date.now();
-  const wanted = Math.ceil((usual * Number(percent)) / 100);
-  const { executions, findings, text } = run(SEED, wanted);
-  total += executions;
-  console.log(
-    `${name}: ${executions} ${unit} in ${((Date.now() - startMs) / 1000).toFixed(0)} s; ${text}; findings: ${findings.join('; ') || 'none'}`,
-  );
+  const { executions, findings, text } = run(SEED, Math.ceil((usual * Number(percent)) / 100));
+  parts.push({ name, meaning, executions, unit, text, findings: findings.length });
+  const seconds = ((Date.now() - startMs) / 1000).toFixed(0);
+  console.log(`${name}: ${executions} ${unit} in ${seconds} s; ${text}; findings: ${findings.join('; ') || 'none'}`);
 }
 const files = await coverage.take(root, FOLDERS);
-for (const { path, covered, total: all, uncovered } of files) {
-  console.log(`${String(covered).padStart(4)} of ${String(all).padStart(4)}  ${path}`);
-  if (list !== '') for (const { line, what } of uncovered) console.log(`              line ${line}: ${what}`);
+for (const { path, covered, total, uncovered } of files) {
+  console.log(`${String(covered).padStart(4)} of ${String(total).padStart(4)}  ${path}`);
+  for (const { line, what } of uncovered) console.log(`              line ${line}: ${what}`);
 }
 for (const folder of [...FOLDERS, 'src/impl/']) {
-  const own = files.filter(({ path }) => path.startsWith(folder));
-  const covered = own.reduce((sum, file) => sum + file.covered, 0);
-  const all = own.reduce((sum, file) => sum + file.total, 0);
+  const { covered, total } = sums(files, folder);
   const name = folder === 'src/impl/' ? 'both' : folder;
-  console.log(`${name}: ${covered} of ${all} branches, ${((100 * covered) / all).toFixed(1)} %`);
+  console.log(`${name}: ${covered} of ${total} branches, ${((100 * covered) / total).toFixed(1)} %`);
 }
-console.log(`${total} executions`);
+console.log(`${parts.reduce((sum, { executions }) => sum + executions, 0)} executions`);
+if (output !== '') {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const command = `npx tsx test/fuzz/coverage-campaign.ts ${percent} ${output}`;
+  writeFileSync(output, coverageMarkdown({ command, commit, seed: SEED, parts, files }, FOLDERS));
+}
 process.exit(0);

@@ -21,6 +21,8 @@ export interface PartResult {
 /** A way in which the campaign makes inputs. */
 export interface CoveragePart {
   readonly name: string;
+  /** What is generated. */
+  readonly meaning: string;
   /** What an execution is. */
   readonly unit: string;
   /** Executions of the usual campaign. */
@@ -159,11 +161,54 @@ function runKernels(seed: number, executions: number): PartResult {
 }
 
 export const PARTS: readonly CoveragePart[] = [
-  { name: 'programs', unit: 'programs', usual: 1536, run: campaignPart('coverage-guided') },
-  { name: 'exits', unit: 'rows of exits', usual: 1536, run: campaignPart('recorded') },
-  { name: 'hypervisors', unit: 'cases', usual: 2048, run: runImages },
-  { name: 'entries', unit: 'cases', usual: 20_000, run: runEntries },
-  { name: 'kernels', unit: 'rows of exits', usual: 4000, run: runKernels },
-  { name: 'walks', unit: 'tables and bitmaps', usual: 1000, run: runWalks },
-  { name: 'boots', unit: 'boots', usual: 1500, run: runBoots },
+  {
+    name: 'programs',
+    meaning: 'machine code of one subject, guided by coverage, with the kernel model beside it',
+    unit: 'programs',
+    usual: 1536,
+    run: campaignPart('coverage-guided'),
+  },
+  {
+    name: 'exits',
+    meaning: 'recorded and mutated exits of one subject, with the kernel model beside them',
+    unit: 'rows of exits',
+    usual: 1536,
+    run: campaignPart('recorded'),
+  },
+  {
+    name: 'hypervisors',
+    meaning: 'a hypervisor of machine code that enters guests with recorded and mutated VMCSs',
+    unit: 'cases',
+    usual: 1024,
+    run: runImages,
+  },
+  {
+    name: 'entries',
+    meaning: 'mutated VMCSs, guests, root instructions and events from outside on processors with other features',
+    unit: 'cases',
+    usual: 20_000,
+    run: runEntries,
+  },
+  {
+    name: 'kernels',
+    meaning:
+      'hostile state and exits of all CPUs at once, in any order of accesses to shared state, with hardware that breaks',
+    unit: 'rows of exits',
+    usual: 4000,
+    run: runKernels,
+  },
+  {
+    name: 'walks',
+    meaning: 'tables and bitmaps in memory, with two or three readers that must agree',
+    unit: 'memories',
+    usual: 1000,
+    run: runWalks,
+  },
+  {
+    name: 'boots',
+    meaning: 'mutated policies, processors, remapping units and crash records: boot, exits, warm start',
+    unit: 'boots',
+    usual: 1500,
+    run: runBoots,
+  },
 ];

@@ -4,7 +4,9 @@ import { AuditReason } from './crash-audit-layout.ts';
 import { failedCheck } from './init-checks.ts';
 import { AtomicAccess, type Kernel, type Segments } from './kernel-context.ts';
 import { KernelHalt } from './kernel-halt.ts';
+import { GLOBAL_IO_APIC_LOCK } from './kernel-memory.ts';
 import {
+  clearLocalState,
   currentPartition,
   currentSubject,
   setActiveSubject,
@@ -28,6 +30,7 @@ export function* bootGlobal(kernel: Kernel, bsp: Cpu): Segments {
       init: results,
     });
   prepareVmxonRegions(kernel);
+  kernel.memory.writeWord(kernel.at.globalSlot, GLOBAL_IO_APIC_LOCK, 0);
   setMajorFrame(kernel, 0, bsp.tsc);
   ops.initAllBarrier(kernel, tables.cpuCount);
   ops.configureBarriers(kernel, tables.majorFrames[0]!.barrierSizes);
@@ -46,6 +49,7 @@ export function* initDevices(kernel: Kernel, bsp: Cpu): Segments {
 
 /** Own subjects and scheduling state of one CPU, between the two meetings of all CPUs. */
 export function* bootLocal(kernel: Kernel, cpu: Cpu): Segments {
+  clearLocalState(kernel, cpu.id);
   kernel.ops.enableVmx(kernel, cpu);
   for (const spec of kernel.tables.subjects) {
     if (spec.cpu === cpu.id) yield* kernel.ops.initSubject(kernel, cpu, spec.id);

@@ -47,6 +47,13 @@ export function setMinorFrame(kernel: Kernel, cpu: CpuId, minor: number): void {
   kernel.memory.writeWord(kernel.at.dataSlots[cpu]!, DATA_MINOR_FRAME, minor);
 }
 
+/** Variables of a CPU as the kernel's elaboration leaves them, whatever its memory held before. */
+export function clearLocalState(kernel: Kernel, cpu: CpuId): void {
+  const words = kernel.at.groupBase + GROUP_WORDS * kernel.tables.groups.length;
+  for (let word = 0; word < words; word++) set(kernel, cpu, word, 0);
+  setCurrentXcr0(kernel, cpu, 0);
+}
+
 /** XCR0 that the kernel last wrote on a CPU (Muen Current_XCR0). */
 export const currentXcr0 = (kernel: Kernel, cpu: CpuId): number =>
   kernel.memory.readWord(kernel.at.dataSlots[cpu]!, DATA_CURRENT_XCR0);
