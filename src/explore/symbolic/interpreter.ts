@@ -3,20 +3,10 @@ import { InvariantError } from '../../units/invariant.ts';
 import { TWO32 } from '../../units/word.ts';
 import { chooseValue, copyFrame, type Frame, mergeFrames } from './frame.ts';
 import { BINARY, MATH } from './operators.ts';
+import { constantTerm, elementsAt, lengthOfPlaces, type PlainScalar, readPlaces } from './places.ts';
 import type { SourceIndex, SubsetFunction } from './source-index.ts';
 import type { Term, Terms } from './terms.ts';
-import {
-  type Choice,
-  element,
-  isScalarPlace,
-  isTerm,
-  lengthOf,
-  member,
-  type Place,
-  type Scalars,
-  TermBox,
-  type Value,
-} from './values.ts';
+import { type Choice, isTerm, lengthOf, member, type Scalars, type Value } from './values.ts';
 import { WORD_TERMS } from './word-helpers.ts';
 
 /** Loops are bounded by constants; this is a backstop. */
@@ -196,63 +186,19 @@ export class Interpreter {
     }
     if (ts.isElementAccessExpression(node)) {
       const at = this.scalar(node.argumentExpression, frame);
-      return this.place(node.expression, frame).flatMap(({ when, place }) => this.elements(when, place, at));
+      return this.place(node.expression, frame).flatMap(({ when, place }) => elementsAt(this.terms, when, place, at));
     }
     const value = this.expression(node, frame);
     if (isTerm(value)) this.fail(node, 'not a part of the state or of data');
     return value;
   }
 
-  /** Elements of one array that the index may name; the last one also stands for what is behind the end. */
-  private elements(when: Term, place: Place, at: Term): Choice {
-    const { terms } = this;
-    const length = lengthOf(place);
-    if (length <= 0) return [];
-    if (at.kind === 'constant') {
-      const index = at.value as number;
-      return index >= 0 && index < length
-        ? [{ when, place: element(place, index) }]
-        : [{ when, place: element(place, length - 1) }];
-    }
-    const choices: { when: Term; place: Place }[] = [];
-    let otherwise = when;
-    for (let index = 0; index < length; index++) {
-      const isLast = index === length - 1;
-      const condition = isLast ? otherwise : terms.and(when, terms.equal(at, terms.constant(index)));
-      if (!isLast) otherwise = terms.and(otherwise, terms.not(terms.equal(at, terms.constant(index))));
-      if (condition !== terms.no) choices.push({ when: condition, place: element(place, index) });
-    }
-    return choices;
-  }
-
-  /** Value of places: a scalar as a choice of terms, other places as they are. */
   private read(places: Choice, frame: Frame): Value {
-    if (!places.every(({ place }) => isScalarPlace(place))) return places;
-    const { terms, shape } = this;
-    let value: Term | undefined;
-    for (const { when, place } of places.toReversed()) {
-      const here =
-        place.kind === 'state'
-          ? frame.scalars[shape.indexOf(place.path)]!
-          : this.constant(place.value as number | TermBox);
-      value = value === undefined ? here : terms.ite(when, here, value);
-    }
-    if (value === undefined) throw new InvariantError('a path that names nothing');
-    return value;
+    return readPlaces(this.terms, this.shape, places, frame.scalars);
   }
 
-  private lengths(places: Choice): Term {
-    const { terms } = this;
-    const last = terms.constant(lengthOf(places.at(-1)!.place));
-    return places
-      .toReversed()
-      .reduce<Term>((value, { when, place }) => terms.ite(when, terms.constant(lengthOf(place)), value), last);
-  }
-
-  private constant(value: number | boolean | string | TermBox): Term {
-    if (value instanceof TermBox) return value.term;
-    if (typeof value !== 'string') return this.terms.constant(value);
-    return this.terms.constant(this.shape.numberOf(value));
+  private constant(value: PlainScalar): Term {
+    return constantTerm(this.terms, this.shape, value);
   }
 
   private expression(node: ts.Expression, frame: Frame): Value {
@@ -267,7 +213,7 @@ export class Interpreter {
     if (ts.isPropertyAccessExpression(node) && node.name.text === 'length') {
       const places = this.place(node.expression, frame);
       // A record may have a field of this name.
-      if (places.every(({ place }) => lengthOf(place) >= 0)) return this.lengths(places);
+      if (places.every(({ place }) => lengthOf(place) >= 0)) return lengthOfPlaces(terms, places);
     }
     if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node))
       return this.read(this.place(node, frame), frame);
