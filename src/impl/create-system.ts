@@ -5,6 +5,7 @@ import { type Digest, digestWords, formatDigest } from '../units/digest.ts';
 import { InvariantError } from '../units/invariant.ts';
 import { err, ok, type Result } from '../units/result.ts';
 import { Cpu } from './cpu.ts';
+import { configurationSpacesOf, presentSpaces } from './dma/configuration-space.ts';
 import { dmaDevicesOf } from './dma/dma-devices.ts';
 import { type HostedSoftware, scriptSoftware } from './hosted.ts';
 import { hostSoftware } from './hosted-subject.ts';
@@ -53,6 +54,7 @@ export function assembleKernel(
   const spaces = buildAddressSpaces(memory, document, seams.paging);
   if (!spaces.ok) return spaces;
   fillRegions(memory, document);
+  presentSpaces(memory, configurationSpacesOf(document));
   for (const { physicalAddress, bytes } of contents) memory.writeBytes(hpa(physicalAddress), bytes);
   const misplaced = buildStructures(memory, document, seams.structures);
   if (misplaced.length > 0) return err(misplaced);
@@ -98,6 +100,7 @@ export function createSystem(
     kernel.tables.subjects.map(() => hostSoftware(idle)),
     seams.machine,
     dmaDevicesOf(document),
+    configurationSpacesOf(document),
   );
   links.system = system;
   system.begin({

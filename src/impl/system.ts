@@ -1,6 +1,7 @@
 import type { CpuId, SubjectId } from '../units/ids.ts';
 import { highWord, lowWord } from '../units/word.ts';
 import { type Cpu, CpuMode } from './cpu.ts';
+import type { ConfigurationSpace } from './dma/configuration-space.ts';
 import type { DmaDevice } from './dma/dma-device.ts';
 import { DmaDevices, type DmaWorld } from './dma/dma-devices.ts';
 import { type ExitCause, entryFailureCause, NO_CAUSE, TIMER_CAUSE, WINDOW_CAUSE } from './exit-cause.ts';
@@ -73,6 +74,7 @@ export class System {
     hosted: HostedSubject[],
     ops: MachineOps,
     devices: readonly DmaDevice[] = [],
+    spaces: readonly ConfigurationSpace[] = [],
   ) {
     this.kernel = kernel;
     this.memory = kernel.memory;
@@ -81,7 +83,7 @@ export class System {
     this.hosted = hosted;
     this.#ops = ops;
     this.#arrivals = new InterruptArrivals([], kernel.cpus.length, time.unitCycles, ops);
-    this.#devices = new DmaDevices(kernel.memory, devices, kernel.platform.iommus, ops.dma);
+    this.#devices = new DmaDevices(kernel.memory, devices, spaces, kernel.platform.iommus, ops.dma);
     this.#guests = new GuestCpus(kernel.memory, kernel.cpus, kernel.platform.ports, this.#devices, ops);
     this.#steps = new KernelSteps(kernel);
     this.#next = new NextActions(kernel.cpus.length);

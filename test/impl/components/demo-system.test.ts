@@ -93,8 +93,9 @@ describe.skipIf(goldenMissing !== '')(`Linux subjects of the demo system ${golde
     const tickCycles = (processor.speedKhz * 1000) / document.scheduling.tickRateHz;
     expect((saw[13]! * 2 ** 32 + saw[12]! - bench.system.time.startTsc) % tickCycles).toBe(0);
     expect(saw.slice(14, 19)).toEqual([0xff, 0xffff_ffff, 0x80, 0, 0x24]);
-    // No device stands behind the configuration space: it is memory, and the command register keeps what is allowed.
-    expect(saw.slice(19, 21)).toEqual([0, 0x407]);
+    const { pci } = document.hardware.devices.find(({ name }) => name === 'ethernet_controller_1')!;
+    // The device of the policy; its command register keeps what is allowed, and its status says that it has capabilities.
+    expect(saw.slice(19, 21)).toEqual([pci!.identification!.deviceId * 0x1_0000 + 0x1af4, 0x10_0407]);
     expect([saw[21]! & 0x20, saw[22]! & 0x21]).toEqual([0x20, 1]);
     expect(saw[24]).toBe(0x60);
     while (!serial.includes('0001|Linux on Muen\n') && system.step());
