@@ -95,9 +95,13 @@ interface Monitored {
 const softwareOf = (spec: RunSpec): readonly ScenarioSoftware[] =>
   spec.programs.flatMap(row => ('software' in row ? [row] : []));
 
-function monitoredOf({ document }: CheckContext, software: readonly ScenarioSoftware[]): Monitored | undefined {
+function monitoredOf(context: CheckContext, software: readonly ScenarioSoftware[]): Monitored | undefined {
+  const { document } = context;
   for (const row of software) {
     if (row.software !== MONITOR || row.parameters.loadEvent !== undefined) continue;
+    // Of a monitor with other events or pages than it has here nothing is expected.
+    const own = context.software.find(({ subject, software: name }) => subject === row.subject && name === MONITOR);
+    if (own !== undefined && JSON.stringify(own.parameters) !== JSON.stringify(row.parameters)) continue;
     const holder = document.subjects.find(({ name }) => name === row.subject);
     const mapping = holder?.memory.find(({ virtualAddress }) => virtualAddress === Number(row.parameters.stateAddress));
     const subject = document.subjects.find(({ name }) => `${name}|state` === mapping?.physical);
@@ -181,21 +185,28 @@ function observe(context: CheckContext, found: Workbench, spec: RunSpec): Seen {
         readonly rip: number;
         readonly length: number;
         readonly what: ReturnType<typeof monitoredExit>;
+        /** Registers afterwards, if the monitor looks at the end of a frame. */
+        readonly registersFor: (frameEnd: bigint) => MonitoredRegisters;
       }
     | undefined;
   let what = '';
   let resumed = 0;
+  const frameEnd = (): bigint =>
+    joinBig(memory.readWordAt(hpa(scheduling + 8)), memory.readWordAt(hpa(scheduling + 12)));
   system.observer = {
     onExit(cpu, subject, reason) {
       if (subject !== id || exit !== undefined || PLATFORM_EXITS.includes(reason)) return;
-      const frameEnd = joinBig(memory.readWordAt(hpa(scheduling + 8)), memory.readWordAt(hpa(scheduling + 12)));
-      const facts: MonitorFacts = { ...factsOf(monitored), frameEnd };
-      const outcome = monitoredExit(
-        facts,
-        { reason, qualification: cpu.vmread(Vmcs.exitQualification) },
-        registersOf(cpu),
-      );
-      exit = { reason, rip: guestRip(cpu), length: cpu.vmread(Vmcs.exitInstructionLength), what: outcome };
+      const facts = factsOf(monitored);
+      const qualification = cpu.vmread(Vmcs.exitQualification);
+      const before = registersOf(cpu);
+      const outcomeFor = (end: bigint) => monitoredExit({ ...facts, frameEnd: end }, { reason, qualification }, before);
+      exit = {
+        reason,
+        rip: guestRip(cpu),
+        length: cpu.vmread(Vmcs.exitInstructionLength),
+        what: outcomeFor(frameEnd()),
+        registersFor: end => outcomeFor(end).registers,
+      };
     },
     onEntry(cpu, subject) {
       if (subject !== id || exit === undefined || resumed > 0) return;
@@ -206,7 +217,9 @@ function observe(context: CheckContext, found: Workbench, spec: RunSpec): Seen {
       else if (guestRip(cpu) !== exit.rip + exit.length)
         what = `${named} goes on at ${hex(BigInt(guestRip(cpu)))} instead of behind the instruction`;
       else {
-        const difference = differenceOf(registers, registersOf(cpu));
+        // A monitor that starts, or waits for the time, handles the exit in a later frame than that of the exit.
+        const later = differenceOf(exit.registersFor(frameEnd()), registersOf(cpu));
+        const difference = later === '' ? '' : differenceOf(registers, registersOf(cpu));
         if (difference !== '') what = `${named} goes on where ${difference}`;
       }
     },
