@@ -78,7 +78,7 @@ export function shortestText(rows: readonly ShortestRow[]): string {
 const EXPLANATION = `A fault has a *finite model* if the first property that finds it judges by a registered model whose reachable states are counted (\`finite\` in \`src/engine/property.ts\`), and if its counterexample consists of what that model describes: no machine code, no steps of a hostile peer.
 *Length* is the number of operations and external events (interrupts, changes of the CPU that proceeds). *Given* is what a check shows its user. The *shortest* length comes from a breadth-first search on the implementation with the fault in place, over the alphabet of the property, each state once:
 all operations with every operand that their runner tells apart (operands with more than 16 values: the first and the last); for the kernel one operation of each class (\`src/arbitraries/operation-classes.ts\`), interrupts at every moment at which something happens, every other CPU at every access to shared state, within the time of the counterexample; for the channel every list of its writer's actions.
-Software with parameters counts no operations. \`?\`: the search ended at its limit of executions; everything that it tried below the given length passes.`;
+Software with parameters counts no operations. \`--search\` limits the executions of a system, and of scripts, which cost a fiftieth, fifty times as many; \`?\` is a search that ended there, and everything that it tried passes.`;
 
 /** The comparison as a document. */
 export function shortestMarkdown(rows: readonly ShortestRow[], maxRuns: number): string {
