@@ -230,6 +230,7 @@ function document(path: string, commit: string): void {
     '`12 (20/20)`: found with 20 of 20 seeds, after 12 executions on average. `≥ 310 (15/20, cap 512)`: found with 15 of them, the others ended',
     'after 512 executions or more, so that the mean is not known; it is at least 310. Faults that no strategy had found with a seed within',
     `its first cap were looked for further by all but random bytes, up to ${TOTAL_CAP} executions of all strategies together.`,
+    'Results of several processes were joined: a campaign comes to the same however its executions are shared out.',
     '',
     'One campaign on the system without faults serves all faults: an input in which nothing that the fault changes is called, or decides',
     'otherwise, has the same course on the faulty system, since every execution starts from the same snapshot; only the others are executed there',
