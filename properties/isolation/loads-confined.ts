@@ -14,8 +14,10 @@ const INSTRUCTIONS_PER_FRAME = 100;
 /** The exit that a refused load causes, and what its handling leads to. */
 const MAX_KERNEL_STEPS = 12;
 const LOAD_BYTES = 8;
-/** Loads of a subject, those at its own borders first. */
+/** Loads of a subject: one of its own and one of others, then those at its own borders. */
 const MAX_LOADS = 96;
+/** However few are asked for: one that may be refused besides one that may not. */
+const FEWEST_LOADS = 2;
 
 /** Machine code that loads from an address and then waits. */
 function specOf(context: CheckContext, { bench }: Workbench, subject: string, code: string, entry: number): RunSpec {
@@ -37,8 +39,9 @@ function loadsOf(context: CheckContext, found: Workbench, subject: string): read
   const vocabulary = codeVocabulary(context.document, found.bench.system.kernel.tables, words, true);
   if (vocabulary === undefined) return [];
   const last = words.windows.map(({ address, sizeBytes }) => address + sizeBytes - LOAD_BYTES);
-  const limit = context.budget.runs ?? MAX_LOADS * BUDGET_FACTOR[context.budget.name];
-  return [...new Set([...last, ...words.probes])].slice(0, limit).map(address => {
+  const limit = Math.max(FEWEST_LOADS, context.budget.runs ?? MAX_LOADS * BUDGET_FACTOR[context.budget.name]);
+  const addresses = new Set([...last.slice(0, 1), ...words.probes.slice(0, 1), ...last, ...words.probes]);
+  return [...addresses].slice(0, limit).map(address => {
     const writer = new CodeWriter(vocabulary.is64Bit).set(Reg.bx, address).access(Reg.bx, 4, false).emit(0xeb, 0xfe);
     return specOf(context, found, subject, hexOfBytes(Uint8Array.from(writer.bytes)), vocabulary.entry);
   });
