@@ -242,9 +242,10 @@ export type BootOutcome = 'refused' | 'halted' | 'booted' | 'rebooted' | 'unruly
 /** Assembles and boots one mutated system, and lets its kernel handle exits; what came of it. An exception of ours is thrown on. */
 export function bootMutated(seed: number, execution: number, texts: readonly string[]): BootOutcome {
   const rng = createRng(deriveSeed(seed, `boot ${execution}`));
-  // Each policy as it is first, then changed ones of those that boot quickly.
+  // Each policy as it is first, then changed ones of those that boot quickly, every other time one with devices and remapping.
   const small = texts.filter(text => text.length < LARGE_POLICY);
-  const base = texts[execution] ?? pick(rng, small);
+  const rich = small.filter(text => text.includes('system_vtd_root'));
+  const base = texts[execution] ?? pick(rng, rng.below(2) === 0 ? small : rich);
   // Every fourth policy stays as it is; of the others a third is changed as a text, the rest behind the parser.
   const way = execution < texts.length ? 0 : rng.below(4);
   const parsed = parsePolicy(new TextEncoder().encode(way === 1 ? mutatedPolicy(rng, base) : base));

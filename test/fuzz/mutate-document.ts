@@ -21,28 +21,50 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   ...['pci', 'content', 'hash', 'hashRef', 'vector', 'action', 'siblingOf', 'kernelDiagnostics'],
   ...['cs', 'ss', 'ds', 'es', 'fs', 'gs', 'tr', 'ldtr'],
 ]);
+/** Objects whose keys are many of one sort. */
+const ALIKE = /\.(controls\.[a-z0-9]+|masks\.[a-z0-9]+|cr[04](Shadow)?|gpr|segments)$/;
 const FEATURES = [0, 1, 3, 7, 0xe7, 0x1f, 0xffff_ffff];
 
 /** Places by kind (the keys on the way to them, without positions in lists): rare ones are chosen as often as frequent ones. */
 function placesByKind(document: PolicyDocument): readonly (readonly Place[])[] {
   const found = new Map<string, Place[]>();
   const visit = (holder: Place['holder'], key: string, value: unknown, path: string): void => {
-    const kind = Array.isArray(holder) ? `${path}[]` : `${path}.${key}`;
+    const inner = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    // The type of a list's element counts, the names of control bits and segments do not.
+    const type = typeof inner?.type === 'string' ? `(${inner.type})` : '';
+    const kind = Array.isArray(holder) ? `${path}[]${type}` : `${path}.${ALIKE.test(path) ? '*' : key}`;
     const places = found.get(kind);
     if (places === undefined) found.set(kind, [{ holder, key, value, kind }]);
     else places.push({ holder, key, value, kind });
-    if (typeof value !== 'object' || value === null) return;
-    const inner = value as Record<string, unknown>;
-    const { type } = inner;
-    for (const [name, child] of Object.entries(inner)) {
-      // Positions only stand in messages.
-      if (name === 'at') continue;
-      visit(inner, name, child, typeof type === 'string' ? `${kind}(${type})` : kind);
-    }
+    if (inner === undefined) return;
+    // Positions only stand in messages.
+    for (const [name, child] of Object.entries(inner)) if (name !== 'at') visit(inner, name, child, kind);
   };
   for (const [name, child] of Object.entries(document))
     if (name !== 'at' && name !== 'format') visit(document as unknown as Record<string, unknown>, name, child, '');
   return [...found.values()];
+}
+
+/** Highest values that the parser lets pass, by key; event ids are 63, other ids at most that here, too. */
+const LIMITS: Readonly<Record<string, number>> = {
+  bus: 255,
+  device: 31,
+  function: 7,
+  apicId: 255,
+  cpuId: 255,
+  cpu: 255,
+  id: 63,
+  vector: 255,
+  number: 220,
+  pattern: 255,
+  vmxTimerRate: 31,
+  subleaf: 255,
+};
+
+/** As the parser would have it: ports have 16 bits, MSRs and whatever is larger stand for themselves. */
+function limited(key: string, value: number, before: number): number {
+  const limit = LIMITS[key] ?? (/^(start|end)$/.test(key) && before <= 0xffff ? 0xffff : Number.MAX_SAFE_INTEGER);
+  return Math.min(value, limit);
 }
 
 function changedNumber(rng: Rng, key: string, value: number): number {
@@ -68,12 +90,12 @@ function change(rng: Rng, { holder, key, value, kind }: Place, others: readonly 
   const choice = rng.below(6);
   if (choice === 0 && isInList) holder.splice(Number(key), 1);
   else if (choice === 1 && isInList) holder.push(structuredClone(value));
-  else if (choice === 1 && (OPTIONAL.has(key) || kind.endsWith(`.gpr.${key}`))) delete target[key];
+  else if (choice === 1 && (OPTIONAL.has(key) || kind.endsWith('.gpr.*'))) delete target[key];
   else if (choice === 2) target[key] = structuredClone(pick(rng, others).value);
   else if (Array.isArray(value)) {
     if (choice === 3) value.length = 0;
     else value.pop();
-  } else if (typeof value === 'number') target[key] = changedNumber(rng, key, value);
+  } else if (typeof value === 'number') target[key] = limited(key, changedNumber(rng, key, value), value);
   else if (typeof value === 'bigint') target[key] = value ^ (1n << BigInt(rng.below(64)));
   else if (typeof value === 'boolean') target[key] = !value;
   else if (typeof value === 'string') target[key] = choice === 3 ? `${value}x` : pick(rng, others).value;
