@@ -3,10 +3,12 @@ import { findScenario } from '../../scenarios/index.ts';
 import type { CheckContext } from '../../src/engine/property.ts';
 import { Campaign } from '../../src/fuzz/campaign.ts';
 import { type ExitCell, exitCells } from '../../src/fuzz/exit-cells.ts';
+import { ALONE, type FuzzInput } from '../../src/fuzz/fuzz-input.ts';
 import { FuzzTarget, type Reach, SHORT_REACH } from '../../src/fuzz/fuzz-target.ts';
 import { freshInput, sweepInputs } from '../../src/fuzz/mutate.ts';
 import { defaultSeams } from '../../src/impl/seams.ts';
 import { EXIT_REASONS } from '../../src/impl/vmx/exit-reasons.ts';
+import type { PolicyDocument } from '../../src/policy/document.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { createRng, deriveSeed } from '../../src/units/rng.ts';
 
@@ -17,11 +19,17 @@ import { createRng, deriveSeed } from '../../src/units/rng.ts';
 
 const SEED = 1;
 const [wanted = '2000', output = '', only = ''] = process.argv.slice(2);
-const SCENARIOS = ['machine-code', 'device-domains', 'linux-vm', 'two-subjects'];
+const SCENARIOS = ['machine-code', 'device-domains', 'linux-vm'];
 const GOLDEN = new URL('../../../shared/golden/', import.meta.url);
 const REAL = ['hand/h04_vm_monitor_group', 'hand/h06_devices', 'systems/demo_system_vtd--qemu-kvm'];
 /** Long enough that every subject of a large plan gets its turn. */
-const LONG_REACH: Reach = { instructionsPerFrame: 60, majorFrames: 4, maxKernelSteps: 600, mayStop: true };
+const LONG_REACH: Reach = { instructionsPerFrame: 60, majorFrames: 4, maxKernelSteps: 400, mayStop: true };
+
+/** CPUID; JMP to it: a subject that traps again and again, so that its monitor gets the CPU. */
+const TRAPPING = '0fa2ebfc';
+const CPUID = 10;
+/** Interrupts of an input, spread over its time. */
+const INTERRUPTS = Array.from({ length: 64 }, (_, index) => index * 0x0400_0001);
 
 interface Source {
   readonly name: string;
@@ -34,13 +42,53 @@ function sources(): readonly Source[] {
   const own = SCENARIOS.map((id): Source => {
     const scenario = findScenario(id);
     if (!scenario.ok || scenario.value === undefined) throw new Error(id);
-    return { name: id, path: scenario.value.policyPath, software: scenario.value.software, reach: SHORT_REACH };
+    const reach = id === 'linux-vm' ? LONG_REACH : SHORT_REACH;
+    return { name: id, path: scenario.value.policyPath, software: scenario.value.software, reach };
   });
   const real = REAL.flatMap((name): readonly Source[] => {
     const { pathname: path } = new URL(`${name}/policy_b.xml`, GOLDEN);
     return existsSync(path) ? [{ name: name.replace(/^.*\//, ''), path, software: [], reach: LONG_REACH }] : [];
   });
   return [...own, ...real];
+}
+
+/** Where a policy comes without software, subjects whose traps are handled trap. */
+const trappingSoftware = (document: PolicyDocument, { attackers }: FuzzTarget): CheckContext['software'] =>
+  attackers.flatMap(({ subject, code }) => {
+    const groups = document.subjects.find(({ name }) => name === subject)!.sourceGroups;
+    const event = groups.find(({ name }) => name === 'vmx_exit')?.events.find(({ id }) => id === CPUID);
+    const isHandled = event !== undefined && event.action?.kind.startsWith('system_') !== true;
+    return code === undefined || !isHandled
+      ? []
+      : [{ subject, software: 'machine-code', parameters: { hex: TRAPPING, address: code.entry } }];
+  });
+
+/** A word that stands for a block of the subject that is as wanted. */
+function wordFor(
+  target: FuzzTarget,
+  subject: string,
+  isWanted: (block: readonly number[]) => boolean,
+): number | undefined {
+  for (let word = 0; word < 4096; word++) if (isWanted(target.blockOf(subject, word))) return word;
+  return undefined;
+}
+
+/** MOV ECX, at least 256; LOOP to itself. */
+const isWait = (block: readonly number[]): boolean =>
+  block.length === 7 && block[0] === 0xb9 && block[2]! > 0 && block[5] === 0xe2;
+const isSti = (block: readonly number[]): boolean => block.length === 1 && block[0] === 0xfb;
+
+/** Interrupts for a subject that does nothing, and for one that waits with interrupts off, then switches them on. */
+function interruptInputs(target: FuzzTarget, subject: string): readonly FuzzInput[] {
+  const around = { ...ALONE, interrupts: INTERRUPTS };
+  const wait = wordFor(target, subject, isWait);
+  const sti = wordFor(target, subject, isSti);
+  const words = wait === undefined || sti === undefined ? [] : [wait, sti];
+  return [
+    { kind: 'guest', subject, words: [], around },
+    { kind: 'guest', subject, words, around },
+    { kind: 'guest', subject, words: [...words.slice(0, 1), ...words], around },
+  ];
 }
 
 interface SystemTable {
@@ -56,23 +104,28 @@ function run({ name, path, software, reach }: Source): SystemTable {
   const parsed = parsePolicy(bytes);
   if (!parsed.ok) throw new Error(path);
   const { document } = parsed.value;
-  const created = FuzzTarget.create(
-    {
-      document,
-      policyText: bytes.toString(),
-      policyPath: path,
-      policySha256: '',
-      seams: defaultSeams,
-      seed: SEED,
-      budget: { name: 'smoke' },
-      software,
-    },
-    reach,
-  );
-  if (!created.ok) throw new Error(created.error);
-  const target = created.value;
+  const create = (programs: CheckContext['software']): FuzzTarget => {
+    const created = FuzzTarget.create(
+      {
+        document,
+        policyText: bytes.toString(),
+        policyPath: path,
+        policySha256: '',
+        seams: defaultSeams,
+        seed: SEED,
+        budget: { name: 'smoke' },
+        software: programs,
+      },
+      reach,
+    );
+    if (!created.ok) throw new Error(created.error);
+    return created.value;
+  };
+  const idle = create(software);
+  const target = software.length > 0 ? idle : create(trappingSoftware(document, idle));
   const campaign = new Campaign({ target: 'guest', strategy: 'structured', seed: SEED }, target.attackers);
-  for (const input of sweepInputs(target.attackers)) campaign.merge(input, target.execute(input));
+  const interrupted = target.attackers.flatMap(({ subject }) => interruptInputs(target, subject));
+  for (const input of [...sweepInputs(target.attackers), ...interrupted]) campaign.merge(input, target.execute(input));
   for (let program = 0; program < Number(wanted); program++) {
     const rng = createRng(deriveSeed(SEED, `exit ${program}`));
     const input = freshInput(rng, target.attackers, 'guest', 'structured');
