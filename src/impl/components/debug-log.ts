@@ -43,7 +43,7 @@ export interface LogSink {
 export type LogLine = string;
 
 /** Initialises the channel with an epoch, which must differ from the one before. */
-export function* initLog({ layout }: LogSink, epoch: Word64): Steps<void> {
+function* initLog({ layout }: LogSink, epoch: Word64): Steps<void> {
   const number = (low: number): Word64 => ({ low, high: 0 });
   yield storeAt(layout, HEADER.epoch, ZERO64);
   yield storeAt(layout, HEADER.transport, CHANNEL_MARKER);
@@ -100,4 +100,11 @@ export function* putCharacter(sink: LogSink, line: LogLine, code: number): Steps
 export function* putLine(sink: LogSink, text: string): Steps<void> {
   let line: LogLine = '';
   for (const character of `${text}\n`) line = yield* putCharacter(sink, line, character.charCodeAt(0));
+}
+
+/** Initialises a channel that begins with a line; the epoch is the start of the minor frame, so that it is another one after each start. */
+export function* startLog(log: LogSink, text: string): Steps<void> {
+  const epoch = (yield* readWide(log.schedulingInfo)) | 1n;
+  yield* initLog(log, { low: lowOfBig(epoch), high: highOfBig(epoch) });
+  yield* putLine(log, text);
 }

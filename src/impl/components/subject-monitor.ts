@@ -2,7 +2,7 @@ import type { HostedSoftware } from '../hosted.ts';
 import { call, pause, type RoundState, readWide, roundSoftware, type Steps, stop } from '../native/rounds.ts';
 import { ExitReasonCode } from '../vmx/exit-reasons.ts';
 import { TIME_INFO } from './calendar.ts';
-import { initLog, putLine } from './debug-log.ts';
+import { putLine, startLog } from './debug-log.ts';
 import { type InitConfig, type LoaderOps, State, startUnderControl } from './init-protocol.ts';
 import { type CpuidTable, monitorCpuid } from './monitor-cpuid.ts';
 import { emulatePort, freshDevices, type PortConfig, type PortDevices, portAccess } from './monitor-ports.ts';
@@ -162,13 +162,9 @@ function* handle(config: MonitorConfig, ops: MonitorOps, value: MonitorState): S
 
 /** What comes before the first trap is handled. */
 function* start(config: MonitorConfig, loader: LoaderOps): Steps<void> {
-  const { init, log, timeInfoAddress, schedulingInfo } = config;
+  const { init, log, timeInfoAddress } = config;
   if (init !== undefined) yield* startUnderControl(init, loader);
-  if (log !== undefined) {
-    const epoch = (yield* readWide(schedulingInfo)) | 1n;
-    yield* initLog(log, { low: Number(epoch & 0xffff_ffffn), high: Number(epoch >> 32n) });
-    yield* putLine(log, 'SM subject running');
-  }
+  if (log !== undefined) yield* startLog(log, 'SM subject running');
   if (timeInfoAddress === undefined) return;
   while ((yield* readWide(timeInfoAddress + TIME_INFO.base)) === 0n) yield* pause();
 }

@@ -1,7 +1,7 @@
 import type { HostedSoftware } from '../hosted.ts';
-import { call, type RoundState, readWide, roundSoftware, type Steps } from '../native/rounds.ts';
+import { call, type RoundState, roundSoftware, type Steps } from '../native/rounds.ts';
 import { type ComponentEntry, hasFile, present } from './component.ts';
-import { initLog, type LogSink, putLine } from './debug-log.ts';
+import { type LogSink, startLog } from './debug-log.ts';
 import { LOG_PARAMETERS, logOf, optionalEvent, SCHEDULE, sinkOf } from './entry-parts.ts';
 import { INIT_PARAMETERS, initParameters, readInit } from './init-parameters.ts';
 import { type InitConfig, type LoaderOps, startUnderControl } from './init-protocol.ts';
@@ -11,18 +11,13 @@ interface WaitingConfig {
   readonly name: string;
   readonly init: InitConfig | undefined;
   readonly log: LogSink | undefined;
-  readonly schedulingInfo: number;
   /** vmcall event that puts it to sleep; it halts without one. */
   readonly sleepEvent: number | undefined;
 }
 
-function* start({ name, init, log, schedulingInfo }: WaitingConfig, loader: LoaderOps): Steps<void> {
+function* start({ name, init, log }: WaitingConfig, loader: LoaderOps): Steps<void> {
   if (init !== undefined) yield* startUnderControl(init, loader);
-  if (log !== undefined) {
-    const epoch = (yield* readWide(schedulingInfo)) | 1n;
-    yield* initLog(log, { low: Number(epoch & 0xffff_ffffn), high: Number(epoch >> 32n) });
-    yield* putLine(log, `${name} running`);
-  }
+  if (log !== undefined) yield* startLog(log, `${name} running`);
   yield { kind: 'sti' };
 }
 
@@ -58,7 +53,6 @@ function waitingEntry(name: string, file: string, title: string, limits: string)
           name,
           init: readInit(given),
           log: sinkOf(given, ops),
-          schedulingInfo: given.number('schedulingInfo'),
           sleepEvent: given.event('sleepEvent'),
         },
         ops.component.loader,
