@@ -34,6 +34,7 @@ const MIX: Mix = {
 };
 
 const FIRST_DEVICE_VECTOR = 32;
+const SPURIOUS_VECTOR = 255;
 /** Segments between two points at which the order changes: mostly few, so that some inputs change it again and again. */
 const GAPS = [1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 22, 24] as const;
 
@@ -53,11 +54,13 @@ export class SurroundingsDecoder {
     );
     const { routes, subjectCpu } = config;
     const unrouted = routes.findIndex((route, vector) => vector >= FIRST_DEVICE_VECTOR && route.subject < 0);
-    // Where the policy sends a vector, whatever the kernel's tables say; one of nobody, and the spurious one.
+    // Where the policy sends a vector, whatever the kernel's tables say; one of nobody, and the spurious one, at every CPU.
     this.#vectors = [
       ...routes.flatMap(({ subject }, vector) => (subject < 0 ? [] : [{ vector, cpu: subjectCpu[subject]! }])),
-      { vector: unrouted, cpu: 0 },
-      { vector: 255, cpu: 0 },
+      ...Array.from({ length: config.cpuCount }, (_, cpu) => [
+        { vector: unrouted, cpu },
+        { vector: SPURIOUS_VECTOR, cpu },
+      ]).flat(),
     ];
     this.#cpuCount = config.cpuCount;
     this.#startTsc = time.startTsc;

@@ -10,7 +10,9 @@ import { defaultSeams } from '../../src/impl/seams.ts';
 import { EXIT_REASONS } from '../../src/impl/vmx/exit-reasons.ts';
 import type { PolicyDocument } from '../../src/policy/document.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
+import type { SubjectProgram } from '../../src/trace/trace.ts';
 import { createRng, deriveSeed } from '../../src/units/rng.ts';
+import { handoverRelays } from './handover-relays.ts';
 
 /*
  * Exit coverage table of several systems: every exit reason of every subject, what the kernel does with it, how often machine code reached
@@ -28,8 +30,15 @@ const LONG_REACH: Reach = { instructionsPerFrame: 60, majorFrames: 4, maxKernelS
 /** CPUID; JMP to it: a subject that traps again and again, so that its monitor gets the CPU. */
 const TRAPPING = '0fa2ebfc';
 const CPUID = 10;
-/** Interrupts of an input, spread over its time. */
-const INTERRUPTS = Array.from({ length: 64 }, (_, index) => index * 0x0400_0001);
+/** Inputs of a subject that are about interrupts, and the events that others send it in every other four of them. */
+const INTERRUPT_INPUTS = 192;
+const EVENTS = 24;
+/** How long such a program waits, in the shortest minor frames, from and to. */
+const WAITS = [
+  [0.5, 1],
+  [1, 2],
+  [3, 10],
+] as const;
 
 interface Source {
   readonly name: string;
@@ -69,26 +78,57 @@ function wordFor(
   subject: string,
   isWanted: (block: readonly number[]) => boolean,
 ): number | undefined {
-  for (let word = 0; word < 4096; word++) if (isWanted(target.blockOf(subject, word))) return word;
+  for (let word = 0; word < 65_536; word++) if (isWanted(target.blockOf(subject, word))) return word;
   return undefined;
 }
 
-/** MOV ECX, at least 256; LOOP to itself. */
-const isWait = (block: readonly number[]): boolean =>
-  block.length === 7 && block[0] === 0xb9 && block[2]! > 0 && block[5] === 0xe2;
+/** MOV ECX; LOOP to itself, for some of the shortest minor frames. */
+const isWait =
+  ({ instructionsPerFrame }: Reach, minFrames: number, maxFrames: number) =>
+  (block: readonly number[]): boolean => {
+    const [mov, low, high] = block;
+    const frames = (low! + 256 * high!) / instructionsPerFrame;
+    const isLoop = block.length === 7 && mov === 0xb9 && block[3] === 0 && block[4] === 0 && block[5] === 0xe2;
+    return isLoop && frames > minFrames && frames < maxFrames;
+  };
 const isSti = (block: readonly number[]): boolean => block.length === 1 && block[0] === 0xfb;
 
-/** Interrupts for a subject that does nothing, and for one that waits with interrupts off, then switches them on. */
-function interruptInputs(target: FuzzTarget, subject: string): readonly FuzzInput[] {
-  const around = { ...ALONE, interrupts: INTERRUPTS };
-  const wait = wordFor(target, subject, isWait);
+/** Words of surroundings that stand for one event of another subject to `subject`. */
+function eventWords(target: FuzzTarget, subject: string): readonly number[] {
+  const { subjects } = target.bench.system.kernel.tables;
+  const { id } = subjects.find(({ name }) => name === subject)!;
+  const isEvent = (program: SubjectProgram): boolean => {
+    const { vmcalls } = subjects.find(({ name }) => name === program.subject)!;
+    const [only, ...more] = 'operations' in program ? program.operations : [];
+    if (only?.kind !== 'vmcall' || only.cpl !== 0 || more.length > 0) return false;
+    return vmcalls[only.low]?.targetSubject === id;
+  };
+  return Array.from({ length: 1024 * subjects.length }, (_, word) => word).filter(word => {
+    const around = { ...ALONE, others: [word] };
+    const spec = target.specOf({ kind: 'exits', subject, exits: [], around });
+    return spec?.programs.some(program => program.subject !== subject && isEvent(program));
+  });
+}
+
+/** Inputs of a subject that waits with interrupts off, then switches them on, while interrupts and events arrive. */
+function interruptInputs(target: FuzzTarget, subject: string, reach: Reach): readonly FuzzInput[] {
   const sti = wordFor(target, subject, isSti);
-  const words = wait === undefined || sti === undefined ? [] : [wait, sti];
-  return [
-    { kind: 'guest', subject, words: [], around },
-    { kind: 'guest', subject, words, around },
-    { kind: 'guest', subject, words: [...words.slice(0, 1), ...words], around },
-  ];
+  const programs = WAITS.flatMap(([min, max]) => {
+    const wait = wordFor(target, subject, isWait(reach, min, max));
+    return wait === undefined || sti === undefined ? [] : [[wait, sti]];
+  });
+  const rng = createRng(deriveSeed(SEED, `interrupts ${subject}`));
+  const draw = (count: number): readonly number[] => Array.from({ length: count }, () => rng.next());
+  const events = eventWords(target, subject);
+  const drawEvents = (): readonly number[] =>
+    events.length === 0 ? [] : Array.from({ length: EVENTS }, () => events[rng.below(events.length)]!);
+  return Array.from({ length: INTERRUPT_INPUTS }, (_, index): FuzzInput => {
+    const around = { ...ALONE, interrupts: draw(1 + rng.below(40)), others: index % 8 < 4 ? [] : drawEvents() };
+    const waits = programs[rng.below(WAITS.length)] ?? [];
+    // What is in front of them may set a timed event.
+    const words = [[], waits, waits, [...draw(2), ...waits]][index % 4]!;
+    return { kind: 'guest', subject, words, around };
+  });
 }
 
 interface SystemTable {
@@ -122,15 +162,22 @@ function run({ name, path, software, reach }: Source): SystemTable {
     return created.value;
   };
   const idle = create(software);
-  const target = software.length > 0 ? idle : create(trappingSoftware(document, idle));
-  const campaign = new Campaign({ target: 'guest', strategy: 'structured', seed: SEED }, target.attackers);
-  const interrupted = target.attackers.flatMap(({ subject }) => interruptInputs(target, subject));
-  for (const input of [...sweepInputs(target.attackers), ...interrupted]) campaign.merge(input, target.execute(input));
-  for (let program = 0; program < Number(wanted); program++) {
-    const rng = createRng(deriveSeed(SEED, `exit ${program}`));
-    const input = freshInput(rng, target.attackers, 'guest', 'structured');
-    campaign.merge(input, target.execute(input));
-  }
+  const { attackers } = idle;
+  const shared = software.length > 0 ? idle : create(trappingSoftware(document, idle));
+  const entryOf = (subject: string): number => attackers.find(row => row.subject === subject)!.code!.entry;
+  /** Where subjects hand over to each other, a system by attacker, in which the others of its scheduling group hand over to it. */
+  const targets = new Map(
+    attackers.map(({ subject }) => {
+      const relays = software.length > 0 ? [] : handoverRelays(document, subject, entryOf);
+      return [subject, relays.length === 0 ? shared : create(relays)] as const;
+    }),
+  );
+  const campaign = new Campaign({ target: 'guest', strategy: 'structured', seed: SEED }, attackers);
+  const execute = (input: FuzzInput): void => void campaign.merge(input, targets.get(input.subject)!.execute(input));
+  for (const input of sweepInputs(attackers)) execute(input);
+  for (const { subject } of attackers) for (const input of interruptInputs(shared, subject, reach)) execute(input);
+  for (let program = 0; program < Number(wanted); program++)
+    execute(freshInput(createRng(deriveSeed(SEED, `exit ${program}`)), attackers, 'guest', 'structured'));
   const cells = exitCells(document, (subject, reason) => campaign.exitsOf(reason, subject));
   return {
     name,
@@ -187,8 +234,9 @@ if (output !== '') {
   const text = `# Exit coverage
 
 Written by \`npx tsx test/fuzz/exit-campaign.ts ${wanted} ${output}\`, seed ${SEED}. A cell is an exit reason of the manual in a subject. The denominator are the cells
-that the subject's controls, its masks and this machine allow; every other cell has its reason. Exits are those of machine code: each instruction and kind of block by itself, then
-structured programs. The actions are compared with the trap tables of the real toolchain by test/fuzz/exit-table.test.ts.
+that the subject's controls, its masks and this machine allow; every other cell has its reason. Exits are those of machine code: each instruction and kind of block by itself, programs
+that switch interrupts on after a while in which some arrive, then structured programs. Where subjects hand over to each other, the others of the group of the subject
+under test hand over to it. The actions are compared with the trap tables of the real toolchain by test/fuzz/exit-table.test.ts.
 
 | system | subjects | cells reached | impossible cells | programs | VM exits, each compared with the model | findings |
 |---|---|---|---|---|---|---|
